@@ -1,0 +1,27 @@
+"""The one error type that users see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FloraError(Exception):
+    """Something the user can act on, told in one sentence.
+
+    The message reads ``PATH: problem (where). remedy``; each part that is empty is left out. Readers, importers,
+    configs and commands raise nothing else for bad input; any other exception is a bug of ours.
+    """
+
+    def __init__(self, problem: str, *, path: Path | str | None = None, where: str = "", remedy: str = "") -> None:
+        self.problem, self.where, self.remedy = problem, where, remedy
+        self.path = None if path is None else Path(path)
+        text = f"{problem} ({where})" if where else problem
+        if path is not None:
+            text = f"{path}: {text}"
+        if remedy:
+            text = f"{text.rstrip('.')}. {remedy}"
+        super().__init__(text)
+
+
+class Cancelled(Exception):
+    """Raised inside a job when its user asked it to stop; never an error."""

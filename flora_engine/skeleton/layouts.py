@@ -1,0 +1,140 @@
+"""Joint layouts as data: names, bones, axes, and how to make the model's 25 joints from each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# A target joint is the mean of these named source joints (one name: a copy).
+Recipe = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A skeleton's joints, in file order.
+
+    bones: (child, parent) index pairs, 0-based. mirror: (left, right) index pairs. up: the axis that points up in
+    files of this layout ("+y", "-y", "+z"). to_kinect_v2: for every Kinect v2 joint name the source joints whose mean
+    it is; empty for Kinect v2 itself.
+    """
+
+    name: str
+    title: str
+    joints: tuple[str, ...]
+    bones: tuple[tuple[int, int], ...]
+    mirror: tuple[tuple[int, int], ...]
+    up: str
+    to_kinect_v2: Recipe
+
+
+def _pairs(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Left/right index pairs from the names themselves."""
+    index = {name: i for i, name in enumerate(joints)}
+    return tuple(
+        (i, index["right" + n[4:]]) for n, i in index.items() if n.startswith("left") and "right" + n[4:] in index
+    )
+
+
+def _bones(joints: tuple[str, ...], parents: dict[str, str]) -> tuple[tuple[int, int], ...]:
+    index = {name: i for i, name in enumerate(joints)}
+    return tuple((index[child], index[parent]) for child, parent in parents.items())
+
+
+def _arm_and_leg(side: str) -> dict[str, str]:
+    return {
+        f"{side} elbow": f"{side} shoulder",
+        f"{side} wrist": f"{side} elbow",
+        f"{side} hand": f"{side} wrist",
+        f"{side} knee": f"{side} hip",
+        f"{side} ankle": f"{side} knee",
+        f"{side} foot": f"{side} ankle",
+    }
+
+
+_V2_JOINTS = (
+    *("spine base", "spine mid", "neck", "head"),
+    *("left shoulder", "left elbow", "left wrist", "left hand"),
+    *("right shoulder", "right elbow", "right wrist", "right hand"),
+    *("left hip", "left knee", "left ankle", "left foot"),
+    *("right hip", "right knee", "right ankle", "right foot"),
+    *("spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb"),
+)
+# Bones as published with NTU RGB+D (method section 1), in joint order; the parent of the hand tip is the thumb's
+# neighbour there: 22-23, 23-8, 24-25, 25-12.
+_V2_BONES_1BASED = (
+    *((1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7), (9, 21), (10, 9), (11, 10), (12, 11)),
+    *(
+        (13, 1),
+        (14, 13),
+        (15, 14),
+        (16, 15),
+        (17, 1),
+        (18, 17),
+        (19, 18),
+        (20, 19),
+        (22, 23),
+        (23, 8),
+        (24, 25),
+        (25, 12),
+    ),
+)
+KINECT_V2 = Layout(
+    name="kinect_v2",
+    title="Kinect v2 (25 joints; NTU RGB+D, PKU-MMD)",
+    joints=_V2_JOINTS,
+    bones=tuple((c - 1, p - 1) for c, p in _V2_BONES_1BASED),
+    mirror=_pairs(_V2_JOINTS),
+    up="+y",
+    to_kinect_v2={},
+)
+
+_V1_PARENTS = {
+    "spine": "hip centre",
+    "shoulder centre": "spine",
+    "head": "shoulder centre",
+    "left shoulder": "shoulder centre",
+    "right shoulder": "shoulder centre",
+    "left hip": "hip centre",
+    "right hip": "hip centre",
+    **_arm_and_leg("left"),
+    **_arm_and_leg("right"),
+}
+_V1_TO_V2: Recipe = {
+    "spine base": ("hip centre",),
+    "spine mid": ("spine",),
+    "neck": ("shoulder centre", "head"),
+    "head": ("head",),
+    "spine shoulder": ("shoulder centre",),
+    **{
+        f"{side} {part}": (f"{side} {part}",)
+        for side in ("left", "right")
+        for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+    },
+    **{f"{side} {part}": (f"{side} hand",) for side in ("left", "right") for part in ("hand tip", "thumb")},
+}
+
+
+def _kinect_v1(name: str, title: str, trunk: tuple[str, ...], up: str) -> Layout:
+    limbs = tuple(
+        f"{side} {part}"
+        for parts in (("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot"))
+        for side in ("left", "right")
+        for part in parts
+    )
+    joints = trunk + limbs
+    return Layout(name, title, joints, _bones(joints, _V1_PARENTS), _pairs(joints), up, _V1_TO_V2)
+
+
+KINECT_V1_UTD = _kinect_v1(
+    "kinect_v1_utd",
+    "Kinect v1 in UTD-MHAD order (20 joints)",
+    ("head", "shoulder centre", "spine", "hip centre"),
+    "+y",
+)
+KINECT_V1 = _kinect_v1(
+    "kinect_v1",
+    "Kinect v1 SDK order (20 joints; NW-UCLA)",
+    ("hip centre", "spine", "shoulder centre", "head"),
+    "+y",
+)
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (KINECT_V2, KINECT_V1, KINECT_V1_UTD)}
