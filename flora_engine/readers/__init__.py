@@ -1,0 +1,67 @@
+"""Reading recordings: one module per format, one registry.
+
+Reading never runs code from a file, and memory and time are bounded by the file's real size, whatever its header says.
+Every problem is one `FloraError` sentence: which file, what is wrong, where, what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flora_engine.errors import FloraError
+from flora_engine.readers import _input, ntu
+from flora_engine.readers.ntu import write_ntu
+from flora_engine.skeleton import SkeletonSequence
+
+__all__ = ["READERS", "Reader", "can_read", "read_sequence", "write_ntu"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format. claims(path, head): whether a file is for it, from its name and first bytes alone.
+
+    read(path, head): None where it does not claim the file, the recording, or FloraError where it is broken.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    claims: Callable[[Path, bytes], bool]
+    read: Callable[[Path, bytes], SkeletonSequence | None]
+
+
+# In order of asking: the formats with a sure mark first, those that only look plausible last.
+READERS: tuple[Reader, ...] = (Reader("ntu", "NTU RGB+D skeleton text", (".skeleton",), ntu.claims, ntu.read),)
+
+
+def _reader_of(path: Path, head: bytes) -> Reader | None:
+    return next((reader for reader in READERS if reader.claims(path, head)), None)
+
+
+def can_read(path: Path) -> bool:
+    """Whether some reader claims the file, from its name and its first 4 KiB; never raises, and the file may be broken."""
+    try:
+        return _reader_of(path, _input.read_head(path)) is not None
+    except FloraError:
+        return False
+
+
+def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
+    """Read one recording of any known format, in the layout of its file.
+
+    NaN joints are refused unless `allow_nan` (for inspecting a file). Raises FloraError and nothing else.
+    """
+    path = Path(path)
+    head = _input.read_head(path)
+    reader = _reader_of(path, head)
+    sequence = reader.read(path, head) if reader else None
+    if sequence is None:
+        known = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
+        raise FloraError(
+            f"is no known kind of recording (it looks like {_input.looks_like(head)})",
+            path=path,
+            remedy=f"Known are {known}; docs/formats.md describes each.",
+        )
+    return sequence if allow_nan else _input.check_finite(sequence, path)
