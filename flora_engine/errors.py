@@ -23,5 +23,5 @@ class FloraError(Exception):
         super().__init__(text)
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - being stopped is not an error
     """Raised inside a job when its user asked it to stop; never an error."""

@@ -26,7 +26,10 @@ def retarget_matrix(layout: str) -> NDArray[np.float32]:
 
 
 def to_kinect_v2(sequence: SkeletonSequence) -> SkeletonSequence:
-    """The same recording with 25 joints; a person absent from a frame stays all zeros; tracking takes the worst source."""
+    """The same recording with 25 joints.
+
+    A person absent from a frame stays all zeros; a joint is tracked as badly as its worst source.
+    """
     if sequence.layout == KINECT_V2.name:
         return sequence
     matrix = retarget_matrix(sequence.layout)
