@@ -1,0 +1,100 @@
+"""The velocity network of the flow: a small transformer over tokens, conditioned on time alone (method section 7).
+
+Architecture: Peebles and Xie, "Scalable Diffusion Models with Transformers" (ICCV 2023), adaLN-zero variant, without
+position embedding and without class condition. Tokens are exchangeable: permuting them permutes the output.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TIME_FREQUENCIES = 128
+
+
+def _normalise(x: Tensor) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+
+
+def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return _normalise(x) * (1 + scale) + shift
+
+
+class TimeEmbedding(nn.Module):
+    """Time in [0, 1], (B,) → (B, hidden): 128 cosines and 128 sines, then Linear-SiLU-Linear."""
+
+    frequencies: Tensor
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(2 * TIME_FREQUENCIES, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
+        steps = torch.arange(TIME_FREQUENCIES, dtype=torch.float32) / TIME_FREQUENCIES
+        self.register_buffer("frequencies", torch.exp(-math.log(10000.0) * steps), persistent=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = t[:, None] * self.frequencies
+        return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=-1))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Attention and MLP, each shifted, scaled and gated by the time embedding. (B, T, hidden) → the same."""
+
+    def __init__(self, hidden: int, heads: int, ratio: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(hidden, 3 * hidden)
+        self.projection = nn.Linear(hidden, hidden)
+        self.up = nn.Linear(hidden, ratio * hidden)
+        self.down = nn.Linear(ratio * hidden, hidden)
+        self.modulation = nn.Linear(hidden, 6 * hidden)
+
+    def attend(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        batch, tokens, hidden = x.shape
+        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, hidden // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        return self.projection(mixed.transpose(1, 2).reshape(batch, tokens, hidden))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor, condition: Tensor, bias: Tensor | None = None) -> Tensor:
+        """condition: SiLU of the time embedding, (B or 1, hidden). bias: added to the attention, (B or 1, 1, 1, T)."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None, :].chunk(6, dim=-1)
+        x = x + gate1 * self.attend(_modulate(x, shift1, scale1), bias)
+        wide: Tensor = F.gelu(self.up(_modulate(x, shift2, scale2)), approximate="tanh")
+        return x + gate2 * self.down(wide)  # type: ignore[no-any-return]
+
+
+class VelocityNetwork(nn.Module):
+    """v(ψ, t): tokens (B, T, hidden) and times (B,) or (1,) → velocities (B, T, hidden)."""
+
+    def __init__(self, hidden: int, layers: int = 1, heads: int = 12) -> None:
+        super().__init__()
+        self.embed = nn.Linear(hidden, hidden)
+        self.time = TimeEmbedding(hidden)
+        self.blocks = nn.ModuleList(Block(hidden, heads) for _ in range(layers))
+        self.final_modulation = nn.Linear(hidden, 2 * hidden)
+        self.output = nn.Linear(hidden, hidden)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for name, parameter in self.named_parameters():
+            if name.startswith("time.mlp") and name.endswith("weight"):
+                nn.init.normal_(parameter, std=0.02)
+            elif "modulation" in name or name.startswith("output"):
+                nn.init.zeros_(parameter)
+
+    def after_embedding(self, x: Tensor, t: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Everything behind the linear input layer; the caller may have embedded text and skeleton apart."""
+        condition = F.silu(self.time(t))
+        for block in self.blocks:
+            x = block(x, condition, bias)
+        shift, scale = self.final_modulation(condition)[:, None, :].chunk(2, dim=-1)
+        return self.output(_modulate(x, shift, scale))  # type: ignore[no-any-return]
+
+    def forward(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.after_embedding(self.embed(z), t)
