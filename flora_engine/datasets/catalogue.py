@@ -1,0 +1,95 @@
+"""What the program knows of public data sets: classes with our texts, train rules, file names. Data, not code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from flora_engine.datasets.splits import TrainRule
+from flora_engine.errors import FloraError
+from flora_engine.resources import RESOURCES
+
+FOLDER = RESOURCES / "datasets"
+
+
+@dataclass(frozen=True)
+class ClassText:
+    """One class in words: its name, how the body moves, and what the action is."""
+
+    name: str
+    motion: str
+    definition: str
+
+
+class Dataset(BaseModel):
+    """One data set. `classes` in label order (0-based); `train_rules` by their usual names (xsub, xview, xset)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    title: str
+    layout: str
+    file_names: str
+    frames_per_second: float = Field(30.0, gt=0)
+    train_rules: dict[str, TrainRule]
+    notes: str = ""
+    classes: tuple[ClassText, ...] = Field(min_length=1)
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _read_classes(cls, value: Any) -> Any:
+        return tuple(texts_from_data(value, Path("classes"))) if isinstance(value, list) else value
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(text.name for text in self.classes)
+
+
+def dataset_names() -> list[str]:
+    """All data sets that ship with the program."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_dataset(name: str) -> Dataset:
+    """resources/datasets/NAME.yaml. Raises FloraError where there is none."""
+    path = FOLDER / f"{name}.yaml"
+    if name not in dataset_names():
+        raise FloraError(f"the data set “{name}” is unknown", remedy=f"Known ones: {', '.join(dataset_names())}.")
+    return _load(path)
+
+
+@lru_cache(maxsize=32)
+def _load(path: Path) -> Dataset:
+    """`classes` may be a list, or `{from: OTHER, first: N}` or `{from: OTHER, labels: [...]}` for a part of another."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    classes = data["classes"]
+    if isinstance(classes, dict):
+        others = load_dataset(classes["from"]).classes
+        labels = classes.get("labels") or range(classes["first"])
+        data["classes"] = tuple(others[label] for label in labels)
+    try:
+        return Dataset(name=path.stem, **data)
+    except ValidationError as error:
+        raise FloraError(f"not a description of a data set: {error}", path=path) from None
+
+
+def texts_from_data(data: Any, path: Path) -> list[ClassText]:
+    """Check a parsed list of classes. `motion` and `definition` may be left out: then they are the name."""
+    if not isinstance(data, list) or not data:
+        raise FloraError("expected a list of classes, each with a name", path=path)
+    texts: list[ClassText] = []
+    for number, entry in enumerate(data, start=1):
+        if not isinstance(entry, dict) or not {"name"} <= entry.keys() <= {"name", "motion", "definition"}:
+            raise FloraError(
+                "expected the keys name, motion and definition and no others", path=path, where=f"class {number}"
+            )
+        values = {key: " ".join(str(value).split()) for key, value in entry.items() if value is not None}
+        name = values.get("name", "")
+        if not name:
+            raise FloraError("a class has no name", path=path, where=f"class {number}")
+        texts.append(ClassText(name, values.get("motion") or name, values.get("definition") or name))
+    return texts

