@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, ntu
+from flora_engine.readers import _input, npz, ntu, nw_ucla, utd_mhad
+from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
 from flora_engine.skeleton import SkeletonSequence
 
-__all__ = ["READERS", "Reader", "can_read", "read_sequence", "write_ntu"]
+__all__ = ["READERS", "Reader", "can_read", "read_sequence", "write_npz", "write_ntu"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,12 @@ class Reader:
 
 
 # In order of asking: the formats with a sure mark first, those that only look plausible last.
-READERS: tuple[Reader, ...] = (Reader("ntu", "NTU RGB+D skeleton text", (".skeleton",), ntu.claims, ntu.read),)
+READERS: tuple[Reader, ...] = (
+    Reader("ntu", "NTU RGB+D skeleton text", (".skeleton",), ntu.claims, ntu.read),
+    Reader("utd_mhad", "UTD-MHAD MATLAB file", (".mat",), utd_mhad.claims, utd_mhad.read),
+    Reader("nw_ucla", "NW-UCLA JSON", (".json",), nw_ucla.claims, nw_ucla.read),
+    Reader("npz", "Flora exchange archive", (".npz",), npz.claims, npz.read),
+)
 
 
 def _reader_of(path: Path, head: bytes) -> Reader | None:
@@ -41,7 +47,7 @@ def _reader_of(path: Path, head: bytes) -> Reader | None:
 
 
 def can_read(path: Path) -> bool:
-    """Whether some reader claims the file, from its name and its first 4 KiB; never raises, and the file may be broken."""
+    """Whether some reader claims the file, from its name and its first 4 KiB; never raises."""
     try:
         return _reader_of(path, _input.read_head(path)) is not None
     except FloraError:

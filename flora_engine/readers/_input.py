@@ -1,4 +1,4 @@
-"""What all readers share: bounded reading of bytes, bounded arrays, and the sentences for files that cannot be opened."""
+"""What all readers share: bounded reading of bytes, bounded arrays, sentences for files that cannot be opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flora_engine.skeleton import SkeletonSequence
 HEAD_BYTES = 4096
 MAX_TEXT_BYTES = 256 * 2**20  # a day of one-person NTU text is far more than anybody records in one file
 MAX_JSON_BYTES = 64 * 2**20  # parsed JSON takes some ten times its size
-MAX_VALUES = 2**27  # coordinates of one recording: 512 MiB of float32, some 16 hours of one person
+MAX_VALUES = 2**26  # coordinates of one recording: 256 MiB of float32, some 8 hours of one person
 COPY_AGAIN = "Copy or download the file again, or leave it out."
 
 _SIGNATURES = (

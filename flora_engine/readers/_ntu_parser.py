@@ -1,16 +1,15 @@
 """The compiled inner loop of the NTU reader: bytes in, x y z and tracking state out.
 
-A `.skeleton` line has twelve numbers, of which four are needed, so a general number parser wastes most of its time. This
-one walks the bytes once and turns only x y z into numbers. A decimal of at most 2**53 in digits and a power of ten of at
-most 22 is exact as one product or quotient of two exact doubles (Clinger's fast path), hence equal to what Python's
-`float` gives; all others ("hard" ones, nearly never seen) are left to the caller, who asks Python.
+A `.skeleton` line has twelve numbers, of which four are needed, so a general number parser wastes most of its time.
+This one walks the bytes once and turns only x y z into numbers. A decimal of at most 2**53 in digits and a power of ten
+of at most 22 is exact as one product or quotient of two exact doubles (Clinger's fast path), hence equal to what
+Python's `float` gives; all others ("hard" ones, nearly never seen) are left to the caller, who asks Python.
 """
 
 from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 # How parsing ended. Each but DONE stops at `position`, the byte where the trouble is.
 DONE, CUT_SHORT, NOT_A_NUMBER, TOO_MANY_BODIES, NOT_25_JOINTS, NOT_12_NUMBERS, TRACKING_STATE = range(7)
@@ -44,7 +43,7 @@ def _integer(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def parse(  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912, PLR0915 - one loop; calls would cost as much as the work
+def parse(  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912, PLR0915 - one loop, made for the compiler
     data, at, frames, frame_of, position_of, body_id, joints, tracking, hard
 ):
     """Parse `frames` frames from byte `at` on.
@@ -162,8 +161,3 @@ def parse(  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912, PLR0915 - 
             body_id[row] = identity
             row += 1
     return DONE, at, frames, row, hards
-
-
-def powers() -> NDArray[np.float64]:
-    """The exact powers of ten (for tests)."""
-    return _POWERS

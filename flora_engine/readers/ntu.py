@@ -36,7 +36,8 @@ class Bodies:
 
     frame_count: what the file's header says; frames are 0-based and may hold no body at all.
     frame: int32 (B,). body_id: uint64 (B,). position: int32 (B,), the body's index in its frame's list.
-    joints: float32 (B, 25, 3), metres, Kinect camera axes. tracking: uint8 (B, 25), 0 not tracked, 1 inferred, 2 tracked.
+    joints: float32 (B, 25, 3), metres, Kinect camera axes.
+    tracking: uint8 (B, 25), 0 not tracked, 1 inferred, 2 tracked.
     """
 
     frame_count: int
@@ -138,7 +139,7 @@ def _parse(data: bytes, path: Path, allow_nan: bool) -> Bodies:
     )
     _read_hard_numbers(data, path, joints.reshape(-1), hard[:hards], allow_nan)
     if status != parser.DONE:
-        raise _broken(status, data, at, path, done, frames)
+        raise _broken(status, data, at, path, done=done, frames=frames)
     if rows == 0:
         raise FloraError(
             f"holds no body in any of its {frames} frames",
@@ -180,7 +181,7 @@ def _wrong(problem: str, data: bytes, at: int, path: Path) -> FloraError:
     return FloraError(problem, path=path, where=f"line {line}", remedy=_input.COPY_AGAIN)
 
 
-def _broken(status: int, data: bytes, at: int, path: Path, done: int, frames: int) -> FloraError:
+def _broken(status: int, data: bytes, at: int, path: Path, *, done: int, frames: int) -> FloraError:
     from flora_engine.readers import _ntu_parser as parser
 
     problem = {

@@ -12,7 +12,7 @@ import numpy as np
 
 
 def read_bodies_plain(path: Path) -> dict[str, Any]:
-    """frame_count, and one row per body per frame in file order: frame, body_id, position, joints (B, 25, 3), tracking."""
+    """frame_count, and one row per body per frame in file order: frame, body_id, position, joints, tracking."""
     rows: dict[str, list[Any]] = {"frame": [], "body_id": [], "position": [], "joints": [], "tracking": []}
     with path.open() as file:
         frame_count = int(file.readline())
