@@ -22,7 +22,7 @@ class TrainRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     by: Literal["subject", "camera", "setup", "fraction"] = "subject"
     values: tuple[int, ...] = ()
-    fraction: float = Field(0.5, gt=0, lt=1)
+    fraction: float = Field(default=0.5, gt=0, lt=1)
     seed: int = 0
 
 
@@ -33,7 +33,7 @@ class Split(BaseModel):
     name: str
     unseen: tuple[int, ...] = Field(min_length=1)
     train: TrainRule = TrainRule()
-    low_shot: float | None = Field(None, gt=0, le=1)
+    low_shot: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
 
 

@@ -1,0 +1,125 @@
+"""Edits that can be taken back: every changed row is kept with what it was before and what it is after.
+
+An edit, its undo and its redo are one transaction each. An undone edit that a newer edit makes unreachable stays in the
+record as "dropped", so that the history of a label tells everything that ever happened to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flora_engine.errors import FloraError
+
+Row = dict[str, Any]
+EDITABLE = ("sequences", "classes", "texts", "labels", "splits")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of one table. before None: the edit inserts it; after None: the edit deletes it; else columns change."""
+
+    table: str
+    row: int
+    before: Row | None
+    after: Row | None
+    sequence: int | None = None
+
+    def reversed(self) -> Change:
+        return Change(self.table, self.row, self.after, self.before, self.sequence)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One line of the history; state is "done", "undone" or "dropped"; time in seconds since 1970."""
+
+    id: int
+    time: float
+    title: str
+    state: str
+
+
+def apply(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    """Write the `after` of each change."""
+    for change in changes:
+        if change.table not in EDITABLE:
+            raise ValueError(change.table)
+        if change.after is None:
+            connection.execute(f"DELETE FROM {change.table} WHERE id = ?", (change.row,))
+        elif change.before is None:
+            row = {"id": change.row, **change.after}
+            columns = ", ".join(f'"{name}"' for name in row)
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {change.table} ({columns}) VALUES ({marks})", tuple(row.values()))
+        else:
+            columns = ", ".join(f'"{name}" = ?' for name in change.after)
+            values = (*change.after.values(), change.row)
+            connection.execute(f"UPDATE {change.table} SET {columns} WHERE id = ?", values)
+
+
+def record(connection: sqlite3.Connection, title: str, changes: Sequence[Change]) -> int:
+    """Apply `changes` as one edit and remember it; returns its id. The caller brings the transaction."""
+    apply(connection, changes)
+    connection.execute("UPDATE history SET state = 'dropped' WHERE state = 'undone'")
+    edit = connection.execute(
+        "INSERT INTO history (time, title, state) VALUES (?, ?, 'done')", (time.time(), title)
+    ).lastrowid
+    assert edit is not None
+    connection.executemany(
+        "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (edit, position, c.table, c.row, c.sequence, _pack(c.before), _pack(c.after))
+            for position, c in enumerate(changes)
+        ),
+    )
+    return edit
+
+
+def next_undo(connection: sqlite3.Connection) -> Edit | None:
+    """The edit that an undo would take back."""
+    return _edit(connection, "SELECT * FROM history WHERE state = 'done' ORDER BY id DESC LIMIT 1")
+
+
+def next_redo(connection: sqlite3.Connection) -> Edit | None:
+    """The edit that a redo would bring again."""
+    return _edit(connection, "SELECT * FROM history WHERE state = 'undone' ORDER BY id LIMIT 1")
+
+
+def move(connection: sqlite3.Connection, edit: Edit) -> list[Change]:
+    """Undo a done edit or redo an undone one; returns what was applied. The caller brings the transaction."""
+    changes = edit_changes(connection, edit.id)
+    if edit.state == "done":
+        changes = [change.reversed() for change in reversed(changes)]
+    try:
+        apply(connection, changes)
+    except sqlite3.IntegrityError:
+        verb = "undone" if edit.state == "done" else "done again"
+        raise FloraError(f"“{edit.title}” can no longer be {verb}: later imports build on it") from None
+    state = "undone" if edit.state == "done" else "done"
+    connection.execute("UPDATE history SET state = ? WHERE id = ?", (state, edit.id))
+    return changes
+
+
+def edit_changes(connection: sqlite3.Connection, edit: int) -> list[Change]:
+    """What an edit changed, in order."""
+    rows = connection.execute(
+        "SELECT name, row, before, after, sequence FROM changes WHERE edit = ? ORDER BY position", (edit,)
+    )
+    return [Change(name, row, _unpack(before), _unpack(after), seq) for name, row, before, after, seq in rows]
+
+
+def _edit(connection: sqlite3.Connection, query: str) -> Edit | None:
+    row = connection.execute(query).fetchone()
+    return None if row is None else Edit(*row)
+
+
+def _pack(row: Row | None) -> str | None:
+    return None if row is None else json.dumps(row, ensure_ascii=False)
+
+
+def _unpack(text: str | None) -> Row | None:
+    return None if text is None else dict(json.loads(text))

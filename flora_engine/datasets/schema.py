@@ -1,0 +1,154 @@
+"""The tables of a project, their version, and opening the database without ever harming it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from flora_engine.errors import FloraError
+
+DATABASE = "project.sqlite"
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE folders (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
+CREATE TABLE sequences (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    folder INTEGER NOT NULL REFERENCES folders (id), file TEXT NOT NULL,  -- where it came from; may be gone since
+    hash BLOB NOT NULL,
+    subject INTEGER NOT NULL, camera INTEGER NOT NULL, setup INTEGER NOT NULL, replication INTEGER NOT NULL,
+    layout TEXT NOT NULL, fps REAL NOT NULL,
+    frames INTEGER NOT NULL, persons INTEGER NOT NULL, joints INTEGER NOT NULL, tracked INTEGER NOT NULL,
+    segment INTEGER NOT NULL, offset INTEGER NOT NULL,
+    metadata TEXT NOT NULL,  -- JSON: the rest of what the file said, and the body ids
+    removed INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX sequences_hash ON sequences (hash) WHERE removed = 0;
+CREATE UNIQUE INDEX sequences_source ON sequences (file, folder, name) WHERE removed = 0;
+CREATE INDEX sequences_end ON sequences (segment, offset);
+CREATE TABLE classes (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, position INTEGER NOT NULL);
+CREATE TABLE texts (
+    id INTEGER PRIMARY KEY, class INTEGER NOT NULL UNIQUE REFERENCES classes (id) DEFERRABLE INITIALLY DEFERRED,
+    motion TEXT NOT NULL, definition TEXT NOT NULL
+);
+CREATE TABLE labels (  -- begin and end: frames [begin, end); both NULL: the whole recording
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence INTEGER NOT NULL REFERENCES sequences (id) DEFERRABLE INITIALLY DEFERRED,
+    class INTEGER NOT NULL REFERENCES classes (id) DEFERRABLE INITIALLY DEFERRED,
+    begin INTEGER, "end" INTEGER, origin TEXT NOT NULL, score REAL
+);
+CREATE UNIQUE INDEX labels_whole ON labels (sequence) WHERE begin IS NULL;
+CREATE INDEX labels_spans ON labels (sequence) WHERE begin IS NOT NULL;
+CREATE INDEX labels_class ON labels (class);
+CREATE TABLE splits (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, split TEXT NOT NULL);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL,
+    added REAL NOT NULL);
+CREATE TABLE features (checkpoint TEXT NOT NULL, sequence INTEGER NOT NULL REFERENCES sequences (id),
+    value BLOB NOT NULL, PRIMARY KEY (checkpoint, sequence));
+CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, title TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('done', 'undone', 'dropped')));
+CREATE TABLE changes (  -- one changed row of an edit; before and after are JSON of its columns, NULL: no such row
+    edit INTEGER NOT NULL REFERENCES history (id), position INTEGER NOT NULL,
+    name TEXT NOT NULL, row INTEGER NOT NULL, sequence INTEGER, before TEXT, after TEXT, PRIMARY KEY (edit, position)
+) WITHOUT ROWID;
+CREATE INDEX changes_sequence ON changes (sequence) WHERE sequence IS NOT NULL;
+"""
+
+# version -> what brings a database of that version to the next; run in one transaction, after a copy was made
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+
+def create_database(folder: Path) -> None:
+    """Make an empty project database in one step, so that a crash leaves none or a whole one."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".new-", suffix=".sqlite")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_TABLES}")
+            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        temporary.replace(folder / DATABASE)
+    finally:
+        for path in folder.glob(f"{temporary.name}*"):
+            path.unlink(missing_ok=True)
+
+
+def connect(path: Path, write: bool) -> sqlite3.Connection:
+    """Open an existing database; FloraError where it is none of ours, is damaged, or is newer than this program."""
+    try:
+        connection = _connect(path, write)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")  # a commit that returned is on the disk
+        connection.execute("PRAGMA busy_timeout = 10000")
+        connection.execute("PRAGMA cache_size = -16000")  # KiB
+        version = _version(connection, path)
+    except sqlite3.Error as error:
+        raise FloraError(
+            f"the project database cannot be read: {error}",
+            path=path,
+            remedy="It was left as it is; restore the project folder from a copy.",
+        ) from None
+    if version > VERSION:
+        raise FloraError(
+            f"the project was made by a newer version of the program (schema {version}, this one knows {VERSION})",
+            path=path,
+            remedy="Update the program.",
+        )
+    if version < VERSION:
+        if not write:
+            raise FloraError(
+                f"the project has the older schema {version}", path=path, remedy="Open it once for writing."
+            )
+        _migrate(connection, path, version)
+    return connection
+
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    uri = path.resolve().as_uri() + ("?mode=rw" if write else "?mode=ro")
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        # A folder that cannot be written has no place for the shared-memory file that WAL needs; without a log
+        # beside the database nothing can change it either, and SQLite may read it as it is.
+        if write or Path(f"{path}-wal").exists():
+            raise
+        connection = sqlite3.connect(uri + "&immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+    return connection
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        row = None
+    if row is None or not str(row[0]).isdigit():
+        raise FloraError("this database is not a Flora project", path=path)
+    return int(row[0])
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Bring the database to VERSION; all or nothing, with a copy of the old one beside it."""
+    copy = path.with_name(f"project.schema{version}.sqlite")
+    copy.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(copy),))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in range(version, VERSION):
+            MIGRATIONS[step](connection)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(VERSION),))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
