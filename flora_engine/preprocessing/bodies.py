@@ -42,7 +42,7 @@ class Rows:
 
 
 def from_sequence(sequence: SkeletonSequence) -> Rows:
-    """The rows of a recording with 25 joints: its persons are the bodies; who is absent from a frame has no row there."""
+    """The rows of a recording with 25 joints: its persons are the bodies; who is absent has no row."""
     frame, person = np.nonzero(sequence.present())
     first = np.searchsorted(frame, frame)  # index of the first row of each row's frame
     position = np.arange(len(frame)) - first
