@@ -18,7 +18,7 @@ from flora_engine.skeleton import KINECT_V2, SkeletonSequence
 Floats = NDArray[np.float64]
 # Degrees. A limb's direction is (elevation, azimuth): elevation 0 hangs down, 90 is level, 180 points up; azimuth 0 is
 # forward, 90 to the body's own side, -90 across the body, 180 backward. trunk is (pitch forward, lean right,
-# turn left). root is (right, up, forward) in body heights; the lower foot stands on the floor unless root's up lifts it.
+# turn left). root is (right, up, forward) in body heights; the lower foot stands on the floor unless root lifts it.
 Pose = dict[str, tuple[float, ...]]
 Keys = tuple[tuple[float, Pose], ...]
 
@@ -355,7 +355,8 @@ def _skeleton(pose: dict[str, Floats], body: _Body) -> Floats:
     right, lift, forward = body.height * pose["root"]
     placed[:, 1] += lift - placed[:, 1].min()
     # Kinect's axes are such that a person who looks along +z has the right side at smaller x.
-    return (placed + np.array([right, 0, forward])) * np.array([-1, 1, 1])
+    kinect: Floats = (placed + np.array([right, 0, forward])) * np.array([-1, 1, 1])
+    return kinect
 
 
 def _person(keys: Keys, repeats: int, frames: int, body: _Body) -> Floats:
@@ -369,9 +370,7 @@ def _person(keys: Keys, repeats: int, frames: int, body: _Body) -> Floats:
 
 def _draw_body(random: np.random.Generator) -> _Body:
     lengths = {part: length * float(random.uniform(0.93, 1.07)) for part, length in _LENGTHS.items()}
-    return _Body(
-        float(random.uniform(1.4, 1.95)), lengths, float(random.uniform(0.85, 1.05)), float(random.uniform(0, 1))
-    )
+    return _Body(float(random.uniform(1.4, 1.95)), lengths, float(random.uniform(0.85, 1.05)))
 
 
 def synthesise(

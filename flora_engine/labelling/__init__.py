@@ -1,0 +1,1 @@
+"""Labels for recordings from a trained bundle, without torch."""

@@ -1,0 +1,67 @@
+"""`flora info FILE… [--json]`: what a recording holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from flora_engine.errors import FloraError
+from flora_engine.readers import read_sequence
+from flora_engine.skeleton import SkeletonSequence
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, help="recordings")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+
+def describe(sequence: SkeletonSequence) -> dict[str, object]:
+    """JSON-ready facts of a recording."""
+    present = sequence.present()
+    tracking = sequence.tracking
+    return {
+        "file": str(sequence.source) if sequence.source else sequence.name,
+        "name": sequence.name,
+        "layout": sequence.layout,
+        "frames": sequence.frames,
+        "fps": sequence.fps,
+        "seconds": round(sequence.seconds, 3),
+        "persons": sequence.persons,
+        "frames_per_person": [int(n) for n in present.sum(axis=0)],
+        "tracked_share": None if tracking is None else round(float(np.mean(tracking[present] == 2)), 4),
+        "metadata": sequence.metadata,
+    }
+
+
+def run(arguments: argparse.Namespace) -> int:
+    failed = 0
+    for path in arguments.files:
+        try:
+            facts = describe(read_sequence(path))
+        except FloraError as error:
+            failed += 1
+            print(json.dumps({"file": str(path), "error": str(error)}) if arguments.json else f"flora: {error}",
+                  file=sys.stdout if arguments.json else sys.stderr)  # fmt: skip
+            continue
+        if arguments.json:
+            print(json.dumps(facts, ensure_ascii=False))
+        else:
+            print(f"{facts['name']}: {facts['frames']} frames at {facts['fps']} per second ({facts['seconds']} s), "
+                  f"{facts['persons']} person(s), {facts['layout']}")  # fmt: skip
+            for key, value in sequence_details(facts):
+                print(f"  {key}: {value}")
+    return 1 if failed else 0
+
+
+def sequence_details(facts: dict[str, object]) -> list[tuple[str, object]]:
+    metadata = facts["metadata"]
+    details: list[tuple[str, object]] = [("frames per person", facts["frames_per_person"])]
+    if facts["tracked_share"] is not None:
+        details.append(("joints tracked", f"{float(str(facts['tracked_share'])):.1%}"))
+    if isinstance(metadata, dict):
+        details.extend(metadata.items())
+    return details

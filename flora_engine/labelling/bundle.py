@@ -1,0 +1,113 @@
+"""A bundle: a trained model as a folder that labels without torch (ONNX graphs and a manifest).
+
+Graphs, float32 throughout, N and K free:
+
+==========================  ========================================  ==========================
+skeleton_encoder.onnx       joints (N, 3, T, 25, 2)                   feature (N, F)
+skeleton_to_latent.onnx     feature (N, F)                            latent (N, H), the means
+text_to_latent.onnx         states (K, L+1, 2d)                       latent (K, L+1, H), means
+scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, K)
+==========================  ========================================  ==========================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flora_engine.errors import FloraError
+from flora_engine.resources import RESOURCES
+
+GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
+MANIFEST = "manifest.json"
+BUILTIN = RESOURCES / "models" / "builtin"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextEncoderReference(_Part):
+    """Which text encoder the bundle was trained with; its weights are not in the bundle. tokens: L of the method."""
+
+    name: str
+    sha256: str
+    tokens: int = Field(ge=1)
+
+
+class PreparationReference(_Part):
+    """Name and frames as `flora_engine.preprocessing.prepare` takes them."""
+
+    name: str
+    frames: int = Field(ge=1)
+
+
+class Attunement(_Part):
+    neighbours: int = Field(ge=0)
+    weight: float
+
+
+class SeenClass(_Part):
+    """A class the bundle was trained on: its texts take part in attunement."""
+
+    name: str
+    motion: str
+    definition: str
+
+
+class Decision(_Part):
+    """How errors become scores: softmax of −error/temperature; the temperature was chosen on held-out classes."""
+
+    time: float = Field(gt=0, lt=1)
+    sigma_min: float
+    calibration: float
+    temperature: float = Field(gt=0)
+
+
+class Manifest(_Part):
+    format: Literal["flora-bundle"] = "flora-bundle"
+    version: Literal[1] = 1
+    name: str
+    text_encoder: TextEncoderReference
+    preparation: PreparationReference
+    attunement: Attunement
+    decision: Decision
+    seen_classes: tuple[SeenClass, ...]
+    files: dict[str, str]
+    accuracy: dict[str, float | str] = {}
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check a bundle's manifest and the hashes of its graphs; raises FloraError."""
+    remedy = "Choose a folder that a training run wrote as “bundle”, or restore resources/models."
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FloraError("this is not a model bundle: it has no manifest.json", path=folder, remedy=remedy)
+    try:
+        manifest = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise FloraError(f"the manifest is not valid: {first}", path=path, remedy=remedy) from None
+    for name in GRAPHS:
+        if not (folder / name).is_file():
+            raise FloraError(f"the model bundle lacks {name}", path=folder, remedy=remedy)
+        if manifest.files.get(name) != file_hash(folder / name):
+            raise FloraError(f"{name} is not the file that its manifest describes", path=folder, remedy=remedy)
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest last, with the hashes of the graphs that lie in `folder`: without it there is no bundle."""
+    from flora_engine.files import write_text
+
+    hashed = manifest.model_copy(update={"files": {name: file_hash(folder / name) for name in GRAPHS}})
+    write_text(folder / MANIFEST, json.dumps(hashed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,108 @@
+"""Write a trained encoder and Flora model as a bundle. The only module of this package that needs torch."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from flora_engine.errors import FloraError
+from flora_engine.labelling.bundle import Manifest, write_manifest
+from flora_engine.models.flora import Flora, Scorer
+from flora_engine.models.shift_gcn import ShiftGCN
+from flora_engine.models.shift_gcn_onnx import export_onnx
+
+OPSET = 17
+
+
+class _Means(nn.Module):
+    """The mean head of a Gaussian encoder behind a fixed standardisation of its input."""
+
+    def __init__(self, encoder: nn.Module, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.mean, self.scale = nn.Buffer(mean), nn.Buffer(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.encoder.means((x - self.mean) / self.scale)  # type: ignore[operator,no-any-return]
+
+
+def _export(
+    module: nn.Module, inputs: dict[str, Tensor], output: str, axes: dict[str, dict[int, str]], path: Path
+) -> None:
+    """One graph, checked against torch on `inputs` before anybody can use it."""
+    module = module.eval()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the tracer warns of constants that are constants
+        expected = module(*inputs.values())
+        torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+    if not np.allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4):
+        raise FloraError("the exported graph does not agree with the trained model", path=path)
+
+
+def export_bundle(
+    folder: Path,
+    encoder: ShiftGCN,
+    flora: Flora,
+    manifest: Manifest,
+    *,
+    feature_mean: Tensor | None = None,
+    feature_scale: Tensor | None = None,
+) -> None:
+    """Write the graphs and then the manifest into `folder`; what was there is replaced only once all is written.
+
+    encoder and flora: on the CPU, trained. feature_mean, feature_scale: (F,), the standardisation of features that
+    Flora was trained with, if any. Raises FloraError where a graph and its model disagree.
+    """
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
+    zeros, ones = torch.zeros(flora.features), torch.ones(flora.features)
+    mean, scale = zeros if feature_mean is None else feature_mean, ones if feature_scale is None else feature_scale
+    export_onnx(encoder, fresh / "skeleton_encoder.onnx", frames)
+    random = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=random)
+
+    _export(
+        _Means(flora.skeleton_encoder, mean, scale),
+        {"feature": draw(2, flora.features)},
+        "latent",
+        {"feature": {0: "n"}, "latent": {0: "n"}},
+        fresh / "skeleton_to_latent.onnx",
+    )
+    _export(
+        _Means(flora.text_encoder, torch.zeros(1), torch.ones(1)),
+        {"states": draw(3, tokens, flora.text)},
+        "latent",
+        {"states": {0: "k"}, "latent": {0: "k"}},
+        fresh / "text_to_latent.onnx",
+    )
+    _export(
+        Scorer(flora.velocity, manifest.decision.time, manifest.decision.sigma_min),
+        {"text": draw(3, tokens, flora.hidden), "skeleton": draw(2, flora.hidden)},
+        "error",
+        {"text": {0: "k"}, "skeleton": {0: "n"}, "error": {0: "n", 1: "k"}},
+        fresh / "scorer.onnx",
+    )
+    write_manifest(fresh, manifest)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.replace(folder)

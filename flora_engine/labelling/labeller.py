@@ -1,0 +1,139 @@
+"""Rank actions in the user's own words for a recording, on ONNX Runtime alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from flora_engine.errors import FloraError
+from flora_engine.labelling.bundle import BUILTIN, load_manifest
+from flora_engine.preprocessing import prepare
+from flora_engine.semantics.attunement import attune
+from flora_engine.semantics.class_texts import ClassText, class_states
+from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
+from flora_engine.skeleton import SkeletonSequence
+
+Floats = NDArray[np.float32]
+_CANDIDATES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class RankedLabel:
+    """score: share among the candidates, 0..1, summing to 1. error: the decision error e_c, smaller is better."""
+
+    name: str
+    score: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """labels: best first. seconds: time of each stage that ran (prepare, encode, text, score); cached stages take 0."""
+
+    labels: tuple[RankedLabel, ...]
+    seconds: dict[str, float]
+
+
+def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle window burns no processor
+    options.log_severity_level = 3
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    return onnxruntime.InferenceSession(str(path), options, providers=providers)
+
+
+class Labeller:
+    """A loaded bundle. Methods may be called from any thread, one at a time inside.
+
+    Raises FloraError where the bundle or its text encoder is missing or not the one it was trained with.
+    """
+
+    def __init__(self, folder: Path = BUILTIN, *, threads: int | None = None) -> None:
+        self.folder = folder
+        self.manifest = load_manifest(folder)
+        self._lock = threading.RLock()
+        self._encoder = self._matching_text_encoder()
+        names = ("skeleton_encoder", "skeleton_to_latent", "text_to_latent", "scorer")
+        self._graphs = {name: _session(folder / f"{name}.onnx", threads) for name in names}
+        self._states: dict[ClassText, Floats] = {}
+        self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
+
+    def _matching_text_encoder(self) -> TextEncoder:
+        wanted = self.manifest.text_encoder
+        encoder = load_text_encoder(wanted.name)
+        if encoder.sha256 != wanted.sha256:
+            raise FloraError(
+                f"this model was trained with another text encoder than the installed “{wanted.name}”",
+                path=self.folder,
+                remedy="Install the version it names, or train again.",
+            )
+        return encoder
+
+    def _run(self, graph: str, **inputs: Floats) -> Floats:
+        result: Floats = self._graphs[graph].run(None, inputs)[0]
+        return result
+
+    def latents(self, sequences: list[SkeletonSequence]) -> tuple[Floats, dict[str, float]]:
+        """(N, H) skeleton latents of recordings and the seconds of preparing and encoding them."""
+        start = time.perf_counter()
+        how = self.manifest.preparation
+        joints = np.stack([prepare(sequence, how.name, how.frames) for sequence in sequences])
+        prepared = time.perf_counter()
+        with self._lock:
+            latent = self._run("skeleton_to_latent", feature=self._run("skeleton_encoder", joints=joints))
+        return latent, {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
+
+    def _class_states(self, texts: list[ClassText]) -> Floats:
+        """(K, L+1, 2d); each text is encoded once and kept."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._states]
+        if new:
+            states = class_states(self._encoder, new, self.manifest.text_encoder.tokens)
+            self._states.update(zip(new, states, strict=True))
+        return np.stack([self._states[text] for text in texts])
+
+    def _text_latents(self, texts: list[ClassText]) -> Floats:
+        """(K, L+1, H): attuned over the candidates and the classes of training, as in training."""
+        names = {text.name.casefold() for text in texts}
+        others = [text for text in self._seen if text.name.casefold() not in names]
+        how = self.manifest.attunement
+        states = attune(self._class_states([*texts, *others]), how.neighbours, how.weight)[: len(texts)]
+        return self._run("text_to_latent", states=np.ascontiguousarray(states))
+
+    def rank(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
+        """One ranking for each row of `latents` (N, H) over the K candidate `texts`; raises FloraError without any."""
+        if not texts:
+            raise FloraError("no action to rank", remedy="Type at least one action.")
+        start = time.perf_counter()
+        with self._lock:
+            text = self._text_latents(texts)
+            worded = time.perf_counter()
+            errors = np.concatenate(
+                [
+                    self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=latents)
+                    for i in range(0, len(texts), _CANDIDATES_AT_ONCE)
+                ],
+                axis=1,
+            )
+        seconds = {"text": worded - start, "score": time.perf_counter() - worded}
+        return [self._ranking(row, texts, seconds) for row in errors]
+
+    def _ranking(self, errors: Floats, texts: list[ClassText], seconds: dict[str, float]) -> Ranking:
+        fit = -(errors - errors.min()).astype(np.float64) / self.manifest.decision.temperature
+        scores = np.exp(fit) / np.exp(fit).sum()
+        order = np.argsort(errors, kind="stable")
+        return Ranking(tuple(RankedLabel(texts[i].name, float(scores[i]), float(errors[i])) for i in order), seconds)
+
+    def label(self, sequence: SkeletonSequence, texts: list[ClassText]) -> Ranking:
+        """Rank `texts` for one recording. Raises FloraError where it cannot be prepared or there is no text."""
+        latents, seconds = self.latents([sequence])
+        ranking = self.rank(latents, texts)[0]
+        return Ranking(ranking.labels, seconds | ranking.seconds)
