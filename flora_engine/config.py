@@ -96,6 +96,13 @@ class FloraSettings(Section):
     validation_classes: int = Field(5, ge=1, description="pseudo-unseen classes of one held-out fold")
     folds: int = Field(3, ge=1)
     seeds: tuple[int, ...] = (0,)
+    tokens_per_step: int = Field(8, ge=0, description="text tokens drawn anew for each training step; 0 takes all")
+    attunements: tuple[tuple[int, float], ...] = Field(
+        ((0, 0.0), (1, 0.3), (2, 0.4), (2, 1.0)), description="(neighbours, weight) among which held-out folds choose"
+    )
+    held_out: float = Field(0.2, gt=0, lt=1, description="share of seen samples that a held-out fold does not train on")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    graph: bool = Field(True, description="capture the training step as a CUDA graph; ignored on the CPU")
 
 
 class EncoderConfig(Section):
