@@ -1,0 +1,320 @@
+"""A run is an append-only folder: what was asked, what happened, what came out.
+
+::
+
+    config.yaml      what was asked
+    events.jsonl     one JSON object a line, in the order things happened; curves are redrawn from it
+    log.txt          the same for people
+    checkpoints/     safetensors
+    result.json      written once, when the run finished
+    bundle/          the trained model, where the recipe makes one
+    run.lock         held (by the operating system, so a crash frees it) while a process works on the run
+
+Nothing here needs torch, so the window can watch a run. A crash can tear the last line of events.jsonl; readers skip
+it and the next writer starts on a line of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from flora_engine.errors import FloraError
+from flora_engine.files import write_text
+from flora_engine.jobs import Event, Job
+
+CONFIG, EVENTS, LOG, RESULT, LOCK = "config.yaml", "events.jsonl", "log.txt", "result.json", "run.lock"
+_SYNC_SECONDS = 5.0  # events reach the kernel at once (a killed process loses none) and the disk this often
+
+
+class RunFolder:
+    """One run on disk. Several processes may read it; one at a time may write, inside `hold`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._last_sync = 0.0
+
+    @classmethod
+    def create(cls, parent: Path, name: str, config: Mapping[str, Any]) -> RunFolder:
+        """Make ``parent/YYYYMMDD-HHMMSS-name`` (a number is added while that exists) with its config.yaml.
+
+        `config` must be plain data (a pydantic model: ``model_dump(mode="json")``). Raises FloraError where the
+        folder cannot be made.
+        """
+        stem = time.strftime("%Y%m%d-%H%M%S-") + (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
+        for attempt in range(1, 1000):
+            path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise FloraError(f"cannot make a run folder: {error.strerror}", path=path) from None
+            return cls._fill(path, config)
+        raise FloraError("cannot find a free name for a run", path=parent / stem)
+
+    @classmethod
+    def at(cls, path: Path, config: Mapping[str, Any]) -> RunFolder:
+        """Use exactly `path`: opened where it is a run already, else made there."""
+        if (path / CONFIG).is_file():
+            return cls.open(path)
+        path.mkdir(parents=True, exist_ok=True)
+        return cls._fill(path, config)
+
+    @classmethod
+    def _fill(cls, path: Path, config: Mapping[str, Any]) -> RunFolder:
+        (path / "checkpoints").mkdir(exist_ok=True)
+        write_text(path / CONFIG, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open a run that exists; raises FloraError where `path` is not one."""
+        if not (path / CONFIG).is_file():
+            raise FloraError(f"this is not a run: it has no {CONFIG}", path=path)
+        return cls(path)
+
+    def config(self) -> dict[str, Any]:
+        """What was asked; raises FloraError where the file cannot be read."""
+        path = self.path / CONFIG
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise FloraError(f"cannot read the run's configuration: {error}", path=path) from None
+        return data if isinstance(data, dict) else {}
+
+    def checkpoint(self, name: str) -> Path:
+        """Where the checkpoint `name` (such as ``joint.best``) is or will be."""
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    @property
+    def bundle(self) -> Path:
+        return self.path / "bundle"
+
+    # -- writing
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the one process that works on this run; the operating system lets go when the process ends, however.
+
+        Raises FloraError where another process holds it.
+        """
+        with (self.path / LOCK).open("a+", encoding="utf-8") as file:
+            if not _lock(file, patience=1.0):
+                raise FloraError(
+                    "another process is working on this run", path=self.path, remedy="Watch it, or stop it first."
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+                _unlock(file)
+
+    def append_event(self, event: Event) -> None:
+        """Add one JSON-ready event; ``time`` is filled in where it is missing."""
+        line = json.dumps({"time": time.time(), **event}, ensure_ascii=False, separators=(",", ":")) + "\n"
+        now = time.monotonic()
+        sync = now - self._last_sync > _SYNC_SECONDS
+        self._last_sync = now if sync else self._last_sync
+        _append(self.path / EVENTS, line, sync)
+
+    def log(self, text: str) -> None:
+        """Add a line to log.txt."""
+        _append(self.path / LOG, f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n", sync=False)
+
+    def tell(self, job: Job, kind: str, **data: Any) -> None:
+        """Emit an event on `job` and keep it in the run; ``log`` and ``warning`` texts go to log.txt as well."""
+        job.emit(kind, **data)
+        self.append_event({"kind": kind, **data})
+        if kind in ("log", "warning"):
+            self.log(("warning: " if kind == "warning" else "") + str(data.get("text", "")))
+
+    def metrics(self, job: Job, step: int, values: Mapping[str, float]) -> None:
+        """Tell one ``metric`` event for each value."""
+        for name, value in values.items():
+            self.tell(job, "metric", name=name, step=step, value=value)
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write result.json; its presence is what makes a run finished."""
+        write_text(self.path / RESULT, json.dumps(dict(result), indent=1, ensure_ascii=False) + "\n")
+
+    # -- reading
+
+    def result(self) -> dict[str, Any] | None:
+        """The content of result.json, None while there is none; raises FloraError where it is broken."""
+        path = self.path / RESULT
+        if not path.is_file():
+            return None
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise FloraError(f"cannot read the result of the run: {error}", path=path) from None
+
+    def read_events(self, offset: int = 0) -> tuple[list[Event], int]:
+        """Events from byte `offset` on, and the offset to go on from: what a window polls while a run goes on.
+
+        A last line without its newline is left for the next call; a line that is not JSON (torn by a crash) is skipped.
+        """
+        try:
+            with (self.path / EVENTS).open("rb") as file:
+                file.seek(offset)
+                content = file.read()
+        except FileNotFoundError:
+            return [], offset
+        end = content.rfind(b"\n") + 1
+        return [event for line in content[:end].splitlines() if (event := _parse(line)) is not None], offset + end
+
+    def events(self) -> list[Event]:
+        """All events so far."""
+        return self.read_events()[0]
+
+    def attach(self, seconds: float = 0.2) -> Iterator[Event]:
+        """All events so far and then each new one as it comes, until no process works on the run."""
+        offset = 0
+        while True:
+            running = self.is_running()
+            events, offset = self.read_events(offset)
+            yield from events
+            if not running:
+                return
+            if not events:
+                time.sleep(seconds)
+
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """name → (step, value) pairs in step order; a step told twice (after a crash and resume) counts once."""
+        curves: dict[str, dict[int, float]] = {}
+        for event in self.events():
+            if event.get("kind") == "metric":
+                curves.setdefault(str(event["name"]), {})[int(event["step"])] = float(event["value"])
+        return {name: sorted(points.items()) for name, points in curves.items()}
+
+    def is_running(self) -> bool:
+        """Whether a living process, this one included, holds the run."""
+        try:
+            file = (self.path / LOCK).open("r+", encoding="utf-8")
+        except OSError:
+            return False
+        with file:
+            if not _lock(file, patience=0.0):
+                return True
+            _unlock(file)
+            return False
+
+    def pid(self) -> int | None:
+        """The process that holds the run, where one does."""
+        if not self.is_running():
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.path / LOCK).read_text(encoding="utf-8"))
+        return None
+
+    def status(self) -> str:
+        """``running``, ``finished``, ``failed``, ``stopped``, ``interrupted`` (it died), or ``new``."""
+        if self.is_running():
+            return "running"
+        if (self.path / RESULT).is_file():
+            return "finished"
+        states = [e["state"] for e in self.events() if e.get("kind") == "state" and isinstance(e.get("state"), str)]
+        if not states:
+            return "new"
+        return "interrupted" if states[-1] == "started" else str(states[-1])
+
+    @contextlib.contextmanager
+    def recording(self, job: Job) -> Iterator[None]:
+        """Hold the run and note in its events how the work inside ended: started, then finished, stopped or failed."""
+        from flora_engine.errors import Cancelled
+
+        with self.hold():
+            self.tell(job, "state", state="started", pid=os.getpid())
+            try:
+                yield
+            except (Cancelled, KeyboardInterrupt):
+                self.tell(job, "state", state="stopped")
+                raise
+            except BaseException as error:
+                self.tell(job, "state", state="failed", text=f"{type(error).__name__}: {error}")
+                self.log(f"failed: {type(error).__name__}: {error}")
+                raise
+            self.tell(job, "state", state="finished")
+
+    def remove(self) -> None:
+        """Delete the run; raises FloraError while it is running."""
+        if self.is_running():
+            raise FloraError("a running run cannot be removed", path=self.path, remedy="Stop it first.")
+        shutil.rmtree(self.path)
+
+
+def list_runs(parent: Path) -> list[RunFolder]:
+    """The runs directly under `parent`, oldest first by name."""
+    if not parent.is_dir():
+        return []
+    return [RunFolder(path) for path in sorted(parent.iterdir()) if (path / CONFIG).is_file()]
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _append(path: Path, line: str, sync: bool) -> None:
+    """Write `line` in one call at the end of `path`, on a line of its own even after a torn one."""
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                line = "\n" + line
+        file.write(line.encode("utf-8"))
+        if sync:
+            os.fsync(file.fileno())
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[str]) -> None:
+        file.seek(1 << 20)  # beyond the text, so that the process number stays readable
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+    def _unlock(file: IO[str]) -> None:
+        file.seek(1 << 20)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _lock(file: IO[str], patience: float) -> bool:
+    """Try for `patience` seconds: `is_running` of another process takes the lock for an instant."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            _try_lock(file)
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)
+        else:
+            return True

@@ -1,0 +1,120 @@
+"""Training of the encoder on small made-up clips."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flora_engine.config import EncoderSettings
+from flora_engine.errors import Cancelled, FloraError
+from flora_engine.jobs import Event, Job
+from flora_engine.training.encoder import learning_rate, load_encoder, train_encoder
+from flora_engine.training.run_folder import RunFolder
+
+SMALL = EncoderSettings(base_channels=8, epochs=3, batch_size=8, learning_rate=0.02, held_out=0.2)
+
+
+def clips(count: int = 40, classes: int = 4, frames: int = 8, persons: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Each class swings another joint; noise over all."""
+    random = np.random.default_rng(0)
+    labels = np.arange(count) % classes
+    x = random.normal(0, 0.05, (count, 3, frames, 25, persons)).astype(np.float32)
+    for i, label in enumerate(labels):
+        x[i, label % 3, :, 3 * label : 3 * label + 3] += np.sin(np.linspace(0, 3, frames))[:, None, None]
+    return x, labels.astype(np.int64)
+
+
+def test_it_learns_and_keeps_best_and_last(tmp_path: Path) -> None:
+    events: list[Event] = []
+    settings = SMALL.model_copy(update={"epochs": 12})
+    result = train_encoder(Job(events.append), settings, *clips(), tmp_path / "run", class_ids=[2, 5, 7, 9])
+    joint = result["streams"]["joint"]
+    assert joint["accuracy"] >= 0.75
+    assert joint["history"][-1]["loss"] < 0.6 * joint["history"][0]["loss"]
+    model, about = load_encoder(tmp_path / "run" / joint["checkpoint"])
+    assert about["class_ids"] == [2, 5, 7, 9]
+    assert about["epoch"] == joint["epoch"]
+    assert not model.training
+    run = RunFolder.open(tmp_path / "run")
+    assert run.checkpoint("joint.last").is_file()
+    curve = run.curves()["joint/loss"]
+    assert [value for _, value in curve] == [epoch["loss"] for epoch in joint["history"]]
+    assert {e["kind"] for e in events} == {"metric", "progress"}
+
+
+def test_best_is_the_epoch_with_the_highest_held_out_accuracy(tmp_path: Path) -> None:
+    joint = train_encoder(Job(), SMALL, *clips(), tmp_path)["streams"]["joint"]
+    best = max(
+        range(3), key=lambda i: (joint["history"][i]["held_out_accuracy"], -joint["history"][i]["held_out_loss"])
+    )
+    assert joint["epoch"] == best
+
+
+def test_validation_arrays_choose_instead_of_held_out_clips(tmp_path: Path) -> None:
+    x, y = clips()
+    joint = train_encoder(Job(), SMALL, x, y, tmp_path, validation=(x[:8], y[:8]))["streams"]["joint"]
+    assert joint["accuracy"] * 8 == pytest.approx(round(joint["accuracy"] * 8))
+
+
+def test_without_held_out_clips_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    joint = train_encoder(Job(), SMALL.model_copy(update={"held_out": 0.0}), *clips(), tmp_path)["streams"]["joint"]
+    assert joint["epoch"] == SMALL.epochs - 1
+    assert joint["accuracy"] is None
+
+
+def test_accumulated_parts_step_like_their_sum_except_for_batch_norm(tmp_path: Path) -> None:
+    """Two batches of 4 are one step: half as many updates as batches."""
+    settings = SMALL.model_copy(update={"batch_size": 4, "accumulate": 2, "held_out": 0.0, "epochs": 1})
+    events: list[Event] = []
+    joint = train_encoder(Job(events.append), settings, *clips(), tmp_path)["streams"]["joint"]
+    assert np.isfinite(joint["history"][0]["loss"])
+    assert [e["total"] for e in events if e["kind"] == "progress"][-1] == 5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "expected"),
+    [
+        ("steps", 0, [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]),
+        ("steps", 1, [0.5, 1.0, 0.1, 0.1, 0.01, 0.01]),
+        ("cosine", 0, [0.5 * (1 + np.cos(np.pi * i / 6)) for i in range(6)]),
+    ],
+)
+def test_schedules(schedule: str, warmup: int, expected: list[float]) -> None:
+    settings = EncoderSettings(epochs=6, learning_rate=1.0, milestones=(2, 4), schedule=schedule, warmup_epochs=warmup)  # type: ignore[arg-type]
+    np.testing.assert_allclose([learning_rate(settings, i) for i in range(6)], expected)
+
+
+def test_stop_inside_a_long_step_works_within_a_second(tmp_path: Path) -> None:
+    x, y = clips(32, frames=128, persons=2)
+    settings = SMALL.model_copy(update={"batch_size": 32, "base_channels": 32, "held_out": 0.0})
+    job = Job()
+    stopped_at: list[float] = []
+
+    def stop() -> None:
+        stopped_at.append(time.monotonic())
+        job.stop()
+
+    threading.Timer(1.5, stop).start()
+    with pytest.raises(Cancelled):
+        train_encoder(job, settings, x, y, tmp_path)
+    assert time.monotonic() - stopped_at[0] < 1.0
+    assert (tmp_path / "checkpoints" / "joint.last.safetensors").is_file()
+
+
+def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
+    x, y = clips()
+    with pytest.raises(FloraError, match="without a gap"):
+        train_encoder(Job(), SMALL, x, y + 1, tmp_path)
+    with pytest.raises(FloraError, match="float32"):
+        train_encoder(Job(), SMALL, x.astype(np.float64), y, tmp_path)
+
+
+def test_a_diverging_loss_is_named(tmp_path: Path) -> None:
+    x, y = clips()
+    x[3] = np.nan
+    with pytest.raises(FloraError, match="no longer a number"):
+        train_encoder(Job(), SMALL, x, y, tmp_path)
