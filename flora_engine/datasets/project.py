@@ -314,6 +314,11 @@ class Project:
             )
             return {str(Path(folder) / file) for folder, file in rows}
 
+    def hashes(self) -> dict[int, bytes]:
+        """id -> content hash of every recording, by id."""
+        with self._reading() as connection:
+            return dict(connection.execute("SELECT id, hash FROM sequences WHERE removed = 0 ORDER BY id").fetchall())
+
     def add(self, recordings: Iterable[Incoming]) -> list[int | None]:
         """Add recordings in one transaction; for each its new id, or None where the project has it already.
 

@@ -1,0 +1,290 @@
+"""Labelled recordings, prepared for an encoder: from a raw folder through the readers, or from a project.
+
+Preparing is done once: the clips lie in the user's cache folder under a key made of the recordings (path, size and
+time of change, or content hash), of the settings and of the code that reads and prepares.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.project import Project
+from flora_engine.errors import FloraError
+from flora_engine.files import replacing, write_text
+from flora_engine.jobs import Job
+from flora_engine.preprocessing import prepare
+from flora_engine.readers import can_read, read_sequence
+from flora_engine.resources import RESOURCES, ROOT, cache_folder
+from flora_engine.skeleton import SkeletonSequence
+
+if TYPE_CHECKING:
+    from flora_engine.config import DataSettings
+
+NUMBERS = ("action", "subject", "camera", "setup")
+_BATCH = 32  # recordings a worker process takes at a time
+_SERIAL = 2000  # below this many recordings, starting processes costs more than it saves
+_SOURCES = ("skeleton", "readers", "preprocessing", "datasets/loading.py")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording before it is read: a file, or a row of a project. identity changes when its content does."""
+
+    path: Path
+    row: int | None
+    identity: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a clip's recording says of itself; numbers as in `NUMBERS`, 0 where unknown."""
+
+    name: str
+    numbers: tuple[int, ...]
+    class_name: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """joints (N, 3, T, V, M); for each item its facts, or None where it failed (zeros then); why they failed."""
+
+    joints: NDArray[np.float32]
+    facts: list[Facts | None]
+    problems: list[str]
+
+
+def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None, cache: bool = True) -> Clips:
+    """All labelled recordings of one data set, prepared as `settings` says.
+
+    Labels are the class of the recording in the project; or, from a raw folder, its class name where the file tells
+    one of the data set's, else its action number less one. Recordings that cannot be read or prepared, or have no
+    label, are left out with a warning each. processes: None for one per CPU; the result does not depend on it.
+    joints may be a copy-on-write map of the cache file.
+
+    Raises FloraError where the folder or project is missing or nothing in it can be used.
+    """
+    items = _raw_items(settings.raw) if settings.raw is not None else _project_items(settings.project)
+    folder = cache_folder() / "clips" / _key(items, settings)
+    if cache and (folder / "facts.json").is_file():
+        prepared = _read_cache(folder)
+    else:
+        prepared = _prepare_all(job, items, settings, processes, folder if cache else None)
+    for problem in prepared.problems:
+        job.warn(problem)
+    names, labels = _labels(job, settings, items, prepared.facts)
+    return _clips(prepared, names, labels)
+
+
+def class_names(dataset: str) -> tuple[str, ...]:
+    """The class names of resources/datasets/{dataset}.yaml in their order; empty where there is no such file."""
+    path = RESOURCES / "datasets" / f"{dataset}.yaml"
+    if not path.is_file():
+        return ()
+    return tuple(str(entry["name"]) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["classes"])
+
+
+def recording_files(folder: Path) -> list[Path]:
+    """The files below `folder` that some reader claims, sorted; hidden files and folders are passed over."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(root, name) for name in sorted(files) if not name.startswith(".")]
+    return [path for path in found if can_read(path)]
+
+
+# Which recordings
+
+
+def _raw_items(folder: Path) -> list[Item]:
+    if not folder.is_dir():
+        raise FloraError("there is no such folder of recordings", path=folder)
+    items = []
+    for path in recording_files(folder):
+        stat = path.stat()
+        items.append(Item(path.resolve(), None, f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"))
+    if not items:
+        raise FloraError("the folder holds no recordings of a known format", path=folder)
+    return items
+
+
+def _project_items(folder: Path | None) -> list[Item]:
+    if folder is None:
+        raise FloraError("the data settings name neither a raw folder nor a project")
+    with Project.open(folder, "read") as project:
+        items = [Item(folder.resolve(), id, digest.hex()) for id, digest in project.hashes().items()]
+    if not items:
+        raise FloraError("the project holds no recordings", path=folder)
+    return items
+
+
+def _key(items: Sequence[Item], settings: DataSettings) -> str:
+    digest = hashlib.sha256(f"{_code_key()} {settings.preparation} {settings.frames}".encode())
+    for item in items:
+        digest.update(f"\n{item.identity}".encode())
+    return f"{settings.dataset}-{digest.hexdigest()[:24]}"
+
+
+@functools.cache
+def _code_key() -> str:
+    """Changes with the code that reads and prepares, so that a cache never outlives it."""
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        path = ROOT / "flora_engine" / source
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()
+
+
+# Reading and preparing
+
+
+@functools.lru_cache(maxsize=4)
+def _open_project(folder: Path) -> Project:
+    return Project.open(folder, "read")
+
+
+def _prepare_item(item: Item, preparation: str, frames: int) -> tuple[NDArray[np.float32], Facts] | str:
+    try:
+        sequence = read_sequence(item.path) if item.row is None else _open_project(item.path).sequence(item.row)
+        joints = prepare(sequence, preparation, frames)
+    except FloraError as error:
+        return str(error)
+    return joints, _facts(sequence)
+
+
+def _facts(sequence: SkeletonSequence) -> Facts:
+    numbers = tuple(int(sequence.metadata.get(key, 0)) for key in NUMBERS)
+    return Facts(sequence.name, numbers, str(sequence.metadata.get("class_name", "")))
+
+
+def _prepare_batch(
+    items: Sequence[Item], preparation: str, frames: int
+) -> list[tuple[NDArray[np.float32], Facts] | str]:
+    return [_prepare_item(item, preparation, frames) for item in items]
+
+
+def _prepared(
+    items: Sequence[Item], settings: DataSettings, processes: int | None
+) -> Generator[tuple[NDArray[np.float32], Facts] | str, None, None]:
+    """Results in the order of `items`, computed here or in worker processes."""
+    processes = processes or (os.cpu_count() or 1 if len(items) >= _SERIAL else 1)
+    work = functools.partial(_prepare_batch, preparation=settings.preparation, frames=settings.frames)
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    if processes == 1:
+        for batch in batches:
+            yield from work(batch)
+        return
+    # spawn: a fork of a process that runs torch's threads can hang
+    pool = ProcessPoolExecutor(min(processes, len(batches)), multiprocessing.get_context("spawn"))
+    try:
+        for results in pool.map(work, batches):
+            yield from results
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _prepare_all(
+    job: Job, items: Sequence[Item], settings: DataSettings, processes: int | None, folder: Path | None
+) -> Prepared:
+    """Prepare everything; into the cache folder where one is given, which appears there only when it is complete."""
+    if folder is None:
+        return _fill(job, items, settings, processes, None)
+    with replacing(folder / "joints.npy") as path:
+        prepared = _fill(job, items, settings, processes, path)
+    rows = [None if fact is None else [fact.name, fact.numbers, fact.class_name] for fact in prepared.facts]
+    write_text(folder / "facts.json", json.dumps({"facts": rows, "problems": prepared.problems}))
+    return _read_cache(folder)
+
+
+def _fill(
+    job: Job, items: Sequence[Item], settings: DataSettings, processes: int | None, path: Path | None
+) -> Prepared:
+    """Into memory, or into the file at `path`, which may be larger than memory."""
+    joints: NDArray[np.float32] | None = None
+    facts: list[Facts | None] = []
+    problems: list[str] = []
+    with closing(_prepared(items, settings, processes)) as results:
+        for done, result in enumerate(results):
+            if done % 16 == 0:
+                job.progress("reading recordings", done, len(items))
+            if isinstance(result, str):
+                facts.append(None)
+                problems.append(result)
+                continue
+            if joints is None:
+                shape = (len(items), *result[0].shape)
+                joints = np.zeros(shape, np.float32) if path is None else open_memmap(path, "w+", np.float32, shape)
+            joints[done] = result[0]
+            facts.append(result[1])
+    job.progress("reading recordings", len(items), len(items))
+    if joints is None:
+        raise FloraError(f"none of the {len(items)} recordings can be used; the first says: {problems[0]}")
+    if isinstance(joints, np.memmap):
+        joints.flush()
+    return Prepared(joints, facts, problems)
+
+
+def _read_cache(folder: Path) -> Prepared:
+    stored = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts = [None if row is None else Facts(row[0], tuple(row[1]), row[2]) for row in stored["facts"]]
+    return Prepared(np.load(folder / "joints.npy", mmap_mode="c"), facts, stored["problems"])
+
+
+# Labels
+
+
+def _labels(
+    job: Job, settings: DataSettings, items: Sequence[Item], facts: Sequence[Facts | None]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Class names, and the label of each item (-1: none)."""
+    if settings.raw is None:
+        assert settings.project is not None
+        with Project.open(settings.project, "read") as project:
+            table = project.table
+            rows = table.rows(np.array([item.row for item in items], np.int64))
+            return table.class_names, table.classes[rows].astype(np.int64)
+    names = class_names(settings.dataset)
+    place = {name.casefold(): index for index, name in enumerate(names)}
+    labels = np.array(
+        [-1 if fact is None else place.get(fact.class_name.casefold(), fact.numbers[0] - 1) for fact in facts], np.int64
+    )
+    if not names:  # a data set that the program does not know: its actions go by number
+        names = tuple(f"action {number + 1}" for number in range(int(labels.max(initial=-1)) + 1))
+    too_high = labels >= len(names)
+    if np.any(too_high):
+        job.warn(f"{int(too_high.sum())} recordings have an action beyond the {len(names)} of {settings.dataset}")
+        labels[too_high] = -1
+    return names, labels
+
+
+def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64]) -> Clips:
+    keep = np.array([fact is not None for fact in prepared.facts], bool) & (labels >= 0)
+    if not keep.any():
+        raise FloraError("no recording has a label", remedy="Check the file names, or label them in a project.")
+    kept = [fact for fact, use in zip(prepared.facts, keep, strict=True) if use and fact is not None]
+    numbers = np.array([fact.numbers for fact in kept], np.int64)
+    return Clips(
+        joints=prepared.joints if keep.all() else prepared.joints[keep],
+        labels=labels[keep],
+        names=tuple(fact.name for fact in kept),
+        class_names=names,
+        subjects=numbers[:, 1],
+        cameras=numbers[:, 2],
+        setups=numbers[:, 3],
+    )
