@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class Pointwise(nn.Module):
         self.conv = nn.Conv2d(channels, width, 1)
         self.bn = nn.BatchNorm2d(width)
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(cast(Tensor, self.conv.bias))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride > 1:
@@ -72,6 +73,11 @@ class Pointwise(nn.Module):
 
 class SpatialShift(nn.Module):
     """Shift joints, mask, mix channels, shift back, batch norm per joint and channel, add the input, ReLU."""
+
+    rows_in: Tensor
+    rows_in_back: Tensor
+    rows_out: Tensor
+    rows_out_back: Tensor
 
     def __init__(self, channels: int, width: int, joints: int) -> None:
         super().__init__()
@@ -92,12 +98,12 @@ class SpatialShift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         bodies, _, joints, frames = x.shape
-        shifted = spatial_shift(x, self.rows_in, self.rows_in_back)  # type: ignore[arg-type]
+        shifted = spatial_shift(x, self.rows_in, self.rows_in_back)
         shifted = shifted * (torch.tanh(self.mask) + 1)[..., None]  # (B, C, V, T)
         mixed = torch.matmul(self.weight.t(), shifted.flatten(2))  # (B, C', V·T)
         mixed = mixed + self.bias[:, None]
         mixed = mixed.view(bodies, -1, joints, frames)
-        mixed = spatial_shift(mixed, self.rows_out, self.rows_out_back)  # type: ignore[arg-type]
+        mixed = spatial_shift(mixed, self.rows_out, self.rows_out_back)
         mixed = self.bn(mixed.flatten(1, 2)).view_as(mixed)  # (B, C'·V, T)
         return F.relu(mixed + (x if self.down is None else self.down(x)))
 
