@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, npz, ntu, nw_ucla, utd_mhad
+from flora_engine.readers import _input, bvh, mediapipe, npz, ntu, nw_ucla, pku, table, utd_mhad
+from flora_engine.readers.corrections import correct
 from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
 from flora_engine.skeleton import SkeletonSequence
 
-__all__ = ["READERS", "Reader", "can_read", "read_sequence", "write_npz", "write_ntu"]
+__all__ = ["READERS", "Reader", "can_read", "correct", "read_sequence", "write_npz", "write_ntu"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ READERS: tuple[Reader, ...] = (
     Reader("utd_mhad", "UTD-MHAD MATLAB file", (".mat",), utd_mhad.claims, utd_mhad.read),
     Reader("nw_ucla", "NW-UCLA JSON", (".json",), nw_ucla.claims, nw_ucla.read),
     Reader("npz", "Flora exchange archive", (".npz",), npz.claims, npz.read),
+    Reader("mediapipe", "MediaPipe world landmarks, JSON", (".json",), mediapipe.claims, mediapipe.read),
+    Reader("bvh", "BVH motion capture", (".bvh",), bvh.claims, bvh.read),
+    Reader("pku", "PKU-MMD skeleton text", (".txt",), pku.claims, pku.read),
+    Reader("csv", "table of joints", (".csv", ".tsv"), table.claims, table.read),
 )
 
 

@@ -17,6 +17,7 @@ MAX_JSON_BYTES = 64 * 2**20  # parsed JSON takes some ten times its size
 MAX_VALUES = 2**26  # coordinates of one recording: 256 MiB of float32, some 8 hours of one person
 COPY_AGAIN = "Copy or download the file again, or leave it out."
 
+_BLANK = re.compile(rb"\s")
 _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x89PNG", "a PNG picture"),
@@ -122,6 +123,18 @@ def check_finite(sequence: SkeletonSequence, path: Path) -> SkeletonSequence:
             remedy="Fill the gaps where it was recorded, or leave it out; `flora info` shows how much is missing.",
         )
     return sequence
+
+
+def floats_of(data: bytes, start: int = 0) -> NDArray[np.float64]:
+    """All blank-separated numbers from byte `start` on, block by block to bound memory; ValueError for anything else."""
+    blocks = [np.empty(0)]
+    while start < len(data):
+        gap = _BLANK.search(data, start + 2**20)
+        end = gap.start() if gap else len(data)
+        words = data[start:end].split()
+        blocks.append(np.fromiter(map(float, words), np.float64, len(words)))
+        start = end
+    return np.concatenate(blocks)
 
 
 def numbers(pattern: re.Pattern[str], name: str) -> dict[str, int | str]:

@@ -2,103 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.readers import _input
+from flora_engine.readers import _input, mediapipe
+from flora_engine.readers._archive import Archive
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence
 
 FORMAT, VERSION = "flora-sequence", 1
-MAX_FPS = 1000.0
-_MEMBER_BYTES = _input.MAX_VALUES * 4
-_NPY_HEADER = 65536
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, TypeError, KeyError, IndexError, OverflowError),
-    *(NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, MemoryError, AttributeError),
-)
 
 
 def claims(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".npz"
-
-
-class Archive:
-    """The arrays of an `.npz` file, read one by one within bounds; object arrays (pickles) are refused."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(_input.read_bytes(path, _MEMBER_BYTES)))
-            self.names = {info.filename.removesuffix(".npy") for info in self._zip.infolist()}
-        except _DAMAGE as error:
-            raise FloraError(f"is no usable .npz archive ({error})", path=path, remedy=_input.COPY_AGAIN) from None
-
-    def array(self, name: str) -> NDArray[np.generic] | None:
-        """The array of that name or None; FloraError for damage, objects, or a false claim in a header."""
-        if name not in self.names:
-            return None
-        try:
-            with self._zip.open(f"{name}.npy") as member:
-                data = member.read(_MEMBER_BYTES + _NPY_HEADER)
-            stream = io.BytesIO(data)
-            version = np.lib.format.read_magic(stream)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = header(stream, max_header_size=_NPY_HEADER)
-        except _DAMAGE as error:
-            raise self.wrong(f"holds a damaged array ({error or type(error).__name__})", name) from None
-        if dtype.hasobject or dtype.kind not in "biufUS":
-            raise self.wrong("holds Python objects, which are never loaded", name)
-        left = len(data) - stream.tell()
-        if math.prod(shape) * dtype.itemsize != left or min(shape, default=0) < 0:
-            raise self.wrong(f"claims shape {shape} of {dtype}, but holds {left} bytes", name)
-        if left == 0:
-            return np.empty(shape, dtype)
-        flat = np.frombuffer(data, dtype, offset=stream.tell())
-        return flat.reshape(shape, order="F" if fortran else "C")
-
-    def text(self, name: str) -> str | None:
-        value = self.array(name)
-        if value is None:
-            return None
-        if value.ndim or value.dtype.kind != "U":
-            raise self.wrong("should be one string", name)
-        try:
-            return str(value[()])
-        except (ValueError, UnicodeError) as error:
-            raise self.wrong(f"is no valid text ({error})", name) from None
-
-    def number(self, name: str) -> float | None:
-        value = self.array(name)
-        if value is None:
-            return None
-        if value.size != 1 or value.dtype.kind not in "iuf":
-            raise self.wrong("should be one number", name)
-        return float(value.reshape(-1).astype(np.float64)[0])
-
-    def fps(self, default: float) -> float:
-        fps = self.number("fps")
-        return default if fps is None else check_fps(fps, self.path)
-
-    def wrong(self, problem: str, name: str) -> FloraError:
-        return FloraError(problem, path=self.path, where=f"array `{name}`", remedy="Write the file again.")
-
-
-def check_fps(fps: float, path: Path) -> float:
-    if not 0 < fps <= MAX_FPS:  # also refuses NaN
-        raise FloraError(f"has a frame rate of {fps:g}", path=path, remedy=f"It must be above 0, at most {MAX_FPS:g}.")
-    return fps
 
 
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
@@ -183,7 +104,10 @@ def _body_ids(archive: Archive, persons: int) -> tuple[str, ...] | None:
 
 
 # What an archive is, by the array it must hold.
-_KINDS: dict[str, Callable[[Archive], SkeletonSequence]] = {"joints": _exchange}
+_KINDS: dict[str, Callable[[Archive], SkeletonSequence]] = {
+    "joints": _exchange,
+    "world_landmarks": mediapipe.from_archive,
+}
 
 
 def write_npz(sequence: SkeletonSequence, path: Path) -> None:

@@ -13,8 +13,8 @@ class Layout:
     """A skeleton's joints, in file order.
 
     bones: (child, parent) index pairs, 0-based. mirror: (left, right) index pairs. up: the axis that points up in
-    files of this layout ("+y", "-y", "+z"). to_kinect_v2: for every Kinect v2 joint name the source joints whose mean
-    it is; empty for Kinect v2 itself.
+    sequences of this layout, as its reader gives them ("+y"). to_kinect_v2: for every Kinect v2 joint name the source
+    joints whose mean it is; empty for Kinect v2 itself.
     """
 
     name: str
@@ -137,4 +137,79 @@ KINECT_V1 = _kinect_v1(
     "+y",
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (KINECT_V2, KINECT_V1, KINECT_V1_UTD)}
+_MEDIAPIPE_JOINTS = (
+    *("nose", "left eye inner", "left eye", "left eye outer", "right eye inner", "right eye", "right eye outer"),
+    *("left ear", "right ear", "left mouth", "right mouth"),
+    *(
+        f"{side} {part}"
+        for part in (
+            "shoulder",
+            "elbow",
+            "wrist",
+            "pinky",
+            "index",
+            "thumb",
+            "hip",
+            "knee",
+            "ankle",
+            "heel",
+            "foot index",
+        )
+        for side in ("left", "right")
+    ),
+)
+
+
+def _mediapipe_side(side: str) -> dict[str, str]:
+    """Parents of one side. There is no trunk joint: the shoulders hang together, and each on its hip."""
+    return {
+        f"{side} eye inner": "nose",
+        f"{side} eye": f"{side} eye inner",
+        f"{side} eye outer": f"{side} eye",
+        f"{side} ear": f"{side} eye outer",
+        f"{side} shoulder": f"{side} hip",
+        f"{side} elbow": f"{side} shoulder",
+        f"{side} wrist": f"{side} elbow",
+        **{f"{side} {finger}": f"{side} wrist" for finger in ("pinky", "index", "thumb")},
+        f"{side} knee": f"{side} hip",
+        f"{side} ankle": f"{side} knee",
+        f"{side} heel": f"{side} ankle",
+        f"{side} foot index": f"{side} heel",
+    }
+
+
+def _mediapipe_recipe(side: str) -> Recipe:
+    return {
+        **{f"{side} {part}": (f"{side} {part}",) for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")},
+        f"{side} hand": (f"{side} index", f"{side} pinky"),
+        f"{side} hand tip": (f"{side} index",),
+        f"{side} thumb": (f"{side} thumb",),
+        f"{side} foot": (f"{side} foot index",),
+    }
+
+
+_SHOULDERS, _HIPS = ("left shoulder", "right shoulder"), ("left hip", "right hip")
+MEDIAPIPE_33 = Layout(
+    name="mediapipe_33",
+    title="MediaPipe Pose (33 world landmarks)",
+    joints=_MEDIAPIPE_JOINTS,
+    bones=(
+        *_bones(_MEDIAPIPE_JOINTS, {**_mediapipe_side("left"), **_mediapipe_side("right")}),
+        *_bones(_MEDIAPIPE_JOINTS, {"right mouth": "left mouth", "right hip": "left hip"}),
+        *_bones(_MEDIAPIPE_JOINTS, {"right shoulder": "left shoulder"}),
+    ),
+    mirror=_pairs(_MEDIAPIPE_JOINTS),
+    up="+y",
+    to_kinect_v2={
+        "spine base": _HIPS,
+        "spine mid": (*_HIPS, *_SHOULDERS),
+        "spine shoulder": _SHOULDERS,
+        # A name twice counts twice: the neck lies two thirds of the way from the mouth to the shoulders.
+        "neck": (*_SHOULDERS, *_SHOULDERS, "left mouth", "right mouth"),
+        "head": ("left ear", "right ear"),
+        **_mediapipe_recipe("left"),
+        **_mediapipe_recipe("right"),
+    },
+)
+
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (KINECT_V2, KINECT_V1, KINECT_V1_UTD, MEDIAPIPE_33)}

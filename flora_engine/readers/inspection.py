@@ -1,0 +1,312 @@
+"""Does a recording look human? What the eye would notice, as numbers and plain words, before anything is imported.
+
+Everything is measured on the recording as read (`read_sequence(path, allow_nan=True)`), so that the user can put right
+what `corrections.correct` can: the layout, the up axis, the scale, the frame rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence, to_kinect_v2
+
+Verdict = Literal["good", "doubtful", "bad"]
+Array = NDArray[np.float64]
+
+# Set once so that every recording of NTU RGB+D, UTD-MHAD, NW-UCLA and PKU-MMD that was tried comes out at least doubtful
+# and shuffled joints or noise come out bad; docs/formats.md has the figures.
+NAN_SHARE = (0.001, 0.2)
+STEADINESS = (0.12, 0.3)
+SYMMETRY = (0.15, 0.4)
+FPS = (10.0, 120.0)
+SPEED = 12.0  # metres a second of the fastest wrist; throwing reaches some 10
+ENOUGH_FRAMES = 2
+
+_METRES_PER_UNIT = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "inches": 0.0254}
+_STATURE = 1.45  # metres: hip to ankle by the knee, and spine base to head, of a grown-up
+_AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: what was found, how it is judged, and what to do ("" where it is good)."""
+
+    name: str
+    verdict: Verdict
+    finding: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a recording looks like. None: cannot be told (too few frames, nobody there).
+
+    nan_share: of the joints of persons who are there. bone_steadiness: median over bones of the interquartile range of
+    its length over its median length; 0 for a rigid body. symmetry: median over left/right bone pairs of the relative
+    difference of their median lengths. stature: metres if the unit is metres: hip-knee-ankle and spine base to head.
+    up: "+y" and so on. layout: the LAYOUTS name that fits best among those with as many joints. unit: of
+    metres, centimetres, millimetres, inches; scale: its factor to metres.
+    """
+
+    frames: int
+    persons: int
+    fps: float
+    nan_share: float
+    bone_steadiness: float | None
+    symmetry: float | None
+    stature: float | None
+    up: str | None
+    layout: str | None
+    unit: str | None
+    scale: float | None
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks."""
+        verdicts = [check.verdict for check in self.checks]
+        return "bad" if "bad" in verdicts else "doubtful" if "doubtful" in verdicts else "good"
+
+
+def inspect(sequence: SkeletonSequence) -> Inspection:
+    """Measure and judge one recording; never raises for odd data."""
+    people = _people(sequence)
+    missing = np.isnan(people).any(axis=2)
+    nan_share = float(missing.mean()) if missing.size else 0.0
+    steadiness, symmetry = _bones(people, sequence.layout)
+    layout = _guess_layout(people, sequence.layout)
+    trusted = sequence if layout is None else replace(sequence, layout=layout)
+    body = _kinect(people, trusted.layout)
+    stature = _stature(body)
+    unit = _guess_unit(stature)
+    scale = None if unit is None else _METRES_PER_UNIT[unit]
+    up = _guess_up(body)
+    found = Inspection(
+        frames=sequence.frames,
+        persons=sequence.persons,
+        fps=sequence.fps,
+        nan_share=nan_share,
+        bone_steadiness=steadiness,
+        symmetry=symmetry,
+        stature=stature,
+        up=up,
+        layout=layout,
+        unit=unit,
+        scale=scale,
+        checks=(),
+    )
+    checks = (
+        _check_people(found, len(people)),
+        _check_nan(found),
+        _check_layout(found, sequence),
+        *_check_bones(found),
+        _check_up(found),
+        _check_scale(found),
+        _check_rate(found, _wrist_speed(sequence, trusted.layout, scale)),
+    )
+    return replace(found, checks=tuple(check for check in checks if check is not None))
+
+
+def _people(sequence: SkeletonSequence) -> Array:
+    """(n, V, 3): every person in every frame where there, absent ones left out."""
+    joints = sequence.joints.astype(np.float64)
+    return joints[sequence.present()]
+
+
+def _bones(people: Array, layout: str) -> tuple[float | None, float | None]:
+    """(steadiness, symmetry) of the bone lengths under a layout; a bone of no length (a copied joint) is left out."""
+    skeleton = LAYOUTS[layout]
+    if len(people) < ENOUGH_FRAMES or not skeleton.bones:
+        return None, None
+    child, parent = np.array(skeleton.bones).T
+    lengths = np.linalg.norm(people[:, child] - people[:, parent], axis=2)
+    lengths = lengths[:, ~np.isnan(lengths).all(axis=0)]
+    if lengths.size == 0:
+        return None, None
+    low, middle, high = np.nanquantile(lengths, (0.25, 0.5, 0.75), axis=0)
+    real = middle > 1e-9 * max(float(np.nanmax(middle)), 1e-30)
+    if not real.any():
+        return None, None
+    steadiness = float(np.median(((high - low)[real]) / middle[real]))
+    return steadiness, _symmetry(people, layout)
+
+
+def _symmetry(people: Array, layout: str) -> float | None:
+    skeleton = LAYOUTS[layout]
+    other = {**dict(skeleton.mirror), **{right: left for left, right in skeleton.mirror}}
+    left_joints = {left for left, _ in skeleton.mirror}
+    differences = []
+    for child, parent in skeleton.bones:
+        if child not in left_joints:
+            continue
+        left = np.linalg.norm(people[:, child] - people[:, parent], axis=1)
+        right = np.linalg.norm(people[:, other[child]] - people[:, other.get(parent, parent)], axis=1)
+        if np.isnan(left).all() or np.isnan(right).all():
+            continue
+        a, b = float(np.nanmedian(left)), float(np.nanmedian(right))
+        if a + b > 0:
+            differences.append(2 * abs(a - b) / (a + b))
+    return float(np.median(differences)) if differences else None
+
+
+def _guess_layout(people: Array, own: str) -> str | None:
+    """The layout with as many joints whose bones are steadiest and most alike; the file's own unless clearly worse."""
+    joint_count = people.shape[1]
+    scores: dict[str, float] = {}
+    for name, layout in LAYOUTS.items():
+        if len(layout.joints) == joint_count:
+            steadiness, symmetry = _bones(people, name)
+            if steadiness is not None:
+                scores[name] = steadiness + (symmetry or 0.0)
+    if not scores:
+        return None
+    best = min(scores, key=lambda name: scores[name])
+    return best if own not in scores or scores[best] < 0.7 * scores[own] else own
+
+
+def _kinect(people: Array, layout: str) -> Array:
+    """(n, 25, 3) in Kinect joints."""
+    moved = to_kinect_v2(SkeletonSequence(people[:, None].astype(np.float32), 30.0, layout)).joints
+    return moved[:, 0].astype(np.float64)
+
+
+def _at(body: Array, *names: str) -> Array:
+    """(n, 3): the mean of the named Kinect joints."""
+    return body[:, [KINECT_V2.joints.index(name) for name in names]].mean(axis=1)
+
+
+def _stature(body: Array) -> float | None:
+    lengths = np.linalg.norm(_at(body, "head") - _at(body, "spine base"), axis=1)
+    for a, b in (("hip", "knee"), ("knee", "ankle")):
+        for side in ("left", "right"):
+            lengths = lengths + np.linalg.norm(_at(body, f"{side} {a}") - _at(body, f"{side} {b}"), axis=1) / 2
+    known = lengths[~np.isnan(lengths)]
+    stature = float(np.median(known)) if known.size else 0.0
+    return stature if stature > 0 else None
+
+
+def _guess_unit(stature: float | None) -> str | None:
+    if stature is None:
+        return None
+    off = {unit: abs(np.log(stature * factor / _STATURE)) for unit, factor in _METRES_PER_UNIT.items()}
+    best = min(off, key=lambda unit: float(off[unit]))
+    return best if off[best] < np.log(1.8) else None
+
+
+def _guess_up(body: Array) -> str | None:
+    """The axis nearest to the trunk's and legs' direction (ankles to spine base to head), the median over frames."""
+    ankles = _at(body, "left ankle", "right ankle")
+    towards = _at(body, "head") - ankles
+    towards = towards[~np.isnan(towards).any(axis=1)]
+    if not towards.size:
+        return None
+    middle = np.median(towards, axis=0)
+    axis = int(np.argmax(np.abs(middle)))
+    rest = float(np.linalg.norm(np.delete(middle, axis)))
+    if abs(middle[axis]) < 1.2 * rest or not np.any(middle):
+        return None
+    return ("+" if middle[axis] > 0 else "-") + _AXES[axis]
+
+
+def _wrist_speed(sequence: SkeletonSequence, layout: str, scale: float | None) -> float | None:
+    """95th percentile of the wrists' speed in metres a second, between neighbouring frames of one person."""
+    if scale is None or sequence.frames < ENOUGH_FRAMES:
+        return None
+    wrists = to_kinect_v2(replace(sequence, layout=layout)).joints[:, :, [6, 10]].astype(np.float64)
+    here = sequence.present()
+    steps = np.linalg.norm(np.diff(wrists, axis=0), axis=3)[here[1:] & here[:-1]]
+    steps = steps[~np.isnan(steps)]
+    return float(np.quantile(steps, 0.95)) * scale * sequence.fps if steps.size else None
+
+
+def _judge(value: float, limits: tuple[float, float]) -> Verdict:
+    return "good" if value <= limits[0] else "doubtful" if value <= limits[1] else "bad"
+
+
+def _check_people(found: Inspection, appearances: int) -> Check:
+    text = f"{found.persons} person(s) in {found.frames} frame(s)"
+    if appearances == 0:
+        return Check("people", "bad", f"nobody is there in {found.frames} frame(s)", "Leave it out.")
+    if appearances < ENOUGH_FRAMES:
+        return Check("people", "doubtful", text, "One frame shows a pose, not an action; consider leaving it out.")
+    return Check("people", "good", text)
+
+
+def _check_nan(found: Inspection) -> Check:
+    verdict = _judge(found.nan_share, NAN_SHARE)
+    text = f"{100 * found.nan_share:.1f} % of the joints are missing (NaN)"
+    return Check("missing joints", verdict, text, "" if verdict == "good" else "Fill the gaps before importing.")
+
+
+def _check_layout(found: Inspection, sequence: SkeletonSequence) -> Check | None:
+    if found.layout is None:
+        return None
+    if found.layout == sequence.layout:
+        return Check("layout", "good", f"the joints fit {sequence.skeleton.title}")
+    return Check(
+        "layout",
+        "bad",
+        f"the joints are named as {sequence.skeleton.title} but fit {LAYOUTS[found.layout].title}",
+        f"Set the layout to {found.layout}.",
+    )
+
+
+def _check_bones(found: Inspection) -> list[Check]:
+    checks = []
+    if found.bone_steadiness is not None:
+        verdict = _judge(found.bone_steadiness, STEADINESS)
+        checks.append(
+            Check(
+                "bone lengths",
+                verdict,
+                f"the lengths of bones vary by {100 * found.bone_steadiness:.0f} %",
+                "" if verdict == "good" else "Check the layout (the order of the joints), or the tracking is poor.",
+            )
+        )
+    if found.symmetry is not None:
+        verdict = _judge(found.symmetry, SYMMETRY)
+        checks.append(
+            Check(
+                "symmetry",
+                verdict,
+                f"left and right bones differ by {100 * found.symmetry:.0f} %",
+                "" if verdict == "good" else "Check the layout: left and right joints may be at the wrong place.",
+            )
+        )
+    return checks
+
+
+def _check_up(found: Inspection) -> Check | None:
+    if found.up is None:
+        if found.bone_steadiness is None:
+            return None
+        return Check("up axis", "doubtful", "no axis is clearly up", "Look at it in the viewer; somebody may lie down.")
+    if found.up == "+y":
+        return Check("up axis", "good", "+y is up")
+    advice = f"Set the up axis to {found.up}, unless the person lies or hangs upside down."
+    return Check("up axis", "bad", f"{found.up} seems to be up, not +y", advice)
+
+
+def _check_scale(found: Inspection) -> Check | None:
+    if found.stature is None:
+        return None
+    if found.unit is None:
+        text = f"a size of {found.stature:.3g} fits no unit of length"
+        return Check("scale", "bad", text, f"Set the scale to about {_STATURE / found.stature:.3g}.")
+    if found.unit == "metres":
+        return Check("scale", "good", f"a person's size fits metres ({found.stature:.2f} m, ankles to head)")
+    return Check("scale", "bad", f"the coordinates seem to be {found.unit}", f"Set the scale to {found.scale:g}.")
+
+
+def _check_rate(found: Inspection, speed: float | None) -> Check:
+    text = f"{found.fps:g} frames a second"
+    if not FPS[0] <= found.fps <= FPS[1]:
+        return Check("frame rate", "doubtful", text, "Check the frame rate; usual are 10 to 120 a second.")
+    if speed is not None and speed > SPEED:
+        text = f"{text}, at which the wrists move at {speed:.0f} m/s"
+        return Check("frame rate", "doubtful", text, "Check the frame rate and the scale, or the tracking jumps.")
+    return Check("frame rate", "good", text)
