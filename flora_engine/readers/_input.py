@@ -126,7 +126,7 @@ def check_finite(sequence: SkeletonSequence, path: Path) -> SkeletonSequence:
 
 
 def floats_of(data: bytes, start: int = 0) -> NDArray[np.float64]:
-    """All blank-separated numbers from byte `start` on, block by block to bound memory; ValueError for anything else."""
+    """All blank-separated numbers from byte `start` on, block by block to bound memory; ValueError for others."""
     blocks = [np.empty(0)]
     while start < len(data):
         gap = _BLANK.search(data, start + 2**20)

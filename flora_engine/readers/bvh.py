@@ -2,8 +2,8 @@
 
 BVH files say neither their unit nor whose names they use. The unit is taken as the one that gives the legs a human
 length; the names as CMU, Mixamo, MotionBuilder, Biovision and Blender write them. Their usual axes (y up, the rest pose
-facing +z with its left at +x) are given a half turn about y to become the Kinect's (facing the camera, which is -z, left
-at -x).
+facing +z with its left at +x) are given a half turn about y to become the Kinect's, whose people face the camera (-z)
+and have their left at -x.
 """
 
 from __future__ import annotations

@@ -6,22 +6,23 @@ what `corrections.correct` can: the layout, the up axis, the scale, the frame ra
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence, to_kinect_v2
+from flora_engine.skeleton import KINECT_V2, LAYOUTS, Layout, SkeletonSequence, to_kinect_v2
 
 Verdict = Literal["good", "doubtful", "bad"]
 Array = NDArray[np.float64]
 
-# Set once so that every recording of NTU RGB+D, UTD-MHAD, NW-UCLA and PKU-MMD that was tried comes out at least doubtful
-# and shuffled joints or noise come out bad; docs/formats.md has the figures.
+# Limits of "good" and of "doubtful"; docs/formats.md has the measurements behind them.
 NAN_SHARE = (0.001, 0.2)
-STEADINESS = (0.12, 0.3)
-SYMMETRY = (0.15, 0.4)
+STEADINESS = (0.2, 0.4)
+SYMMETRY = (0.2, 0.4)
+COMPACTNESS = (0.65, 0.8)
 FPS = (10.0, 120.0)
 SPEED = 12.0  # metres a second of the fastest wrist; throwing reaches some 10
 ENOUGH_FRAMES = 2
@@ -47,9 +48,11 @@ class Inspection:
 
     nan_share: of the joints of persons who are there. bone_steadiness: median over bones of the interquartile range of
     its length over its median length; 0 for a rigid body. symmetry: median over left/right bone pairs of the relative
-    difference of their median lengths. stature: metres if the unit is metres: hip-knee-ankle and spine base to head.
-    up: "+y" and so on. layout: the LAYOUTS name that fits best among those with as many joints. unit: of
-    metres, centimetres, millimetres, inches; scale: its factor to metres.
+    difference of their median lengths. Both are means over persons, weighted by their frames.
+    compactness: mean length of bones over the joints' root-mean-square distance from their centre; joints in a wrong
+    order make it large. stature: hip to ankle by the knee, and spine base to head, in metres if that is the unit.
+    up: "+y" and so on. layout: the LAYOUTS name that fits best among those with as many joints.
+    unit: of metres, centimetres, millimetres, inches; scale: its factor to metres.
     """
 
     frames: int
@@ -58,6 +61,7 @@ class Inspection:
     nan_share: float
     bone_steadiness: float | None
     symmetry: float | None
+    compactness: float | None
     stature: float | None
     up: str | None
     layout: str | None
@@ -77,7 +81,8 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
     people = _people(sequence)
     missing = np.isnan(people).any(axis=2)
     nan_share = float(missing.mean()) if missing.size else 0.0
-    steadiness, symmetry = _bones(people, sequence.layout)
+    steadiness = _over_persons(sequence, _steadiness)
+    symmetry = _over_persons(sequence, _symmetry)
     layout = _guess_layout(people, sequence.layout)
     trusted = sequence if layout is None else replace(sequence, layout=layout)
     body = _kinect(people, trusted.layout)
@@ -92,6 +97,7 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
         nan_share=nan_share,
         bone_steadiness=steadiness,
         symmetry=symmetry,
+        compactness=_compactness(people, trusted.layout),
         stature=stature,
         up=up,
         layout=layout,
@@ -113,30 +119,48 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
 
 def _people(sequence: SkeletonSequence) -> Array:
     """(n, V, 3): every person in every frame where there, absent ones left out."""
-    joints = sequence.joints.astype(np.float64)
-    return joints[sequence.present()]
+    return sequence.joints[sequence.present()].astype(np.float64)
 
 
-def _bones(people: Array, layout: str) -> tuple[float | None, float | None]:
-    """(steadiness, symmetry) of the bone lengths under a layout; a bone of no length (a copied joint) is left out."""
-    skeleton = LAYOUTS[layout]
-    if len(people) < ENOUGH_FRAMES or not skeleton.bones:
-        return None, None
-    child, parent = np.array(skeleton.bones).T
-    lengths = np.linalg.norm(people[:, child] - people[:, parent], axis=2)
-    lengths = lengths[:, ~np.isnan(lengths).all(axis=0)]
+def _over_persons(sequence: SkeletonSequence, measure: Callable[[Array, Layout], float | None]) -> float | None:
+    """A measure of each person's frames, averaged by their number; persons of a single frame are left out."""
+    present = sequence.present()
+    total = weight = 0.0
+    for person in range(sequence.persons):
+        frames = sequence.joints[present[:, person], person].astype(np.float64)
+        value = measure(frames, sequence.skeleton) if len(frames) >= ENOUGH_FRAMES else None
+        if value is not None:
+            total, weight = total + len(frames) * value, weight + len(frames)
+    return total / weight if weight else None
+
+
+def _lengths(people: Array, layout: Layout) -> Array:
+    """(n, bones): the length of each bone, those never seen whole left out."""
+    child, parent = np.array(layout.bones).T
+    lengths: Array = np.linalg.norm(people[:, child] - people[:, parent], axis=2)
+    return lengths[:, ~np.isnan(lengths).all(axis=0)]
+
+
+def _steadiness(people: Array, layout: Layout) -> float | None:
+    lengths = _lengths(people, layout)
     if lengths.size == 0:
-        return None, None
+        return None
     low, middle, high = np.nanquantile(lengths, (0.25, 0.5, 0.75), axis=0)
-    real = middle > 1e-9 * max(float(np.nanmax(middle)), 1e-30)
-    if not real.any():
-        return None, None
-    steadiness = float(np.median(((high - low)[real]) / middle[real]))
-    return steadiness, _symmetry(people, layout)
+    real = middle > 1e-9 * float(middle.max())  # a bone to a copied joint has no length
+    return float(np.median((high - low)[real] / middle[real])) if real.any() else None
 
 
-def _symmetry(people: Array, layout: str) -> float | None:
-    skeleton = LAYOUTS[layout]
+def _compactness(people: Array, layout: str) -> float | None:
+    whole = people[~np.isnan(people).any(axis=(1, 2))]
+    if not len(whole):
+        return None
+    spread = np.sqrt(((whole - whole.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean(axis=1))
+    length = _lengths(whole, LAYOUTS[layout]).mean(axis=1)
+    real = spread > 0
+    return float(np.median(length[real] / spread[real])) if real.any() else None
+
+
+def _symmetry(people: Array, skeleton: Layout) -> float | None:
     other = {**dict(skeleton.mirror), **{right: left for left, right in skeleton.mirror}}
     left_joints = {left for left, _ in skeleton.mirror}
     differences = []
@@ -154,18 +178,16 @@ def _symmetry(people: Array, layout: str) -> float | None:
 
 
 def _guess_layout(people: Array, own: str) -> str | None:
-    """The layout with as many joints whose bones are steadiest and most alike; the file's own unless clearly worse."""
-    joint_count = people.shape[1]
+    """Of the layouts with as many joints the most compact one; the file's own unless another is clearly better."""
     scores: dict[str, float] = {}
     for name, layout in LAYOUTS.items():
-        if len(layout.joints) == joint_count:
-            steadiness, symmetry = _bones(people, name)
-            if steadiness is not None:
-                scores[name] = steadiness + (symmetry or 0.0)
+        score = _compactness(people, name) if len(layout.joints) == people.shape[1] else None
+        if score is not None:
+            scores[name] = score
     if not scores:
         return None
     best = min(scores, key=lambda name: scores[name])
-    return best if own not in scores or scores[best] < 0.7 * scores[own] else own
+    return best if scores[best] < 0.9 * scores[own] else own
 
 
 def _kinect(people: Array, layout: str) -> Array:
@@ -176,7 +198,8 @@ def _kinect(people: Array, layout: str) -> Array:
 
 def _at(body: Array, *names: str) -> Array:
     """(n, 3): the mean of the named Kinect joints."""
-    return body[:, [KINECT_V2.joints.index(name) for name in names]].mean(axis=1)
+    middle: Array = body[:, [KINECT_V2.joints.index(name) for name in names]].mean(axis=1)
+    return middle
 
 
 def _stature(body: Array) -> float | None:
@@ -243,8 +266,16 @@ def _check_nan(found: Inspection) -> Check:
 
 
 def _check_layout(found: Inspection, sequence: SkeletonSequence) -> Check | None:
-    if found.layout is None:
+    if found.layout is None or found.compactness is None:
         return None
+    verdict = _judge(found.compactness, COMPACTNESS)
+    if verdict != "good":
+        return Check(
+            "layout",
+            verdict,
+            "the joints do not hang together like a body's in any known layout",
+            "Check the order of the joints in the file; docs/formats.md lists the known orders.",
+        )
     if found.layout == sequence.layout:
         return Check("layout", "good", f"the joints fit {sequence.skeleton.title}")
     return Check(
