@@ -1,0 +1,50 @@
+"""Starting the window."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from app.icons import application_icon
+from flora_engine.errors import FloraError
+
+
+def has_display() -> bool:
+    """Whether Qt would find a screen (asked before Qt aborts the process for want of one)."""
+    if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def make_application() -> QApplication:
+    """The one application object; its attributes must be set before it is made."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    # Without shared contexts a floated or second OpenGL view is black.
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("flora-studio")
+    application.setApplicationDisplayName("Flora Studio")
+    application.setWindowIcon(application_icon())
+    return application
+
+
+def main(paths: list[Path] | None = None, *, demo: bool = False) -> int:
+    """Open the window on `paths` or the demo and run until it closes; raises FloraError without a display."""
+    if not has_display():
+        raise FloraError("there is no display to open a window on", remedy="`flora label` does the same without one.")
+    application = make_application()
+    from app.main_window import MainWindow
+
+    window = MainWindow()
+    window.show()
+    if paths:
+        window.open_paths(paths)
+    elif demo:
+        window.run_command("file.demo")
+    return int(application.exec())

@@ -1,0 +1,84 @@
+"""Everything a user can do, as one table, from which come menus, shortcuts, the command palette and help. Qt-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """id: MENU.VERB, also the name of the handler; shortcuts: Qt key sequences, the first is shown in the menu."""
+
+    id: str
+    title: str
+    menu: str
+    shortcuts: tuple[str, ...] = ()
+    hint: str = ""
+    checkable: bool = False
+    needs_recording: bool = False
+
+
+MENUS = ("File", "Playback", "View", "Actions", "Help")
+
+COMMANDS: tuple[Command, ...] = (
+    Command("file.open", "Open recordings…", "File", ("Ctrl+O",), "Choose one or more recording files"),
+    Command("file.open_folder", "Open a folder…", "File", ("Ctrl+Shift+O",), "List every recording below a folder"),
+    Command(
+        "file.demo", "Open the demo recordings", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"
+    ),
+    Command("file.clear", "Clear the list", "File", (), "Forget the opened files; nothing is deleted"),
+    Command(
+        "file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs_recording=True
+    ),
+    Command("file.quit", "Quit", "File", ("Ctrl+Q",)),
+    Command("playback.toggle", "Play or pause", "Playback", ("Space",), needs_recording=True),
+    Command("playback.next", "Next frame", "Playback", ("Right", "."), needs_recording=True),
+    Command("playback.previous", "Previous frame", "Playback", ("Left", ","), needs_recording=True),
+    Command("playback.forward", "Ten frames on", "Playback", ("Shift+Right",), needs_recording=True),
+    Command("playback.back", "Ten frames back", "Playback", ("Shift+Left",), needs_recording=True),
+    Command("playback.start", "To the start", "Playback", ("Home",), needs_recording=True),
+    Command("playback.end", "To the end", "Playback", ("End",), needs_recording=True),
+    Command("playback.faster", "Faster", "Playback", ("+", "="), "Up to 4×"),
+    Command("playback.slower", "Slower", "Playback", ("-",), "Down to 0.1×"),
+    Command("playback.loop", "Loop", "Playback", ("L",), "Start again at the end", checkable=True),
+    Command("view.fit", "Fit the view", "View", ("F",), "Show the whole recording", needs_recording=True),
+    Command("view.front", "From the front", "View", ("1",), needs_recording=True),
+    Command("view.side", "From the side", "View", ("2",), needs_recording=True),
+    Command("view.top", "From above", "View", ("3",), needs_recording=True),
+    Command("view.left", "Turn left", "View", ("Ctrl+Left",), needs_recording=True),
+    Command("view.right", "Turn right", "View", ("Ctrl+Right",), needs_recording=True),
+    Command("view.up", "Look from higher", "View", ("Ctrl+Up",), needs_recording=True),
+    Command("view.down", "Look from lower", "View", ("Ctrl+Down",), needs_recording=True),
+    Command("view.zoom_in", "Nearer", "View", ("Ctrl++", "Ctrl+="), needs_recording=True),
+    Command("view.zoom_out", "Farther", "View", ("Ctrl+-",), needs_recording=True),
+    Command("view.names", "Joint names", "View", ("N",), "Write the name beside every joint", checkable=True),
+    Command("view.float", "Float the 3D view", "View", ("F11",), "Its own window, or back", checkable=True),
+    Command("view.layout", "Restore the layout", "View", (), "All panels back to their places"),
+    Command("view.theme_system", "Theme: as the system", "View", (), checkable=True),
+    Command("view.theme_light", "Theme: light", "View", (), checkable=True),
+    Command("view.theme_dark", "Theme: dark", "View", (), checkable=True),
+    Command("actions.focus", "Go to the action box", "Actions", ("Ctrl+L",), "Type your own actions, one a line"),
+    Command("actions.label", "Rank again", "Actions", ("Ctrl+Return",), "Without waiting", needs_recording=True),
+    Command(
+        "actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs_recording=True
+    ),
+    Command("help.palette", "Find a command…", "Help", ("Ctrl+K", "F1"), "Everything the window does, by name"),
+    Command("help.limits", "What the model can and cannot do", "Help"),
+    Command("help.about", "About Flora Studio", "Help"),
+)
+
+
+def by_id(commands: tuple[Command, ...] = COMMANDS) -> dict[str, Command]:
+    return {command.id: command for command in commands}
+
+
+def matching(text: str, commands: tuple[Command, ...] = COMMANDS) -> list[Command]:
+    """Commands whose title, menu or hint holds every word of `text`; titles that start with it come first."""
+    words = text.lower().split()
+
+    def holds(command: Command) -> bool:
+        haystack = f"{command.menu} {command.title} {command.hint}".lower()
+        return all(word in haystack for word in words)
+
+    found = [command for command in commands if holds(command)]
+    return sorted(found, key=lambda c: not c.title.lower().startswith(text.strip().lower()))

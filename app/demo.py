@@ -1,0 +1,28 @@
+"""The demo recordings, written once into the user's cache. Qt-free."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flora_engine.demo import write_demo
+from flora_engine.jobs import Job
+
+_DONE = "classes.csv"  # the last file that write_demo writes
+
+
+def demo_folder() -> Path:
+    """FLORA_CACHE, else the user's cache folder."""
+    base = os.environ.get("FLORA_CACHE")
+    if base:
+        return Path(base) / "demo"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flora-studio" / "demo"
+
+
+def demo_recordings(folder: Path | None = None) -> Path:
+    """The folder of the demo recordings, made if it is not complete."""
+    folder = folder or demo_folder()
+    if not (folder / _DONE).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_demo(Job(), folder)
+    return folder

@@ -1,0 +1,296 @@
+"""The right side of the window: the user's actions, one a line, and how well each fits the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QMenu,
+    QPlainTextEdit,
+    QSplitter,
+    QStackedWidget,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.labelling.service import Answer, LabelService, typed_actions
+from app.workers.tasks import Newest
+from flora_engine.resources import RESOURCES
+from flora_engine.skeleton import SkeletonSequence
+
+DEBOUNCE = 300  # ms after the last key before ranking
+_PLACEHOLDER = """One action a line, in your own words:
+
+drink water
+wave hand
+fall down: loses balance and drops to the floor"""
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class RankingModel(QAbstractListModel):
+    """Rows of an `Answer`, best first."""
+
+    ScoreRole = Qt.ItemDataRole.UserRole + 1
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._answer: Answer | None = None
+
+    def set_answer(self, answer: Answer | None) -> None:
+        self.beginResetModel()
+        self._answer = answer
+        self.endResetModel()
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
+        return 0 if parent.isValid() or self._answer is None else len(self._answer.rows)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if self._answer is None or not index.isValid():
+            return None
+        row = self._answer.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.name
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return f"{index.row() + 1}. {row.name}: {row.score:.1%}"
+        return row.score if role == self.ScoreRole else None
+
+
+class _BarDelegate(QStyledItemDelegate):
+    """Name and score on one line, a bar below."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(80, option.fontMetrics.height() + 20)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        score = float(index.data(RankingModel.ScoreRole) or 0.0)
+        first = index.row() == 0
+        box = QRectF(option.rect).adjusted(8, 4, -8, -6)
+        palette: QPalette = option.palette
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if option.state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
+            painter.setBrush(palette.color(QPalette.ColorRole.Button))
+            painter.drawRoundedRect(QRectF(option.rect).adjusted(1, 1, -1, -1), 5, 5)
+        font = option.font
+        font.setBold(first)
+        painter.setFont(font)
+        painter.setPen(palette.color(QPalette.ColorRole.Text))
+        value = f"{score:.0%}" if score >= 0.01 else "<1%"
+        width = painter.fontMetrics().horizontalAdvance(value) + 8
+        name = painter.fontMetrics().elidedText(
+            str(index.data()), Qt.TextElideMode.ElideRight, int(box.width() - width)
+        )
+        painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, name)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, value)
+        groove = QRectF(box.left(), box.bottom() - 5, box.width(), 5)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(palette.color(QPalette.ColorRole.Button).darker(104))
+        painter.drawRoundedRect(groove, 2.5, 2.5)
+        bar = QColor(palette.color(QPalette.ColorRole.Highlight))
+        bar.setAlphaF(1.0 if first else 0.55)
+        painter.setBrush(bar)
+        groove.setWidth(max(groove.width() * score, 5.0))
+        painter.drawRoundedRect(groove, 2.5, 2.5)
+        painter.restore()
+
+
+class LabelPanel(QWidget):
+    """Ranks the typed actions for the recording on screen 300 ms after the last change; the newest answer shows."""
+
+    answered = Signal(object)  # Answer
+    limits_wanted = Signal()
+    text_changed = Signal(str)
+
+    def __init__(
+        self, service: LabelService, presets: Callable[[], list[tuple[str, str]]], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._service = service
+        self._sequence: SkeletonSequence | None = None
+        self.answer: Answer | None = None
+        self._task = Newest(self)
+        self._task.done.connect(self._on_answer)
+        self._task.failed.connect(self._on_problem)
+        self._task.busy.connect(self._on_busy)
+        self._timer = QTimer(self, singleShot=True, interval=DEBOUNCE)
+        self._timer.timeout.connect(self.rank_now)
+        self.editor = self._make_editor()
+        self.model = RankingModel(self)
+        self.ranking = self._make_ranking()
+        self._message = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self._message.setProperty("role", "muted")
+        self._message.setContentsMargins(8, 8, 8, 8)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._message)
+        self._stack.addWidget(self.ranking)
+        self._footer = QLabel()
+        self._footer.setProperty("role", "muted")
+        self._footer.setAccessibleName("Time of labelling")
+        self._limits = QLabel('<a href="limits">Why, and the limits</a>')
+        self._limits.setAccessibleName("Why, and the limits")
+        self._limits.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._limits.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self._limits.linkActivated.connect(lambda _: self.limits_wanted.emit())
+        self._lay_out(presets)
+        self._refresh()
+
+    # -- outside -------------------------------------------------------------------------------------------------
+
+    def set_sequence(self, sequence: SkeletonSequence | None) -> None:
+        """Another recording is on screen: rank for it at once."""
+        self._sequence = sequence
+        self._task.forget()
+        self._set_answer(None)
+        self.rank_now()
+
+    def set_text(self, text: str) -> None:
+        self.editor.setPlainText(text)
+
+    def text(self) -> str:
+        return self.editor.toPlainText()
+
+    def rank_now(self) -> None:
+        """Ask for a ranking of what stands in the box for the recording on screen."""
+        self._timer.stop()
+        sequence, text, service = self._sequence, self.text(), self._service
+        if sequence is None or not typed_actions(text):
+            self._task.forget()
+            self._set_answer(None)
+            return
+        self._task.submit(lambda: service.rank(sequence, text))
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _make_editor(self) -> QPlainTextEdit:
+        editor = QPlainTextEdit()
+        editor.setAccessibleName("Your actions, one a line")
+        editor.setPlaceholderText(_PLACEHOLDER)
+        editor.setTabChangesFocus(True)
+        editor.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
+        editor.textChanged.connect(self._on_text)
+        return editor
+
+    def _make_ranking(self) -> QListView:
+        view = QListView()
+        view.setAccessibleName("Ranking, best first")
+        view.setModel(self.model)
+        view.setItemDelegate(_BarDelegate(view))
+        view.setUniformItemSizes(True)
+        view.setMouseTracking(True)
+        view.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return view
+
+    def _lay_out(self, presets: Callable[[], list[tuple[str, str]]]) -> None:
+        heading = QLabel("Your actions, one a line")
+        heading.setBuddy(self.editor)
+        examples = QToolButton(text="Examples ▾")
+        examples.setAccessibleName("Examples")
+        examples.setToolTip("Put a ready list of actions into the box")
+        examples.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(examples)
+        menu.aboutToShow.connect(lambda: self._fill_presets(menu, presets))
+        examples.setMenu(menu)
+        head = QHBoxLayout()
+        head.addWidget(heading, 1)
+        head.addWidget(examples)
+        top = QWidget()
+        upper = QVBoxLayout(top)
+        upper.setContentsMargins(0, 0, 0, 2)
+        upper.addLayout(head)
+        upper.addWidget(self.editor, 1)
+        bottom = QWidget()
+        lower = QVBoxLayout(bottom)
+        lower.setContentsMargins(0, 2, 0, 0)
+        fit = QLabel("How well each fits")
+        fit.setToolTip("Shares among the actions you typed; they sum to 100%")
+        lower.addWidget(fit)
+        lower.addWidget(self._stack, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(self._footer, 1)
+        foot.addWidget(self._limits)
+        lower.addLayout(foot)
+        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter.addWidget(top)
+        splitter.addWidget(bottom)
+        splitter.setStretchFactor(0, 2)
+        splitter.setStretchFactor(1, 3)
+        splitter.setChildrenCollapsible(False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 0, 8, 8)
+        column.addWidget(splitter)
+        self.setMinimumWidth(230)
+
+    def _fill_presets(self, menu: QMenu, presets: Callable[[], list[tuple[str, str]]]) -> None:
+        menu.clear()
+        for title, text in presets():
+            menu.addAction(title, lambda text=text: self.set_text(text))
+
+    def _on_text(self) -> None:
+        self.text_changed.emit(self.text())
+        self._task.forget()
+        self._timer.start()
+
+    def _on_answer(self, answer: object) -> None:
+        assert isinstance(answer, Answer)
+        self._set_answer(answer)
+        self.answered.emit(answer)
+
+    def _on_problem(self, problem: str) -> None:
+        self._set_answer(None)
+        self._message.setText(problem)
+
+    def _on_busy(self, busy: bool) -> None:
+        if busy and self.answer is None:
+            self._message.setText("Ranking…")
+        elif busy:
+            self._footer.setText("Ranking…")
+
+    def _set_answer(self, answer: Answer | None) -> None:
+        self.answer = answer
+        self.model.set_answer(answer)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        answer = self.answer
+        self._stack.setCurrentIndex(0 if answer is None else 1)
+        if answer is not None:
+            stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.timings.items())
+            self._footer.setText(f"{answer.seconds * 1000:.0f} ms")
+            self._footer.setToolTip(stages)
+            return
+        self._footer.clear()
+        if self._sequence is None:
+            self._message.setText("Open a recording, and every action you typed is ranked here.")
+        elif not typed_actions(self.text()):
+            self._message.setText("Type at least one action above. “Examples” has ready lists.")
+
+
+def class_presets(folder: Path = RESOURCES / "datasets") -> list[tuple[str, str]]:
+    """(title, lines) for the menu: some everyday actions, then the classes of every data set we know."""
+    from app.settings import DEFAULT_CLASSES
+    from flora_engine.errors import FloraError
+    from flora_engine.semantics.class_texts import load_class_texts
+
+    found = [("Everyday actions", DEFAULT_CLASSES)]
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            texts = load_class_texts(path.stem)
+        except FloraError:
+            continue
+        title = path.stem.replace("_", "-").upper().replace("NTU", "NTU-").replace("PKU", "PKU-")
+        found.append((f"{title} ({len(texts)} actions)", "\n".join(text.name for text in texts)))
+    return found

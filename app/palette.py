@@ -1,0 +1,66 @@
+"""Ctrl+K: every command of the window by name, with its shortcut."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QDialog, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from app.commands import matching
+
+
+class CommandPalette(QDialog):
+    """Type some words, Return runs the marked command; this is the help on shortcuts too."""
+
+    run = Signal(str)  # command id
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Find a command")
+        self.resize(560, 420)
+        self.box = QLineEdit(placeholderText="What do you want to do?")
+        self.box.setAccessibleName("Words of the command")
+        self.list = QTreeWidget()
+        self.list.setAccessibleName("Commands")
+        self.list.setHeaderHidden(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setColumnCount(2)
+        self.box.textChanged.connect(self._fill)
+        self.box.returnPressed.connect(self._choose)
+        self.box.installEventFilter(self)
+        self.list.itemActivated.connect(lambda *_: self._choose())
+        column = QVBoxLayout(self)
+        column.addWidget(self.box)
+        column.addWidget(self.list)
+        self._fill("")
+
+    def _fill(self, text: str) -> None:
+        self.list.clear()
+        for command in matching(text):
+            keys = "   ".join(
+                QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in command.shortcuts
+            )
+            title = f"{command.menu}: {command.title}" + (f" — {command.hint}" if command.hint else "")
+            item = QTreeWidgetItem([title, keys])
+            item.setData(0, Qt.ItemDataRole.UserRole, command.id)
+            item.setToolTip(0, title)
+            self.list.addTopLevelItem(item)
+        self.list.resizeColumnToContents(1)
+        self.list.setColumnWidth(0, 410)
+        if self.list.topLevelItemCount():
+            self.list.setCurrentItem(self.list.topLevelItem(0))
+
+    def _choose(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.accept()
+            self.run.emit(item.data(0, Qt.ItemDataRole.UserRole))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.box and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            moves = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
+            if (move := moves.get(Qt.Key(event.key()))) is not None:
+                row = self.list.indexOfTopLevelItem(self.list.currentItem()) + move
+                self.list.setCurrentItem(self.list.topLevelItem(row) or self.list.currentItem())
+                return True
+        return super().eventFilter(watched, event)

@@ -1,0 +1,78 @@
+"""What the window remembers between starts: one small JSON file, checked when read. Qt-free."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from flora_engine.files import write_text
+
+VERSION = 1
+THEMES = ("system", "light", "dark")
+_RECENT = 12
+DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow something\nkick\nclap hands"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """theme: one of THEMES. geometry, layout: Qt's own window state in base64. recent: newest first."""
+
+    theme: str = "system"
+    viewer: str = "auto"
+    speed: float = 1.0
+    loop: bool = True
+    joint_names: bool = False
+    classes: str = DEFAULT_CLASSES
+    recent: tuple[str, ...] = field(default_factory=tuple)
+    geometry: str = ""
+    layout: str = ""
+
+    def with_recent(self, path: str) -> Settings:
+        """The same with `path` first in the list."""
+        others = tuple(other for other in self.recent if other != path)
+        return replace(self, recent=(path, *others)[:_RECENT])
+
+
+def settings_path(environment: Mapping[str, str] | None = None) -> Path:
+    """Where settings are kept; FLORA_SETTINGS names another file."""
+    environment = os.environ if environment is None else environment
+    if chosen := environment.get("FLORA_SETTINGS"):
+        return Path(chosen)
+    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "flora-studio" / "settings.json"
+
+
+def load_settings(path: Path) -> Settings:
+    """Read `path`; what is missing, broken or of another version falls back to its default, value by value."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Settings()
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        return Settings()
+    return _checked(data)
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Write `path` in one step."""
+    write_text(path, json.dumps({"version": VERSION, **asdict(settings)}, indent=2, ensure_ascii=False) + "\n")
+
+
+def _checked(data: dict[str, Any]) -> Settings:
+    defaults = Settings()
+    good: dict[str, Any] = {}
+    for item in fields(Settings):
+        value, default = data.get(item.name), getattr(defaults, item.name)
+        if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(v, str) for v in value):
+            good[item.name] = tuple(value)
+        elif isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
+            good[item.name] = float(value)
+        elif type(value) is type(default):
+            good[item.name] = value
+    if good.get("theme") not in THEMES:
+        good.pop("theme", None)
+    return Settings(**good)

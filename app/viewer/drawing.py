@@ -1,0 +1,160 @@
+"""What both views share: colours, the mouse, and the words written over the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QMouseEvent, QPainter, QPainterPath, QPen, QWheelEvent
+
+from app.viewer.camera import Camera
+from app.viewer.scene import EMPTY, Frame, Scene, nearest
+
+_REACH = 12.0  # pixels from a joint at which the mouse takes it
+
+
+@dataclass(frozen=True)
+class StageColours:
+    """Background, ground lines, and words with the box behind them."""
+
+    background: QColor
+    grid: QColor
+    text: QColor
+    box: QColor
+
+
+class StageView:
+    """What a view of a scene can do, mixed into a QWidget; the OpenGL view and the painter view only draw differently.
+
+    Drag turns, drag with the right or middle button (or Shift) moves, the wheel zooms, double click fits.
+    """
+
+    def setup(self, colours: StageColours) -> None:
+        """Called once by the subclass after its own construction."""
+        self.camera = Camera()
+        self.scene: Scene | None = None
+        self.frame: Frame = EMPTY
+        self.colours = colours
+        self.names = False
+        self.hovered: tuple[int, int] | None = None  # person and joint, so that the words follow it while playing
+        self._mouse: QPointF | None = None
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("3D view of the recording")
+        self.setAccessibleDescription("Drag to turn, drag with the right button to move, turn the wheel to zoom")
+
+    def show_scene(self, scene: Scene | None) -> None:
+        """Take another recording and look at all of it."""
+        self.scene, self.hovered = scene, None
+        self.frame = scene.frame(0) if scene else EMPTY
+        self.scene_changed()
+        self.fit()
+
+    def show_frame(self, index: int) -> None:
+        if self.scene is not None:
+            self.frame = self.scene.frame(index)
+            self.frame_changed()
+            self.update()
+
+    def set_colours(self, colours: StageColours) -> None:
+        self.colours = colours
+        self.scene_changed()
+        self.update()
+
+    def set_names(self, names: bool) -> None:
+        self.names = names
+        self.update()
+
+    def fit(self) -> None:
+        if self.scene is not None:
+            self.camera.fit(self.scene.low, self.scene.high, self.width(), self.height())
+        self.camera_changed()
+
+    def camera_changed(self) -> None:
+        self.update()
+
+    def scene_changed(self) -> None:
+        """Hook: colours or scene are new."""
+
+    def frame_changed(self) -> None:
+        """Hook: other joints are to be drawn."""
+
+    def picture(self) -> QImage:
+        """The view as it is, in device pixels."""
+        return self.grab().toImage()
+
+    def joint_radius(self) -> float:
+        """Radius in pixels of a ball of 2.4 cm at the centre, kept where it can be seen and aimed at."""
+        return min(max(0.024 * self.height() / self.camera.distance, 2.5), 9.0)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._mouse = event.position()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._mouse = None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        position = event.position()
+        if event.buttons() == Qt.MouseButton.NoButton or self._mouse is None:
+            self._hover(position)
+            return
+        moved, self._mouse = position - self._mouse, position
+        shifted = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        if event.buttons() == Qt.MouseButton.LeftButton and not shifted:
+            self.camera.orbit(moved.x() * 0.4, moved.y() * 0.4)
+        else:
+            self.camera.pan(moved.x(), -moved.y(), self.height())
+        self.camera_changed()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.fit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.camera.zoom(0.999 ** event.angleDelta().y())
+        self.camera_changed()
+        event.accept()
+
+    def leaveEvent(self, event: object) -> None:
+        self.hovered = None
+        self.update()
+
+    def _hover(self, position: QPointF) -> None:
+        pixels, depth = self.camera.to_pixels(self.frame.points, self.width(), self.height())
+        row = nearest(pixels, depth, position.x(), position.y(), _REACH)
+        joint = None if row is None else (int(self.frame.persons[row]), int(self.frame.joints[row]))
+        if joint != self.hovered:
+            self.hovered = joint
+            self.update()
+
+    def paint_words(self, painter: QPainter) -> None:
+        """Joint names (all, or the one under the mouse) over the picture."""
+        rows = self._named_rows()
+        if not rows or self.scene is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * (0.85 if self.hovered is None else 1.0))
+        painter.setFont(font)
+        pixels, depth = self.camera.to_pixels(self.frame.points, self.width(), self.height())
+        for row in rows:
+            if depth[row] > 0:
+                text = self.scene.name(self.frame, row)
+                self._paint_word(painter, QFontMetricsF(font), QPointF(*pixels[row]), text)
+
+    def _named_rows(self) -> list[int]:
+        if self.hovered is not None:
+            person, joint = self.hovered
+            here = (self.frame.persons == person) & (self.frame.joints == joint)
+            return [int(row) for row in here.nonzero()[0]]
+        return list(range(len(self.frame.points))) if self.names else []
+
+    def _paint_word(self, painter: QPainter, metrics: QFontMetricsF, at: QPointF, text: str) -> None:
+        box = metrics.boundingRect(text)
+        box = QRectF(0, 0, box.width() + 8, metrics.height() + 2)
+        left = at.x() + 9 if at.x() + 9 + box.width() < self.width() else at.x() - 9 - box.width()
+        box.moveTo(left, at.y() - box.height() / 2)
+        path = QPainterPath()
+        path.addRoundedRect(box, 3, 3)
+        painter.fillPath(path, self.colours.box)
+        painter.setPen(QPen(self.colours.text))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

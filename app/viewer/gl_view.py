@@ -1,0 +1,99 @@
+"""The scene drawn by OpenGL: one item for all joints, one for all bones, one for the ground."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyqtgraph.opengl as gl
+from PySide6.QtCore import Signal
+from PySide6.QtGui import (
+    QGuiApplication,
+    QImage,
+    QMatrix4x4,
+    QOffscreenSurface,
+    QOpenGLContext,
+    QPainter,
+)
+from PySide6.QtWidgets import QWidget
+
+from app.viewer.drawing import StageColours, StageView
+
+_NO_OPENGL = {"offscreen", "minimal", "vnc", "linuxfb"}  # Qt platforms that cannot show an OpenGL widget
+
+
+@cache
+def opengl_works() -> bool:
+    """Whether an OpenGL widget would show anything here (asked once); FLORA_NO_OPENGL says no."""
+    if os.environ.get("FLORA_NO_OPENGL") or QGuiApplication.platformName() in _NO_OPENGL:
+        return False
+    context, surface = QOpenGLContext(), QOffscreenSurface()
+    surface.create()
+    if not context.create() or not surface.isValid() or not context.makeCurrent(surface):
+        return False
+    works = context.format().version() >= (2, 1)
+    context.doneCurrent()
+    return works
+
+
+class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
+    """Mouse, hovering and camera come from StageView; pyqtgraph draws through our camera's matrices."""
+
+    failed = Signal(str)  # drawing did not work; the owner shows the painter view instead
+
+    def __init__(self, colours: StageColours, parent: QWidget | None = None) -> None:
+        gl.GLViewWidget.__init__(self, parent)
+        self._grid = gl.GLLinePlotItem(pos=np.zeros((0, 3)), mode="lines", width=1.0, glOptions="translucent")
+        self._bones = gl.GLLinePlotItem(
+            pos=np.zeros((0, 3)), mode="lines", width=3.0, antialias=True, glOptions="translucent"
+        )
+        self._joints = gl.GLScatterPlotItem(pos=np.zeros((0, 3)), size=8.0, glOptions="translucent")
+        for depth, item in enumerate((self._grid, self._bones, self._joints)):
+            item.setDepthValue(depth)
+            self.addItem(item)
+        self.setup(colours)
+        self.scene_changed()
+
+    def scene_changed(self) -> None:
+        self.setBackgroundColor(self.colours.background)
+        grid = self.scene.grid() if self.scene is not None else np.zeros((0, 3), np.float32)
+        self._grid.setData(pos=grid, color=self.colours.grid.getRgbF())
+        self.frame_changed()
+
+    def frame_changed(self) -> None:
+        frame, scale = self.frame, self.devicePixelRatioF()
+        self._bones.setData(
+            pos=frame.bone_points(), color=frame.bone_colours(), width=max(self.joint_radius() * 0.7, 1.5) * scale
+        )
+        self._joints.setData(pos=frame.points, color=frame.point_colours(), size=2 * self.joint_radius() * scale)
+
+    def camera_changed(self) -> None:
+        self.frame_changed()  # joints grow when the eye comes nearer
+        self.update()
+
+    def viewMatrix(self) -> QMatrix4x4:
+        return QMatrix4x4(self.camera.view_matrix().ravel().tolist())
+
+    def projectionMatrix(self, region: Any, viewport: Any) -> QMatrix4x4:
+        return QMatrix4x4(self.camera.projection_matrix(self.width(), self.height()).ravel().tolist())
+
+    def initializeGL(self) -> None:
+        try:
+            super().initializeGL()
+        except Exception as error:
+            self.failed.emit(f"{error}")
+
+    def paintGL(self) -> None:
+        try:
+            super().paintGL()
+            if self.names or self.hovered is not None:
+                painter = QPainter(self)
+                self.paint_words(painter)
+                painter.end()
+        except Exception as error:  # an exception here would be printed and forgotten, with a black picture left
+            self.failed.emit(f"{error}")
+
+    def picture(self) -> QImage:
+        return self.grabFramebuffer()
