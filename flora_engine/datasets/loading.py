@@ -9,28 +9,27 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import multiprocessing
-import os
 from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.importing import find_recordings
+from flora_engine.datasets.processes import cpu_count, in_order
 from flora_engine.datasets.project import Project
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
-from flora_engine.readers import can_read, read_sequence
-from flora_engine.resources import RESOURCES, ROOT, cache_folder
+from flora_engine.readers import read_sequence
+from flora_engine.resources import ROOT, cache_folder
 from flora_engine.skeleton import SkeletonSequence
 
 if TYPE_CHECKING:
@@ -93,19 +92,7 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
 
 def class_names(dataset: str) -> tuple[str, ...]:
     """The class names of resources/datasets/{dataset}.yaml in their order; empty where there is no such file."""
-    path = RESOURCES / "datasets" / f"{dataset}.yaml"
-    if not path.is_file():
-        return ()
-    return tuple(str(entry["name"]) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["classes"])
-
-
-def recording_files(folder: Path) -> list[Path]:
-    """The files below `folder` that some reader claims, sorted; hidden files and folders are passed over."""
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(root, name) for name in sorted(files) if not name.startswith(".")]
-    return [path for path in found if can_read(path)]
+    return load_dataset(dataset).class_names if dataset in dataset_names() else ()
 
 
 # Which recordings
@@ -115,11 +102,9 @@ def _raw_items(folder: Path) -> list[Item]:
     if not folder.is_dir():
         raise FloraError("there is no such folder of recordings", path=folder)
     items = []
-    for path in recording_files(folder):
+    for path in find_recordings([folder])[0]:
         stat = path.stat()
-        items.append(Item(path.resolve(), None, f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"))
-    if not items:
-        raise FloraError("the folder holds no recordings of a known format", path=folder)
+        items.append(Item(path, None, f"{path} {stat.st_size} {stat.st_mtime_ns}"))
     return items
 
 
@@ -183,20 +168,9 @@ def _prepared(
     items: Sequence[Item], settings: DataSettings, processes: int | None
 ) -> Generator[tuple[NDArray[np.float32], Facts] | str, None, None]:
     """Results in the order of `items`, computed here or in worker processes."""
-    processes = processes or (os.cpu_count() or 1 if len(items) >= _SERIAL else 1)
+    processes = processes or (cpu_count() if len(items) >= _SERIAL else 1)
     work = functools.partial(_prepare_batch, preparation=settings.preparation, frames=settings.frames)
-    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
-    if processes == 1:
-        for batch in batches:
-            yield from work(batch)
-        return
-    # spawn: a fork of a process that runs torch's threads can hang
-    pool = ProcessPoolExecutor(min(processes, len(batches)), multiprocessing.get_context("spawn"))
-    try:
-        for results in pool.map(work, batches):
-            yield from results
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    return in_order(work, items, _BATCH, processes)
 
 
 def _prepare_all(

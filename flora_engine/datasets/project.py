@@ -319,11 +319,17 @@ class Project:
         with self._reading() as connection:
             return dict(connection.execute("SELECT id, hash FROM sequences WHERE removed = 0 ORDER BY id").fetchall())
 
+    def contents(self) -> NDArray[np.int64]:
+        """(N,) a number for each row of the table that is equal where the content is."""
+        _, groups = np.unique([digest.hex() for digest in self.hashes().values()], return_inverse=True)
+        return groups.astype(np.int64)
+
     def add(self, recordings: Iterable[Incoming]) -> list[int | None]:
         """Add recordings in one transaction; for each its new id, or None where the project has it already.
 
-        A recording is known by its content (content_hash) or by source and name. When this returns, they are on the
-        disk for good; when it raises, none is there.
+        A recording is known by its name together with its content (content_hash) or its source; equal content under
+        another name is another recording, which split_checks reports. When this returns, they are on the disk for
+        good; when it raises, none is there.
         """
         ids: list[int | None] = []
         with self._writing() as connection:
@@ -342,8 +348,8 @@ class Project:
         digest = recording.digest or content_hash(sequence)
         folder = _folder_id(connection, str(source.parent))
         known = connection.execute(
-            "SELECT 1 FROM sequences WHERE removed = 0 AND (hash = ? OR (file = ? AND folder = ? AND name = ?))",
-            (digest, source.name, folder, sequence.name),
+            "SELECT 1 FROM sequences WHERE removed = 0 AND name = ? AND (hash = ? OR (file = ? AND folder = ?))",
+            (sequence.name, digest, source.name, folder),
         ).fetchone()
         if known:
             return None
@@ -360,6 +366,13 @@ class Project:
             label = (id, _class_id(connection, recording.class_name))
             connection.execute("INSERT INTO labels (sequence, class, origin) VALUES (?, ?, 'import')", label)
         return id
+
+    def add_dataset_classes(self, names: Sequence[str]) -> None:
+        """Make sure that these classes exist before an import (a fact of the import, so not an edit)."""
+        with self._writing() as connection:
+            for name in names:
+                _class_id(connection, name)
+        self._changed()
 
     def verify(self, progress: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
         """Read everything and compare it with its hash; what is wrong, one sentence each."""
@@ -448,6 +461,16 @@ class Project:
                 (id,),
             ).fetchall()
         return [Label(*row) for row in rows]
+
+    def span_classes(self) -> list[tuple[int, int]]:
+        """(row of the table, class) of every labelled part of a recording."""
+        table = self.table
+        with self._reading() as connection:
+            order = [row["id"] for row in _rows(connection, "classes ORDER BY position, id")]
+            place = {id: index for index, id in enumerate(order)}
+            row = {id: index for index, id in enumerate(table.ids.tolist())}
+            pairs = connection.execute("SELECT DISTINCT sequence, class FROM labels WHERE begin IS NOT NULL")
+            return [(row[sequence], place[label]) for sequence, label in pairs if sequence in row]
 
     def label_history(self, id: int) -> list[tuple[Edit, Change]]:
         """Every edit that touched the labels of a recording, oldest first."""
@@ -659,8 +682,9 @@ class Project:
 
         def make(connection: sqlite3.Connection) -> list[Change]:
             ids = [row["id"] for row in _rows(connection, "classes ORDER BY position, id")]
-            if max(split.unseen) >= len(ids) or min(split.unseen) < 0:
-                raise FloraError(f"the split “{split.name}” names class {max(split.unseen)} of {len(ids)}")
+            beyond = [index for index in split.unseen if not 0 <= index < len(ids)]
+            if beyond:
+                raise FloraError(f"the split “{split.name}” names class {beyond[0]}, and there are {len(ids)} classes")
             data = split.model_dump(mode="json") | {"unseen": [ids[index] for index in split.unseen]}
             after = {"name": split.name, "split": json.dumps(data, ensure_ascii=False)}
             found = _rows(connection, "splits", "name = ?", split.name)

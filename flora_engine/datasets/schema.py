@@ -29,7 +29,7 @@ CREATE TABLE sequences (
     metadata TEXT NOT NULL,  -- JSON: the rest of what the file said, and the body ids
     removed INTEGER NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX sequences_hash ON sequences (hash) WHERE removed = 0;
+CREATE UNIQUE INDEX sequences_content ON sequences (hash, name) WHERE removed = 0;
 CREATE UNIQUE INDEX sequences_source ON sequences (file, folder, name) WHERE removed = 0;
 CREATE INDEX sequences_end ON sequences (segment, offset);
 CREATE TABLE classes (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, position INTEGER NOT NULL);

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flora_engine.errors import FloraError
+from flora_engine.files import write_text
 
 
 class TrainRule(BaseModel):
     """Which recordings belong to the train part, whatever their class; all others are the test part.
 
     by "subject", "camera" or "setup": those whose number is in `values`. by "fraction": a stratified, seeded share
-    `fraction` of each class.
+    `fraction` of each class. by "videos": those cut from a video that PKU-MMD's own split file `file` lets train.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    by: Literal["subject", "camera", "setup", "fraction"] = "subject"
+    by: Literal["subject", "camera", "setup", "fraction", "videos"] = "subject"
     values: tuple[int, ...] = ()
+    file: Path | None = None
     fraction: float = Field(default=0.5, gt=0, lt=1)
     seed: int = 0
 
 
 class Split(BaseModel):
-    """Unseen classes (0-based) and the train rule; everything else about a split follows from the data."""
+    """Unseen classes (0-based) and the train rule; everything else about a split follows from the data.
+
+    Without unseen classes it is a supervised split: all classes train, and the zsl part is empty.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
-    unseen: tuple[int, ...] = Field(min_length=1)
+    unseen: tuple[int, ...]
     train: TrainRule = TrainRule()
     low_shot: float | None = Field(default=None, gt=0, le=1)
     seed: int = 0
@@ -47,12 +56,58 @@ class Parts:
     gzsl: NDArray[np.int64]
 
 
-def _train_part(rule: TrainRule, labels: NDArray[np.int64], numbers: dict[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
+def read_video_lists(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Train and test videos of PKU-MMD's own split files: the second and fourth line, names separated by commas.
+
+    Raises FloraError.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FloraError(f"cannot read the split file: {error}", path=path) from None
+    lists = [frozenset(name.strip() for name in line.split(",") if name.strip()) for line in lines[1:4:2]]
+    if len(lists) != 2 or not all(lists):
+        raise FloraError(
+            "not a PKU-MMD split file: the second line must name the train videos, the fourth the test ones", path=path
+        )
+    return lists[0], lists[1]
+
+
+def video_of(name: str) -> str:
+    """The video that a PKU-MMD recording comes from: F002V001C…, A01N01V001C… or 0002-L… give 0002-L or A01N01-L."""
+    clip = re.match(r"(?:F(\d+)|A(\d+)N(\d+))V(\d+)C\d+", name)
+    if clip is None:
+        whole = re.match(r"(?:\d{4}|A\d+N\d+)-[LMR]", name)
+        return whole.group() if whole else ""
+    video, session, number, view = clip.groups()
+    start = f"{int(video):04d}" if video else f"A{int(session):02d}N{int(number):02d}"
+    return f"{start}-{'LMR'[(int(view) - 1) % 3]}"
+
+
+def _in_videos(split: Split, names: Sequence[str], count: int) -> NDArray[np.bool_]:
+    path = split.train.file
+    if path is None or len(names) != count:
+        raise FloraError(f"the train rule of split “{split.name}” needs a split file and the recordings' names")
+    train, test = read_video_lists(path)
+    videos = [video_of(name) for name in names]
+    unknown = [name for name, video in zip(names, videos, strict=True) if video not in train and video not in test]
+    if unknown:
+        raise FloraError(f"{len(unknown)} recordings are of no listed video (first: {unknown[0]})", path=path)
+    return np.array([video in train for video in videos], bool)
+
+
+def _train_part(
+    rule: TrainRule, labels: NDArray[np.int64], numbers: dict[str, NDArray[np.int64]], names: Sequence[str]
+) -> NDArray[np.bool_]:
+    if rule.by == "videos":
+        if rule.file is None or len(names) != len(labels):
+            raise FloraError("a split by videos needs the split file of the data set and the names of the recordings")
+        return _in_videos(rule.file, names)
     if rule.by != "fraction":
         return np.isin(numbers[rule.by], rule.values)
     chosen = np.zeros(len(labels), bool)
     random = np.random.default_rng(rule.seed)
-    for label in np.unique(labels):
+    for label in np.unique(labels[labels >= 0]):
         members = random.permutation(np.flatnonzero(labels == label))
         chosen[members[: max(1, round(rule.fraction * len(members)))]] = True
     return chosen
@@ -68,27 +123,76 @@ def _low_shot(train: NDArray[np.int64], labels: NDArray[np.int64], share: float,
     return np.sort(np.concatenate(kept)).astype(np.int64)
 
 
+def parts_of(
+    split: Split,
+    labels: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+    cameras: NDArray[np.int64],
+    setups: NDArray[np.int64],
+    names: Sequence[str] = (),
+) -> Parts:
+    """The parts of `split` over N recordings described by (N,) arrays; recordings with label -1 are in none.
+
+    `names` are needed by the train rule "videos" only. Any part may be empty: see `divide` and split_checks.
+    """
+    labelled = labels >= 0
+    if split.train.by == "videos":
+        in_train = _in_videos(split, names, len(labels)) & labelled
+    else:
+        numbers = {"subject": subjects, "camera": cameras, "setup": setups}
+        in_train = _train_part(split.train, labels, numbers) & labelled
+    in_test = labelled & ~in_train
+    unseen = np.isin(labels, split.unseen)
+    train = np.flatnonzero(in_train & ~unseen)
+    if split.low_shot is not None and len(train):
+        train = _low_shot(train, labels, split.low_shot, split.seed)
+    return Parts(train, np.flatnonzero(in_test & unseen), np.flatnonzero(in_test))
+
+
 def divide(
     split: Split,
     labels: NDArray[np.int64],
     subjects: NDArray[np.int64],
     cameras: NDArray[np.int64],
     setups: NDArray[np.int64],
+    names: Sequence[str] = (),
 ) -> Parts:
-    """The parts of `split` over N recordings described by (N,) arrays.
-
-    Raises FloraError where a part would be empty.
-    """
-    in_train = _train_part(split.train, labels, {"subject": subjects, "camera": cameras, "setup": setups})
-    unseen = np.isin(labels, split.unseen)
-    train = np.flatnonzero(in_train & ~unseen)
-    if split.low_shot is not None and len(train):
-        train = _low_shot(train, labels, split.low_shot, split.seed)
-    parts = Parts(train, np.flatnonzero(~in_train & unseen), np.flatnonzero(~in_train))
-    for name in ("train", "zsl", "gzsl"):
+    """As `parts_of`; raises FloraError where a part would be empty (zsl may be, in a supervised split)."""
+    parts = parts_of(split, labels, subjects, cameras, setups, names)
+    for name in ("train", "zsl", "gzsl") if split.unseen else ("train", "gzsl"):
         if len(getattr(parts, name)) == 0:
             raise FloraError(
                 f"the {name} part of split “{split.name}” is empty",
                 remedy="Choose other classes or another train rule.",
             )
     return parts
+
+
+def export_split(split: Split, class_names: Sequence[str], path: Path) -> None:
+    """Write a split as YAML; unseen classes by name, so that it fits a project whose classes stand in another order."""
+    data = split.model_dump(mode="json") | {"unseen": [class_names[index] for index in split.unseen]}
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    write_text(path, f"# A split of Flora Studio: unseen classes by name, and which recordings train.\n{text}")
+
+
+def import_split(path: Path, class_names: Sequence[str]) -> Split:
+    """Read a split that `export_split` wrote; unseen classes may be names or 0-based numbers.
+
+    FloraError where the file is no split or names a class that is not there.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FloraError(f"cannot read the split: {error}", path=path) from None
+    if not isinstance(data, dict) or not isinstance(data.get("unseen"), list):
+        raise FloraError("this is not a split (it has no list of unseen classes)", path=path)
+    index = {name: number for number, name in enumerate(class_names)}
+    missing = [name for name in data["unseen"] if name not in index and not isinstance(name, int)]
+    if missing:
+        raise FloraError(f"there is no class “{missing[0]}”", path=path, remedy="Add or rename the class first.")
+    try:
+        return Split.model_validate(data | {"unseen": [index.get(name, name) for name in data["unseen"]]})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FloraError(f"this is not a split: {first['msg']}", path=path, where=where) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,18 @@ class Table:
         if np.any(wrong):
             raise KeyError(int(ids[wrong][0]))
         return rows
+
+    @cached_property
+    def folded_names(self) -> list[str]:
+        """Names for comparing without regard to case."""
+        return [name.casefold() for name in self.names]
+
+    @cached_property
+    def name_ranks(self) -> Ints:
+        """(N,) the place of each row among all names in order."""
+        ranks = np.empty(len(self), np.int32)
+        ranks[sorted(range(len(self)), key=self.folded_names.__getitem__)] = np.arange(len(self))
+        return ranks
 
     def class_of(self, row: int) -> str:
         """The class name of a row, "" where it has none."""
