@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from flora_engine.models.streams import STREAMS
 from flora_engine.skeleton.layouts import KINECT_V2
 from flora_engine.training.seeding import normal, sample_keys, uniform
 
@@ -77,6 +78,20 @@ def augment(
         else:
             dropped = uniform(keys, purpose, x.shape[3]) < strength.drop_joints
             x = x.masked_fill(dropped[:, None, None, :, None], 0.0)
+    return x
+
+
+def to_stream(x: Tensor, stream: str, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> Tensor:
+    """`flora_engine.models.streams.make_stream` for a torch batch x (N, 3, T, V, M), on its device."""
+    if stream not in STREAMS:
+        raise KeyError(stream)
+    if stream.startswith("bone"):
+        parents = list(range(x.shape[3]))  # the root minus itself is 0
+        for child, parent in bones:
+            parents[child] = parent
+        x = x - x[:, :, :, parents]
+    if stream.endswith("motion"):
+        x = torch.cat([x[:, :, 1:] - x[:, :, :-1], torch.zeros_like(x[:, :, :1])], dim=2)
     return x
 
 

@@ -47,6 +47,13 @@ class World:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)).item() > 0)
 
+    def from_first(self, value: str) -> str:
+        """The first process's `value`, in every process."""
+        values = [value]
+        if self.size > 1:
+            dist.broadcast_object_list(values, src=0, device=self.device)
+        return values[0]
+
     def barrier(self) -> None:
         """Wait until every process is here."""
         self.any(False)
@@ -68,7 +75,10 @@ def world(device: str | None = None) -> Iterator[World]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or dist.is_initialized():
         rank, size = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        yield World(rank, size, choose_device(device))
+        chosen = choose_device(device)
+        if dist.is_initialized() and chosen.type == "cuda":
+            chosen = torch.device("cuda", torch.cuda.current_device())  # set where the processes joined
+        yield World(rank, size, chosen)
         return
     chosen = choose_device(device)
     if chosen.type == "cuda":
@@ -110,11 +120,11 @@ def synchronised_batch_norm(
     shape = [1, -1] + [1] * (x.dim() - 2)
     wide = x.float()
     local = torch.tensor([float(x.numel() // max(x.shape[1], 1))], device=x.device)
-    totals = _SumOverProcesses.apply(torch.cat([wide.sum(others), local]), group)
+    totals: Tensor = _SumOverProcesses.apply(torch.cat([wide.sum(others), local]), group)  # type: ignore[no-untyped-call]
     count = totals[-1].detach()
     mean = totals[:-1] / count
     centred = wide - mean.view(shape)
-    variance = _SumOverProcesses.apply(centred.square().sum(others), group) / count
+    variance: Tensor = _SumOverProcesses.apply(centred.square().sum(others), group) / count  # type: ignore[no-untyped-call]
     out = centred * torch.rsqrt(variance + eps).view(shape)
     if weight is not None:
         out = out * weight.view(shape)
@@ -132,7 +142,7 @@ def synchronise_batch_norms(model: nn.Module) -> nn.Module:
     group = dist.new_group()
     for module in model.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            module.forward = _Synchronised(module, group)  # type: ignore[method-assign]
+            module.forward = _Synchronised(module, group)  # type: ignore[method-assign, assignment]
     return model
 
 

@@ -27,7 +27,7 @@ from flora_engine.jobs import Job
 from flora_engine.models.shift_gcn import Offsets, ShiftGCN, parameter_groups
 from flora_engine.models.temporal_shift import normalise
 from flora_engine.training import checkpoint
-from flora_engine.training.augmentation import augment
+from flora_engine.training.augmentation import augment, to_stream
 from flora_engine.training.distributed import World, synchronise_batch_norms, world
 from flora_engine.training.run_folder import RunFolder
 from flora_engine.training.seeding import epoch_order, hold_out
@@ -46,6 +46,7 @@ def train_encoder(
     labels: NDArray[np.int64],
     run: RunFolder | Path,
     *,
+    rows: NDArray[np.int64] | None = None,
     validation: Labelled | None = None,
     class_ids: Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
@@ -57,6 +58,7 @@ def train_encoder(
     """Train one network for each stream of `settings` and keep its best and last state in the run's checkpoints.
 
     joints: float32 (N, 3, T, V, M), in memory or memory-mapped. labels: int64 (N,), 0 … K−1, all K present.
+    rows: the recordings to train on, where not all N; a memory-mapped array is then not copied.
     validation: (joints, labels) that choose the best epoch, instead of the held-out share of the training clips.
     class_ids, class_names: what the K outputs mean in the data set's own numbering (default 0 … K−1), kept in the
     checkpoints. resume: go on from the run's last checkpoint where there is one. up: the vertical axis of the clips.
@@ -69,7 +71,8 @@ def train_encoder(
     experiment, or a diverging loss.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.at(run, {"encoder": plain_settings(settings)})
-    _check_data(joints, labels)
+    rows = np.arange(len(labels)) if rows is None else rows
+    _check_data(joints, labels, rows)
     with world(device) as here, torch.random.fork_rng(enabled=True):
         if settings.batch_size % here.size:
             raise FloraError(
@@ -78,7 +81,7 @@ def train_encoder(
             )
         results = {}
         for stream in settings.streams:
-            data = _Data(joints, labels, validation, settings, class_ids, here.device)
+            data = _Data(joints, labels[rows], rows, validation, settings, class_ids, here.device)
             trainer = _Trainer(job, settings, data, folder, stream, here, up, save_seconds)
             trainer.describe(class_ids, class_names)
             results[stream] = trainer.train(resume)
@@ -116,13 +119,6 @@ def learning_rate(settings: EncoderSettings, epoch: int) -> float:
     return settings.learning_rate * 0.1 ** sum(epoch >= milestone for milestone in settings.milestones)
 
 
-def to_stream(x: Tensor, stream: str) -> Tensor:
-    """The input of `stream` made from joints x (N, 3, T, V, M): see `flora_engine.models.streams`."""
-    from flora_engine.models.streams import make_stream
-
-    return x if stream == "joint" else make_stream(x, stream)
-
-
 def _offsets(model: ShiftGCN) -> list[Offsets]:
     """Make the temporal shifts give true gradients; returns their offsets."""
     temporal = [block.temporal for block in model.each_block()]
@@ -131,13 +127,13 @@ def _offsets(model: ShiftGCN) -> list[Offsets]:
     return [offsets for module in temporal for offsets in (module.shift_in, module.shift_out)]
 
 
-def _check_data(joints: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+def _check_data(joints: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
     if joints.ndim != 5 or joints.dtype != np.float32 or len(joints) != len(labels):
         raise FloraError(
             f"training clips must be float32 (N, 3, T, V, M) with N labels, got {joints.dtype} {joints.shape} "
             f"and {len(labels)} labels"
         )
-    present = np.unique(labels)
+    present = np.unique(labels[rows])
     if len(present) < 2 or not np.array_equal(present, np.arange(len(present))):
         raise FloraError(
             f"training needs at least two classes, numbered from 0 without a gap; got {present.tolist()}",
@@ -145,13 +141,31 @@ def _check_data(joints: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
         )
 
 
+class _Rows:
+    """Some rows of an array of clips; on the GPU as a whole where they fit, else read when they are asked for."""
+
+    def __init__(self, joints: NDArray[np.float32], rows: NDArray[np.int64], device: torch.device) -> None:
+        self._joints, self._rows, self._device = joints, rows, device
+        self._placed: Tensor | None = None
+        size = joints[:1].nbytes * len(rows)
+        if device.type == "cuda" and size < 0.4 * torch.cuda.mem_get_info(device)[0]:
+            self._placed = torch.from_numpy(np.ascontiguousarray(joints[rows])).to(device)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """The clips (n, 3, T, V, M) at `indices` (n,) into the rows, on the device."""
+        if self._placed is not None:
+            return self._placed[indices.to(self._device)]
+        return torch.from_numpy(np.asarray(self._joints[self._rows[indices.numpy()]])).to(self._device)
+
+
 class _Data:
-    """The clips, which of them train, and which choose the best epoch; on the GPU as a whole where they fit."""
+    """The training clips, which of them train, and which choose the best epoch."""
 
     def __init__(
         self,
         joints: NDArray[np.float32],
         labels: NDArray[np.int64],
+        rows: NDArray[np.int64],
         validation: Labelled | None,
         settings: EncoderSettings,
         class_ids: Sequence[int] | None,
@@ -160,30 +174,19 @@ class _Data:
         self.device = device
         self.classes = int(labels.max()) + 1
         self.shape = joints.shape[1:]
-        self.identity = zlib.crc32(labels.tobytes(), zlib.crc32(repr(joints.shape).encode()))
-        self.joints, self.labels = self._place(joints), torch.from_numpy(labels.astype(np.int64)).to(device)
+        self.identity = zlib.crc32(labels.tobytes(), zlib.crc32(rows.tobytes(), zlib.crc32(repr(self.shape).encode())))
+        self.joints, self.labels = _Rows(joints, rows, device), torch.from_numpy(labels.astype(np.int64)).to(device)
         if validation is None:
             train, held = hold_out(labels, settings.held_out, settings.seed)
             self.held_joints, self.held_labels = self.joints, self.labels
         else:
             train, held = np.arange(len(labels)), np.arange(len(validation[1]))
-            self.held_joints = self._place(validation[0])
+            self.held_joints = _Rows(validation[0], held, device)
             self.held_labels = torch.from_numpy(validation[1].astype(np.int64)).to(device)
         self.train, self.held = torch.from_numpy(train), torch.from_numpy(held)
         ids = torch.arange(self.classes) if class_ids is None else torch.tensor(list(class_ids))
         unmirrored = torch.tensor(list(getattr(settings, "unmirrored", ())), dtype=torch.int64)
         self.may_mirror = ~torch.isin(ids, unmirrored).to(device)
-
-    def _place(self, joints: NDArray[np.float32]) -> Tensor | NDArray[np.float32]:
-        if self.device.type == "cuda" and joints.nbytes < 0.4 * torch.cuda.mem_get_info(self.device)[0]:
-            return torch.from_numpy(np.ascontiguousarray(joints)).to(self.device)
-        return joints
-
-    def clips(self, joints: Tensor | NDArray[np.float32], rows: Tensor) -> Tensor:
-        """The rows (N,) of joints on the device; a memory-mapped array is read only where it is asked for."""
-        if isinstance(joints, Tensor):
-            return joints[rows.to(self.device)]
-        return torch.from_numpy(np.asarray(joints[rows.numpy()])).to(self.device)
 
 
 @dataclass
@@ -318,7 +321,7 @@ class _Trainer:
     def _accumulate(self, batch: Tensor, share: float) -> Tensor:
         """Add `share` of the batch's gradient; returns this process's sum of losses and of correct answers."""
         settings, mine = self.settings, self.here.share(batch)
-        x = self.data.clips(self.data.joints, mine)
+        x = self.data.joints.take(mine)
         y = self.data.labels[mine.to(self.data.device)]
         if settings.augmentations:
             allowed = self.data.may_mirror[y]
@@ -329,7 +332,7 @@ class _Trainer:
             logits = self.forward(to_stream(x, self.stream)).float()
         losses = functional.cross_entropy(logits, y, reduction="sum", label_smoothing=settings.label_smoothing)
         # DistributedDataParallel averages over processes: times their number, so that the sum over the batch remains.
-        (losses * (share * self.here.size / len(batch))).backward()
+        (losses * (share * self.here.size / len(batch))).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             return torch.stack([losses.double(), (logits.argmax(1) == y).sum().double()])
 
@@ -368,10 +371,18 @@ class _Trainer:
         if self.here.first:
             told = {f"{self.stream}/{name}": value for name, value in {**values, "seconds_left": seconds_left}.items()}
             self.run.metrics(self.job, position.epoch, told)
+            self.run.tell(self.job, "log", text=self._sentence(values))
         position.epoch, position.step, position.seen = position.epoch + 1, 0, 0
         self.sums.zero_()
         if self.here.size > 1:
             self._save()  # all processes are at the same place here
+
+    def _sentence(self, values: dict[str, float]) -> str:
+        held = f", held out {values['held_out_accuracy']:.4f}" if "held_out_accuracy" in values else ""
+        return (
+            f"{self.stream} epoch {self.position.epoch + 1}/{self.settings.epochs}: loss {values['loss']:.4f}, "
+            f"accuracy {values['accuracy']:.4f}{held}"
+        )
 
     def _keep_best(self, values: dict[str, float]) -> None:
         """Higher held-out accuracy wins, then lower held-out loss; without held-out clips the last epoch."""
@@ -391,8 +402,9 @@ class _Trainer:
         self.model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.here.device)
         mine = self.here.share(self.data.held)
-        for rows in mine.split(max(1, self.settings.batch_size)):
-            x = to_stream(self.data.clips(self.data.held_joints, rows), self.stream)
+        for start in range(0, len(mine), self.settings.batch_size):
+            rows = mine[start : start + self.settings.batch_size]
+            x = to_stream(self.data.held_joints.take(rows), self.stream)
             y = self.data.held_labels[rows.to(self.data.device)]
             with self._autocast():
                 logits = self.model(x).float()
@@ -456,7 +468,7 @@ class _Trainer:
         def watch(_module: nn.Module, _inputs: Any, output: Any) -> None:
             self.job.check()
             if isinstance(output, Tensor) and output.requires_grad:
-                output.register_hook(check)
+                output.register_hook(check)  # type: ignore[no-untyped-call]
 
         leaves = [module for module in self.model.modules() if not list(module.children())]
         hooks = [module.register_forward_hook(watch) for module in leaves]

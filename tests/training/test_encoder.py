@@ -43,7 +43,7 @@ def test_it_learns_and_keeps_best_and_last(tmp_path: Path) -> None:
     assert run.checkpoint("joint.last").is_file()
     curve = run.curves()["joint/loss"]
     assert [value for _, value in curve] == [epoch["loss"] for epoch in joint["history"]]
-    assert {e["kind"] for e in events} == {"metric", "progress"}
+    assert {e["kind"] for e in events} == {"metric", "progress", "log"}
 
 
 def test_best_is_the_epoch_with_the_highest_held_out_accuracy(tmp_path: Path) -> None:

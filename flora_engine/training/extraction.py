@@ -1,0 +1,186 @@
+"""Encoder features of clips, and the unified feature file of a split (method section 4).
+
+Extraction can be stopped and goes on where it was: finished parts lie in a folder beside the output until all are done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flora_engine.datasets.features import Features
+from flora_engine.datasets.splits import Parts
+from flora_engine.errors import FloraError
+from flora_engine.files import replacing, write_text
+from flora_engine.jobs import Job
+from flora_engine.models.shift_gcn import ShiftGCN, has_spatial_offsets
+from flora_engine.models.streams import STREAMS, concatenate
+from flora_engine.training.augmentation import to_stream
+from flora_engine.training.distributed import choose_device
+from flora_engine.training.encoder import load_encoder
+
+PART = 256  # clips in one file of a partial result
+FeatureFunction = Callable[[Tensor], NDArray[np.float32]]
+
+
+def extract(
+    job: Job,
+    model: ShiftGCN,
+    joints: NDArray[np.float32],
+    *,
+    stream: str = "joint",
+    batch_size: int = 16,
+    partial: Path | None = None,
+    device: str | None = None,
+    stage: str = "",
+) -> NDArray[np.float32]:
+    """Features float32 (N, F) of clips float32 (N, 3, T, V, M) by `model`, which expects `stream`.
+
+    partial: a folder that keeps finished parts while this runs; parts found there are not computed again (the caller
+    sees to it that they belong to the same model and clips). device: None for CUDA where it works. On a CPU the
+    folded inference form of the network is used. Raises Cancelled when stopped, FloraError where the clips do not fit.
+    """
+    frames, persons = joints.shape[2], joints.shape[4]
+    if (joints.shape[1], joints.shape[3], persons) != (model.channels, model.joints, model.persons) or frames < 4:
+        raise FloraError(
+            f"the encoder takes clips of {model.channels} channels, {model.joints} joints and {model.persons} persons, "
+            f"these are {joints.shape[1:]}"
+        )
+    place = choose_device(device)
+    function = _feature_function(model, place)
+    features = np.empty((len(joints), model.feature_size), np.float32)
+    for start in range(0, len(joints), PART):
+        part = features[start : start + PART]
+        file = None if partial is None else partial / f"{stream}-{start:08d}.npy"
+        if file is None or not _read_part(file, part):
+            _compute(job, function, joints[start : start + PART], part, stream, batch_size, place)
+            if file is not None:
+                with replacing(file) as temporary:
+                    np.save(temporary, part)
+        job.progress(stage or f"features of {stream}", min(start + PART, len(joints)), len(joints))
+    return features
+
+
+def _feature_function(model: ShiftGCN, device: torch.device) -> FeatureFunction:
+    """The fastest form of the network on this device, from a batch (n, 3, T, V, M) to (n, F)."""
+    model = model.to(device).eval()
+    if device.type == "cpu" and not has_spatial_offsets(model):
+        from flora_engine.models.fast import FastShiftGCN
+
+        fast = FastShiftGCN.from_model(model)
+        return lambda x: fast.features(x.numpy())
+    return lambda x: np.asarray(model.features(x).float().cpu().numpy())
+
+
+def _compute(
+    job: Job,
+    function: FeatureFunction,
+    joints: NDArray[np.float32],
+    out: NDArray[np.float32],
+    stream: str,
+    batch_size: int,
+    device: torch.device,
+) -> None:
+    with torch.inference_mode():
+        for start in range(0, len(joints), batch_size):
+            job.check()
+            x = torch.from_numpy(np.ascontiguousarray(joints[start : start + batch_size])).to(device)
+            out[start : start + batch_size] = function(to_stream(x, stream))
+
+
+def _read_part(file: Path, out: NDArray[np.float32]) -> bool:
+    """Fill `out` from a finished part; False where there is none or it does not fit."""
+    try:
+        found = np.load(file, allow_pickle=False)
+    except (OSError, ValueError):
+        return False
+    if found.shape != out.shape or found.dtype != np.float32:
+        return False
+    out[:] = found
+    return True
+
+
+def extract_streams(
+    job: Job,
+    checkpoints: Mapping[str, Path],
+    joints: NDArray[np.float32],
+    *,
+    batch_size: int = 16,
+    partial: Path | None = None,
+    device: str | None = None,
+) -> NDArray[np.float32]:
+    """Features of one checkpoint, or of several streams' side by side: float32 (N, streams·256), in the order of
+    `flora_engine.models.streams.STREAMS`. `partial` is emptied first where it belongs to other checkpoints or clips."""
+    if partial is not None:
+        _claim(partial, checkpoints, joints)
+    features = {}
+    for stream in STREAMS:
+        if stream in checkpoints:
+            model = load_any_encoder(checkpoints[stream])[0]
+            features[stream] = extract(
+                job, model, joints, stream=stream, batch_size=batch_size, partial=partial, device=device
+            )
+    return concatenate(features)
+
+
+def load_any_encoder(path: Path) -> tuple[ShiftGCN, str]:
+    """The network of one of our checkpoints, or of a published ``.pt`` (joint stream), and its stream."""
+    if path.suffix == ".pt":
+        from flora_engine.models.published import read_published
+
+        return read_published(path), "joint"
+    model, about = load_encoder(path)
+    return model, str(about["stream"])
+
+
+def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
+    """stream → checkpoint, from files or run folders (the best checkpoint of each of their streams).
+
+    Raises FloraError where there is none, or two of one stream.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        files = sorted((path / "checkpoints").glob("*.best.safetensors")) if path.is_dir() else [path]
+        if not files:
+            raise FloraError("the run has no encoder checkpoint yet", path=path)
+        for file in files:
+            stream = load_any_encoder(file)[1]
+            if stream in found:
+                raise FloraError(f"a second checkpoint of the {stream} stream", path=file)
+            found[stream] = file
+    return found
+
+
+def _claim(partial: Path, checkpoints: Mapping[str, Path], joints: NDArray[np.float32]) -> None:
+    """Make `partial` belong to these checkpoints and clips, forgetting parts of others."""
+    digest = hashlib.sha256(repr(joints.shape).encode())
+    for stream, path in sorted(checkpoints.items()):
+        digest.update(stream.encode() + path.read_bytes())
+    # All clips where that is quick, else a sample of them: enough to tell another data set or preparation.
+    for index in range(0, len(joints), max(1, len(joints) // 512)):
+        digest.update(np.ascontiguousarray(joints[index]).tobytes())
+    owner = partial / "owner.txt"
+    if owner.is_file() and owner.read_text(encoding="utf-8") == digest.hexdigest():
+        return
+    if partial.exists():
+        shutil.rmtree(partial)
+    write_text(owner, digest.hexdigest())
+
+
+def split_features(features: NDArray[np.float32], labels: NDArray[np.int64], parts: Parts) -> Features:
+    """The unified feature file's arrays from features (N, F) and labels (N,) of all recordings of a split."""
+    return Features(
+        train_data=features[parts.train],
+        train_label=labels[parts.train],
+        zsl_data=features[parts.zsl],
+        zsl_label=labels[parts.zsl],
+        gzsl_data=features[parts.gzsl],
+        gzsl_label=labels[parts.gzsl],
+    )

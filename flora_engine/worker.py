@@ -1,0 +1,181 @@
+"""One job in its own process: ``python -m flora_engine.worker``.
+
+The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments": {…}}``. After it, each line is a
+command: ``stop``, ``pause`` or ``resume``. The end of stdin means that the parent is gone, and stops the job.
+
+stdout carries one JSON object a line: the job's events (see `flora_engine.jobs`), then exactly one last event:
+``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, where it is a bug of
+ours). Whatever libraries print goes to stderr. The exit status is 0 after ``finished``, 1 after ``failed``, 130 after
+``cancelled``; a job succeeded only if it ended with status 0 and said ``finished``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from flora_engine.errors import Cancelled, FloraError
+from flora_engine.jobs import Event, Job, Listener
+
+VERSION = 1
+
+# action → "module:function"; the function takes (job, **arguments) and returns a JSON-ready value. Imported only when
+# asked for, so that an import of recordings does not pay for torch.
+ACTIONS: dict[str, str] = {
+    "train-encoder": "flora_engine.commands.train_encoder:train_encoder_action",
+    "extract": "flora_engine.commands.extract:extract_action",
+}
+
+# How long a stopped job may take to notice before the process ends anyway (everything on disk survives that), and how
+# long one that noticed may take to put its things away.
+_TO_NOTICE, _TO_TIDY = 0.8, 10.0
+
+
+class _WorkerJob(Job):
+    """A job that knows whether its work has noticed the stop."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener)
+        self.noticed = threading.Event()
+
+    def check(self) -> None:
+        try:
+            super().check()
+        except Cancelled:
+            self.noticed.set()
+            raise
+
+
+class _Lines:
+    """JSON lines on one stream, from several threads."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        line = json.dumps(event, ensure_ascii=False, default=_plain)
+        with self._lock:
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except BrokenPipeError:
+                pass  # nobody reads any more; the end of stdin stops the job
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, NumPy scalars as numbers."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def parse_payload(line: str) -> tuple[str, dict[str, Any]]:
+    """The action and its arguments; raises FloraError for anything but the documented form."""
+    try:
+        payload = json.loads(line)
+    except ValueError:
+        raise FloraError("the job's first line is not JSON") from None
+    if not isinstance(payload, dict) or set(payload) != {"version", "action", "arguments"}:
+        raise FloraError("a job has exactly the keys version, action and arguments")
+    if payload["version"] != VERSION:
+        raise FloraError(f"this program speaks version {VERSION} of the job format, not {payload['version']!r}")
+    if payload["action"] not in ACTIONS:
+        raise FloraError(f"unknown action {payload['action']!r}", remedy=f"Known: {', '.join(sorted(ACTIONS))}.")
+    if not isinstance(payload["arguments"], dict):
+        raise FloraError("the arguments of a job must be an object")
+    return payload["action"], payload["arguments"]
+
+
+def resolve(action: str) -> Callable[..., Any]:
+    """The function behind an action, imported now."""
+    module, _, name = ACTIONS[action].partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _call(function: Callable[..., Any], job: Job, action: str, arguments: dict[str, Any]) -> Any:
+    try:
+        inspect.signature(function).bind(job, **arguments)
+    except TypeError as error:
+        raise FloraError(f"wrong arguments for the action “{action}”: {error}") from None
+    return function(job, **arguments)
+
+
+def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None]) -> None:
+    """Read commands until stdin ends; a stopped job that does not notice in time is ended by `end`."""
+    known = {"stop": job.stop, "pause": job.pause, "resume": job.resume}
+    for line in commands:
+        word = line.strip()
+        if word in known:
+            known[word]()
+        elif word:
+            job.warn(f"unknown command {word!r}")
+        if word == "stop":
+            break
+    job.stop()
+    if job.noticed.wait(_TO_NOTICE):
+        time.sleep(_TO_TIDY)
+    end()
+
+
+def _failure(error: BaseException) -> Event:
+    if isinstance(error, FloraError):
+        return {"kind": "failed", "text": str(error)}
+    details = "".join(traceback.format_exception(error))
+    return {"kind": "failed", "text": f"unexpected {type(error).__name__}: {error}", "details": details}
+
+
+def run(stdin: TextIO, stdout: TextIO, end: Callable[[int], None] = os._exit) -> int:
+    """Do the one job that `stdin` describes; returns the exit status. `end` leaves the process at once."""
+    say = _Lines(stdout)
+    job = _WorkerJob(say)
+    last = threading.Lock()  # taken by whoever says the last event
+
+    def give_up() -> None:
+        if last.acquire(blocking=False):
+            say({"kind": "cancelled", "forced": True})
+            end(130)
+
+    try:
+        action, arguments = parse_payload(stdin.readline())
+        threading.Thread(target=_obey, args=(stdin, job, give_up), name="commands", daemon=True).start()
+        event, status = {"kind": "finished", "result": _call(resolve(action), job, action, arguments)}, 0
+    except (Cancelled, KeyboardInterrupt):
+        event, status = {"kind": "cancelled", "forced": False}, 130
+    except BaseException as error:
+        event, status = _failure(error), 1
+    last.acquire()
+    try:
+        say(event)
+    except TypeError as error:
+        say(_failure(error))
+        return 1
+    return status
+
+
+def main() -> int:
+    """Keep the real stdout for events and let everything else that prints, C libraries too, print to stderr."""
+    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    status = run(commands, real)
+    real.flush()
+    # Not a normal exit: daemon threads and thread pools of libraries can hold that up or crash it.
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The worker process, as the window uses it: JSON lines over pipes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import itertools
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flora_engine import worker
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
+
+
+def echo(job: Job, text: str) -> dict[str, str]:
+    print("a library prints this")
+    job.progress("echo", 1, 1)
+    return {"text": text}
+
+
+def count(job: Job, seconds: float = 60.0) -> int:
+    end = time.monotonic() + seconds
+    steps = 0
+    while time.monotonic() < end:
+        steps += 1
+        job.progress("count", steps, 10_000)
+        time.sleep(0.02)
+    return steps
+
+
+def deaf(job: Job) -> None:
+    job.log("asleep")
+    time.sleep(60)
+
+
+def refuse(job: Job) -> None:
+    raise FloraError("this file is broken", path="a.skeleton")
+
+
+def bug(job: Job) -> None:
+    raise ZeroDivisionError("oops")
+
+
+PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from flora_engine import worker
+for name in ("echo", "count", "deaf", "refuse", "bug"):
+    worker.ACTIONS[name] = "test_worker:" + name
+worker.main()
+"""
+
+
+class Process:
+    """A running worker with its events."""
+
+    def __init__(self, action: str, **arguments: Any) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1
+        )
+        self.send(json.dumps({"version": 1, "action": action, "arguments": arguments}))
+
+    def send(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def next(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        return dict(json.loads(self.process.stdout.readline()))
+
+    def rest(self) -> list[dict[str, Any]]:
+        assert self.process.stdout is not None
+        events = [json.loads(line) for line in self.process.stdout]
+        self.process.wait(10)
+        return events
+
+
+def test_events_then_finished_and_prints_go_to_stderr() -> None:
+    process = Process("echo", text="Grüße")
+    events = process.rest()
+    assert [event["kind"] for event in events] == ["progress", "finished"]
+    assert events[-1]["result"] == {"text": "Grüße"}
+    assert process.process.returncode == 0
+    assert process.process.stderr is not None
+    assert "a library prints this" in process.process.stderr.read()
+
+
+@pytest.mark.parametrize("how", ["stop", "end of stdin"])
+def test_stop_and_the_end_of_stdin_cancel_within_a_second(how: str) -> None:
+    process = Process("count")
+    assert process.next()["kind"] == "progress"
+    start = time.monotonic()
+    if how == "stop":
+        process.send("stop")
+    else:
+        assert process.process.stdin is not None
+        process.process.stdin.close()
+    last = process.rest()[-1]
+    assert time.monotonic() - start < 1.0
+    assert last == {"kind": "cancelled", "forced": False}
+    assert process.process.returncode == 130
+
+
+def test_a_job_that_does_not_listen_is_ended_anyway() -> None:
+    process = Process("deaf")
+    assert process.next()["text"] == "asleep"
+    start = time.monotonic()
+    process.send("stop")
+    assert process.rest()[-1] == {"kind": "cancelled", "forced": True}
+    assert time.monotonic() - start < 1.2
+    assert process.process.returncode == 130
+
+
+def test_pause_holds_and_resume_goes_on() -> None:
+    process = Process("count", seconds=1.5)
+    first = process.next()
+    process.send("pause")
+    time.sleep(0.3)
+    process.send("resume")
+    times = [event["time"] for event in [first, *process.rest()] if event["kind"] == "progress"]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) > 0.15
+    assert process.process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "text"),
+    [("refuse", "a.skeleton: this file is broken"), ("bug", "unexpected ZeroDivisionError: oops")],
+)
+def test_failures_are_one_sentence(action: str, text: str) -> None:
+    process = Process(action)
+    (event,) = process.rest()
+    assert (event["kind"], event["text"]) == ("failed", text)
+    assert ("Traceback" in event.get("details", "")) == (action == "bug")
+    assert process.process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("not json", "not JSON"),
+        ("[]", "exactly the keys"),
+        ('{"version": 1, "action": "extract", "arguments": {}, "more": 1}', "exactly the keys"),
+        ('{"version": 2, "action": "extract", "arguments": {}}', "version 1"),
+        ('{"version": 1, "action": "os.system", "arguments": {}}', "unknown action"),
+        ('{"version": 1, "action": "extract", "arguments": []}', "must be an object"),
+        ('{"version": 1, "action": "extract", "arguments": {"files": 3}}', "wrong arguments"),
+    ],
+)
+def test_bad_payloads_are_refused(line: str, problem: str) -> None:
+    out = io.StringIO()
+    assert worker.run(io.StringIO(line + "\n"), out, end=lambda status: None) == 1
+    assert problem in json.loads(out.getvalue().splitlines()[-1])["text"]
+
+
+@pytest.mark.parametrize("action", sorted(worker.ACTIONS))
+def test_every_action_exists_and_takes_a_job(action: str) -> None:
+    module, _, name = worker.ACTIONS[action].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    assert next(iter(inspect.signature(function).parameters)) == "job"
