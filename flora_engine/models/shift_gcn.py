@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flora_engine.models.temporal_shift import ShiftGradient, temporal_shift
+from flora_engine.models.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, temporal_shift
 
 # (width in base channels, temporal stride) of the ten blocks.
 BLOCKS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
@@ -215,6 +215,12 @@ class ShiftGCN(nn.Module):
         features = F.dropout(self.features(x), self.dropout, self.training)
         logits: Tensor = self.classifier(features)
         return logits
+
+
+def has_spatial_offsets(model: ShiftGCN) -> bool:
+    """Whether any temporal shift also moves joints by more than float32 can tell; published models have none."""
+    shifts = [shift for block in model.each_block() for shift in (block.temporal.shift_in, block.temporal.shift_out)]
+    return any(float(shift.xpos.detach().abs().max()) >= NEGLIGIBLE_XPOS for shift in shifts)
 
 
 def parameter_groups(

@@ -12,41 +12,20 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
 
 from flora_engine.files import replacing
-from flora_engine.models.shift_gcn import MINIMUM_FRAMES, Block, Pointwise, ShiftGCN, SpatialShift, TemporalShift
-from flora_engine.models.temporal_shift import NEGLIGIBLE_XPOS
-
-Array = NDArray[np.float64]
-
-
-def array(x: Tensor) -> Array:
-    """A float64 copy: folding in float32 would cost a digit."""
-    values: Array = x.detach().cpu().to(torch.float64).numpy().copy()
-    return values
-
-
-def scale_and_shift(bn: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Array, Array]:
-    """An evaluating batch norm as y = scale·x + shift, each (channels,)."""
-    if bn.running_mean is None or bn.running_var is None:
-        raise ValueError("the batch norm keeps no running statistics")
-    scale = array(bn.weight) / np.sqrt(array(bn.running_var) + bn.eps)
-    return scale, array(bn.bias) - scale * array(bn.running_mean)
-
-
-def folded(pointwise: Pointwise) -> tuple[Array, Array]:
-    """Weight (C', C) and bias (C',) of a 1×1 convolution with its batch norm inside."""
-    scale, shift = scale_and_shift(pointwise.bn)
-    weight, bias = array(pointwise.conv.weight)[:, :, 0, 0], array(_bias(pointwise.conv))
-    return weight * scale[:, None], bias * scale + shift
-
-
-def _bias(conv: nn.Conv2d) -> Tensor:
-    return torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+from flora_engine.models.folding import Array, array, conv_bias, folded, scale_and_shift
+from flora_engine.models.shift_gcn import (
+    MINIMUM_FRAMES,
+    Block,
+    Pointwise,
+    ShiftGCN,
+    SpatialShift,
+    TemporalShift,
+    has_spatial_offsets,
+)
 
 
 def taps(ypos: Array, stride: int) -> tuple[Array, int]:
@@ -138,11 +117,8 @@ def _spatial(graph: _Graph, layer: SpatialShift, x: str, joints: int, frames: in
 
 
 def _temporal(graph: _Graph, layer: TemporalShift, x: str, frames: int) -> str:
-    for offsets in (layer.shift_in, layer.shift_out):
-        if float(offsets.xpos.detach().abs().max()) >= NEGLIGIBLE_XPOS:
-            raise ValueError("only models whose temporal shifts move no joints can be exported")
     scale, shift = scale_and_shift(layer.bn_in)
-    weight, bias = array(layer.conv.weight)[:, :, 0, 0], array(_bias(layer.conv))
+    weight, bias = array(layer.conv.weight)[:, :, 0, 0], conv_bias(layer.conv)
     ypos = array(layer.shift_in.ypos)
     # The norm's constant is shifted with zeros outside: full inside, less at the ends, known in advance.
     constant = weight @ (shift[:, None] * shifted_ones(ypos, frames)) + bias[:, None]
@@ -177,6 +153,8 @@ def export_onnx(model: ShiftGCN, path: Path, frames: int) -> None:
     """
     if frames < MINIMUM_FRAMES:
         raise ValueError(f"frames must be at least {MINIMUM_FRAMES}")
+    if has_spatial_offsets(model):
+        raise ValueError("only models whose temporal shifts move no joints can be exported")
     graph = _Graph()
     joints, persons, channels = model.joints, model.persons, model.channels
     scale, shift = (

@@ -99,7 +99,7 @@ def test_it_learns_to_tell_a_wave_from_rest() -> None:
     generator = torch.Generator().manual_seed(0)
     x = 0.05 * torch.randn(48, 3, 8, 5, 1, generator=generator)
     label = torch.arange(48) % 2
-    x[label == 1, 0, :, 3, 0] += torch.sin(torch.arange(8) * 1.5)
+    x[label == 1, :, :, :3, 0] += torch.sin(torch.arange(8) * 1.5)[:, None]
     train, test = slice(0, 32), slice(32, 48)
     model = ShiftGCN(2, 5, 1, base_channels=8)
     optimiser = torch.optim.SGD(parameter_groups(model), lr=0.05, momentum=0.9, nesterov=True)
