@@ -1,0 +1,48 @@
+"""`flora config check FILE…`: validate configurations and list all that is wrong at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from flora_engine.config import EncoderConfig, FloraConfig, PipelineConfig, load_config
+from flora_engine.errors import FloraError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=["check"])
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a configuration, or a folder of them")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 where every file is valid, else 1; the problems of all files are printed."""
+    files = [file for path in arguments.files for file in _configs(path)]
+    wrong = 0
+    for file in files:
+        try:
+            print(f"{file}: valid, {_summary(load_config(file))}")
+        except FloraError as error:
+            wrong += 1
+            print(error)
+    if wrong:
+        print(f"{wrong} of {len(files)} configurations are not valid")
+    return 1 if wrong else 0
+
+
+def _configs(path: Path) -> list[Path]:
+    """The file itself, or every YAML file below a folder. Raises FloraError where a folder holds none."""
+    if not path.is_dir():
+        return [path]
+    found = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+    if not found:
+        raise FloraError("no configuration (*.yaml) in this folder", path=path)
+    return found
+
+
+def _summary(config: EncoderConfig | FloraConfig | PipelineConfig) -> str:
+    if isinstance(config, FloraConfig):
+        return f"flora on {config.benchmark}"
+    if isinstance(config, EncoderConfig):
+        what = config.benchmark or (config.split.name if config.split else "")
+        return f"encoder on {what} ({', '.join(config.encoder.streams)})"
+    return f"pipeline on {' + '.join(data.dataset for data in config.data)}, {len(config.splits)} splits"
