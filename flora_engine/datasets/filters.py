@@ -78,8 +78,7 @@ def _sortable(table: Table, key: str) -> NDArray[Any]:
     columns = {"id": "ids", "name": "name_ranks", **_NUMBERS}
     if key not in SORT_KEYS:
         raise FloraError(f"there is no column “{key}”", remedy=f"There are {', '.join(SORT_KEYS)}.")
-    column = table.seconds() if key == "seconds" else getattr(table, columns[key])
-    return np.asarray(column)
+    return np.asarray(table.seconds() if key == "seconds" else getattr(table, columns[key]))
 
 
 def _texts(table: Table, key: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:

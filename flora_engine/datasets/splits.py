@@ -96,13 +96,7 @@ def _in_videos(split: Split, names: Sequence[str], count: int) -> NDArray[np.boo
     return np.array([video in train for video in videos], bool)
 
 
-def _train_part(
-    rule: TrainRule, labels: NDArray[np.int64], numbers: dict[str, NDArray[np.int64]], names: Sequence[str]
-) -> NDArray[np.bool_]:
-    if rule.by == "videos":
-        if rule.file is None or len(names) != len(labels):
-            raise FloraError("a split by videos needs the split file of the data set and the names of the recordings")
-        return _in_videos(rule.file, names)
+def _train_part(rule: TrainRule, labels: NDArray[np.int64], numbers: dict[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
     if rule.by != "fraction":
         return np.isin(numbers[rule.by], rule.values)
     chosen = np.zeros(len(labels), bool)
