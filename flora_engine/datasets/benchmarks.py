@@ -42,10 +42,12 @@ class Benchmark(BaseModel):
     published: dict[str, float] = {}
 
     @model_validator(mode="after")
-    def _classes_exist(self) -> Benchmark:
+    def _fits_data_set(self) -> Benchmark:
         problem = unseen_problem(self.unseen, len(load_dataset(self.dataset).classes))
         if problem:
             raise ValueError(problem)
+        if self.protocol not in load_dataset(self.dataset).train_rules:
+            raise ValueError(f"{self.dataset} has no train rule {self.protocol}")
         return self
 
     @property
@@ -62,14 +64,8 @@ class Benchmark(BaseModel):
         return Split(name=self.name, unseen=self.unseen, train=self.train_rule(), low_shot=low_shot, seed=seed)
 
     def train_rule(self) -> TrainRule:
-        """Raises FloraError where the data set has no such rule (PKU-MMD's cross-subject part is a list of videos)."""
-        rules = load_dataset(self.dataset).train_rules
-        if self.protocol not in rules:
-            raise FloraError(
-                f"{self.dataset} has no train rule {self.protocol} of its own; its recordings are listed in a file",
-                remedy="Give a `split` whose `train` is {by: videos, file: …/cross-subject.txt} in place of `benchmark`.",
-            )
-        return rules[self.protocol]
+        """The data set's own rule that `protocol` names."""
+        return load_dataset(self.dataset).train_rules[self.protocol]
 
 
 def unseen_problem(unseen: tuple[int, ...], classes: int) -> str:

@@ -35,12 +35,11 @@ class Recordings:
     cameras: Ints
     setups: Ints
     class_names: tuple[str, ...]
-    names: Sequence[str] = ()
     contents: Ints | None = None
     spans: tuple[tuple[int, int], ...] = ()
 
     def parts(self, split: Split) -> Parts:
-        return parts_of(split, self.labels, self.subjects, self.cameras, self.setups, self.names)
+        return parts_of(split, self.labels, self.subjects, self.cameras, self.setups)
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ def of_project(project: Project) -> Recordings:
         cameras,
         setups,
         table.class_names,
-        table.names,
         project.contents(),
         tuple(project.span_classes()),
     )

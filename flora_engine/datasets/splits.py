@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,12 @@ class TrainRule(BaseModel):
     """Which recordings belong to the train part, whatever their class; all others are the test part.
 
     by "subject", "camera" or "setup": those whose number is in `values`. by "fraction": a stratified, seeded share
-    `fraction` of each class. by "videos": those cut from a video that PKU-MMD's own split file `file` lets train.
+    `fraction` of each class.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    by: Literal["subject", "camera", "setup", "fraction", "videos"] = "subject"
+    by: Literal["subject", "camera", "setup", "fraction"] = "subject"
     values: tuple[int, ...] = ()
-    file: Path | None = None
     fraction: float = Field(default=0.5, gt=0, lt=1)
     seed: int = 0
 
@@ -54,46 +52,6 @@ class Parts:
     train: NDArray[np.int64]
     zsl: NDArray[np.int64]
     gzsl: NDArray[np.int64]
-
-
-def read_video_lists(path: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """Train and test videos of PKU-MMD's own split files: the second and fourth line, names separated by commas.
-
-    Raises FloraError.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise FloraError(f"cannot read the split file: {error}", path=path) from None
-    lists = [frozenset(name.strip() for name in line.split(",") if name.strip()) for line in lines[1:4:2]]
-    if len(lists) != 2 or not all(lists):
-        raise FloraError(
-            "not a PKU-MMD split file: the second line must name the train videos, the fourth the test ones", path=path
-        )
-    return lists[0], lists[1]
-
-
-def video_of(name: str) -> str:
-    """The video that a PKU-MMD recording comes from: F002V001C…, A01N01V001C… or 0002-L… give 0002-L or A01N01-L."""
-    clip = re.match(r"(?:F(\d+)|A(\d+)N(\d+))V(\d+)C\d+", name)
-    if clip is None:
-        whole = re.match(r"(?:\d{4}|A\d+N\d+)-[LMR]", name)
-        return whole.group() if whole else ""
-    video, session, number, view = clip.groups()
-    start = f"{int(video):04d}" if video else f"A{int(session):02d}N{int(number):02d}"
-    return f"{start}-{'LMR'[(int(view) - 1) % 3]}"
-
-
-def _in_videos(split: Split, names: Sequence[str], count: int) -> NDArray[np.bool_]:
-    path = split.train.file
-    if path is None or len(names) != count:
-        raise FloraError(f"the train rule of split “{split.name}” needs a split file and the recordings' names")
-    train, test = read_video_lists(path)
-    videos = [video_of(name) for name in names]
-    unknown = [name for name, video in zip(names, videos, strict=True) if video not in train and video not in test]
-    if unknown:
-        raise FloraError(f"{len(unknown)} recordings are of no listed video (first: {unknown[0]})", path=path)
-    return np.array([video in train for video in videos], bool)
 
 
 def _train_part(rule: TrainRule, labels: NDArray[np.int64], numbers: dict[str, NDArray[np.int64]]) -> NDArray[np.bool_]:
@@ -123,18 +81,14 @@ def parts_of(
     subjects: NDArray[np.int64],
     cameras: NDArray[np.int64],
     setups: NDArray[np.int64],
-    names: Sequence[str] = (),
 ) -> Parts:
     """The parts of `split` over N recordings described by (N,) arrays; recordings with label -1 are in none.
 
-    `names` are needed by the train rule "videos" only. Any part may be empty: see `divide` and split_checks.
+    Any part may be empty: see `divide` and split_checks.
     """
     labelled = labels >= 0
-    if split.train.by == "videos":
-        in_train = _in_videos(split, names, len(labels)) & labelled
-    else:
-        numbers = {"subject": subjects, "camera": cameras, "setup": setups}
-        in_train = _train_part(split.train, labels, numbers) & labelled
+    numbers = {"subject": subjects, "camera": cameras, "setup": setups}
+    in_train = _train_part(split.train, labels, numbers) & labelled
     in_test = labelled & ~in_train
     unseen = np.isin(labels, split.unseen)
     train = np.flatnonzero(in_train & ~unseen)
@@ -149,10 +103,9 @@ def divide(
     subjects: NDArray[np.int64],
     cameras: NDArray[np.int64],
     setups: NDArray[np.int64],
-    names: Sequence[str] = (),
 ) -> Parts:
     """As `parts_of`; raises FloraError where a part would be empty (zsl may be, in a supervised split)."""
-    parts = parts_of(split, labels, subjects, cameras, setups, names)
+    parts = parts_of(split, labels, subjects, cameras, setups)
     for name in ("train", "zsl", "gzsl") if split.unseen else ("train", "gzsl"):
         if len(getattr(parts, name)) == 0:
             raise FloraError(
