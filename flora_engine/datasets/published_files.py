@@ -20,8 +20,11 @@ from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
 from flora_engine.datasets.features import Features
+from flora_engine.datasets.project import Incoming, Project
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
+from flora_engine.jobs import Job
+from flora_engine.skeleton import SkeletonSequence
 
 FEATURE_ARRAYS = ("train_data", "train_label", "zsl_data", "zsl_label", "gzsl_data", "gzsl_label")
 SPLIT_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -45,8 +48,10 @@ FEATURE_SIZES: dict[str, tuple[int | None, int, int]] = {
 }
 _MOST_IN_MEMORY = 2**31  # bytes of one compressed array that may be unpacked
 # What zipfile, zlib and numpy raise for files that are broken, cut or encrypted.
-_BROKEN = (OSError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, NotImplementedError)
-_BROKEN += (RuntimeError, OverflowError, MemoryError, TypeError, SyntaxError, KeyError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *(OSError, zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, NotImplementedError),
+    *(RuntimeError, OverflowError, MemoryError, TypeError, SyntaxError, KeyError),
+)
 
 
 # Arrays in npz files
@@ -253,3 +258,46 @@ def _labels(y: NDArray[Any], path: Path, name: str) -> NDArray[np.int64]:
             raise FloraError(f"{name} should be one-hot, but a row has another number of ones", path=path)
         return np.asarray(y.argmax(axis=1), np.int64)
     return class_numbers(y.reshape(-1), path, name)
+
+
+# What `import_split` gives as set-up number: the files tell which part a recording is of, and nothing else of it.
+TRAIN_SETUP, TEST_SETUP = 1, 2
+_PREPARED = {"ctrgcn": "ctrgcn", "pku64": "position64"}
+
+
+def import_split(job: Job, project: Project, path: Path, class_names: tuple[str, ...]) -> int:
+    """Bring the recordings of a published split file into a project; how many are new.
+
+    Recordings are named FILE-train-000001 …; their set-up number is 1 in the train part and 2 in the test part, so
+    that a split by set-up gives the published one. All-zero recordings are left out. Raises FloraError.
+    """
+    split = read_split(path)
+    highest = max(int(labels.max(initial=0)) for labels in (split.train_labels, split.test_labels))
+    names = class_names or tuple(f"action {number}" for number in range(1, highest + 2))
+    if highest >= len(names):
+        raise FloraError(f"holds class {highest}, but there are {len(names)} classes, from 0", path=path)
+    project.add_dataset_classes(names)
+    total = len(split.train) + len(split.test)
+    done = new = 0
+    batch: list[Incoming] = []
+    for part, labels, setup in (
+        ("train", split.train_labels, TRAIN_SETUP),
+        ("test", split.test_labels, TEST_SETUP),
+    ):
+        for index, label in enumerate(labels):
+            joints = split.frames(part, index)
+            done += 1
+            if joints.any():
+                sequence = SkeletonSequence(
+                    joints,
+                    30.0,
+                    name=f"{path.stem}-{part}-{index + 1:06d}",
+                    source=path,
+                    metadata={"action": int(label) + 1, "setup": setup, "prepared": _PREPARED[split.preparation]},
+                )
+                batch.append(Incoming(sequence, names[label]))
+            if len(batch) == 256 or done == total:
+                new += sum(id is not None for id in project.add(batch))
+                batch = []
+                job.progress("importing", done, total)
+    return new

@@ -16,11 +16,18 @@ from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
 
 
 def _agcn(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
+    if prepared := sequence.metadata.get("prepared"):
+        raise FloraError(
+            f"{sequence.name} was prepared as “{prepared}”, and “agcn” needs all bodies of the raw recording",
+            remedy="Import the raw files instead.",
+        )
     rows = bodies.from_sequence(to_kinect_v2(sequence))
     return agcn.prepare(bodies.in_list_order(rows), frames)
 
 
 def _ctrgcn(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
+    if sequence.metadata.get("prepared") == "ctrgcn":  # by `flora prepare`: denoised and translated
+        return ctrgcn.as_input(ctrgcn.align(sequence.joints.reshape(sequence.frames, -1), frames))
     rows = bodies.from_sequence(to_kinect_v2(sequence))
     return ctrgcn.prepare(rows, frames, sequence.name or "the recording")
 
@@ -30,6 +37,8 @@ def _pku64(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
     pair = np.zeros((len(joints), pku.PERSONS, 25, 3), np.float32)
     persons = joints[:, : pku.PERSONS]
     pair[:, : persons.shape[1]] = persons
+    if sequence.metadata.get("prepared") == "position64":  # from a published split file: centred, resized and turned
+        return np.ascontiguousarray(pku.resize(pair.astype(np.float64), frames).transpose(3, 0, 2, 1), np.float32)
     return pku.prepare_clip(pair, frames)
 
 
