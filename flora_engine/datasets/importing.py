@@ -10,7 +10,8 @@ import csv
 import functools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.corrections import correct
+from flora_engine.readers.inspection import Inspection, inspect
 from flora_engine.skeleton import SkeletonSequence
 
 LABELS_FILE = "classes.csv"  # beside recordings: used when no other file of labels is named
@@ -113,20 +115,53 @@ def import_folder(
     processes = options.processes or (cpu_count() if len(new) >= _SERIAL else 1)
     read = functools.partial(_read_all, options=options)
     waiting: list[Incoming] = []
-    with closing(in_order(read, new, _READ_AT_ONCE, processes)) as results:
-        for done, result in enumerate(results):
-            job.progress("importing", done, len(new))
-            if result.sequence is None:
-                report.failed.append((result.path, result.problem))
-                job.warn(result.problem)
-                continue
-            waiting.append(labeller.label(result.sequence, result.digest))
-            if len(waiting) >= options.batch:
-                _commit(project, waiting, report, job)
+    try:
+        with closing(in_order(read, new, _READ_AT_ONCE, processes)) as results:
+            for done, result in enumerate(results):
+                job.progress("importing", done, len(new))
+                if result.sequence is None:
+                    report.failed.append((result.path, result.problem))
+                    job.warn(result.problem)
+                    continue
+                waiting.append(labeller.label(result.sequence, result.digest))
+                if len(waiting) >= options.batch:
+                    _commit(project, waiting, report, job)
+    except BrokenProcessPool:
+        raise FloraError(
+            "a process that reads recordings was ended from outside", remedy="Import again; it goes on from here."
+        ) from None
     _commit(project, waiting, report, job)
     job.progress("importing", len(new), len(new))
     report.seconds = time.monotonic() - start
     return report
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would make of a file. inspection None: it cannot be read, and problem says why."""
+
+    path: Path
+    class_name: str
+    layout: str
+    inspection: Inspection | None
+    problem: str = ""
+
+
+def preview(job: Job, paths: Sequence[Path], options: ImportOptions | None = None) -> Iterator[Preview]:
+    """Inspect each file as an import with these options would read it; nothing is written. FloraError as there."""
+    options = options or ImportOptions()
+    files, _ = find_recordings(paths, leave_out=options.labels)
+    labeller = Labeller(files, options)
+    for done, path in enumerate(files):
+        job.progress("inspecting", done, len(files))
+        try:
+            sequence = _correct(read_sequence(path, allow_nan=True), path, options)
+        except FloraError as error:
+            yield Preview(path, "", "", None, str(error))
+            continue
+        class_name = labeller.label(sequence, b"").class_name
+        yield Preview(path, class_name, sequence.layout, inspect(sequence))
+    job.progress("inspecting", len(files), len(files))
 
 
 def _commit(project: Project, waiting: list[Incoming], report: ImportReport, job: Job) -> None:
@@ -147,12 +182,15 @@ def _read_all(paths: Sequence[Path], options: ImportOptions) -> list[_Read]:
 
 def _read(path: Path, options: ImportOptions) -> _Read:
     try:
-        sequence = read_sequence(path)
-        sequence = correct(sequence, options.layout, options.up, options.scale, options.fps)
+        sequence = _correct(read_sequence(path), path, options)
     except FloraError as error:
         return _Read(path, None, b"", str(error))
-    sequence = replace(sequence, source=path, name=sequence.name or path.stem)
     return _Read(path, sequence, content_hash(sequence), "")
+
+
+def _correct(sequence: SkeletonSequence, path: Path, options: ImportOptions) -> SkeletonSequence:
+    sequence = correct(sequence, options.layout, options.up, options.scale, options.fps)
+    return replace(sequence, source=path, name=sequence.name or path.stem)
 
 
 # Which files
