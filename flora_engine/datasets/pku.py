@@ -90,8 +90,13 @@ def find(raw: Path, dataset: str, left_out: frozenset[str], report: Report) -> l
 
 
 def _is_labels(path: Path) -> bool:
-    with path.open("rb") as file:
-        return b"," in file.read(200)
+    """Skeleton lines hold 150 numbers between blanks; whatever does not look so is held to be labels."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(200)
+    except OSError:
+        return False  # the reader will say why
+    return b"," in head or len(head.split()) < 4
 
 
 def read_labels(path: Path) -> list[Label]:
