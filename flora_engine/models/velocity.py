@@ -16,7 +16,7 @@ TIME_FREQUENCIES = 128
 
 
 def _normalise(x: Tensor) -> Tensor:
-    return F.layer_norm(x, x.shape[-1:], eps=1e-6)
+    return F.layer_norm(x, (int(x.shape[-1]),), eps=1e-6)  # an int: the ONNX tracer needs a constant
 
 
 def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
