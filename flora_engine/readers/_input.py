@@ -15,6 +15,7 @@ HEAD_BYTES = 4096
 MAX_TEXT_BYTES = 256 * 2**20  # a day of one-person NTU text is far more than anybody records in one file
 MAX_JSON_BYTES = 64 * 2**20  # parsed JSON takes some ten times its size
 MAX_VALUES = 2**26  # coordinates of one recording: 256 MiB of float32, some 8 hours of one person
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 COPY_AGAIN = "Copy or download the file again, or leave it out."
 
 _BLANK = re.compile(rb"\s")
@@ -78,7 +79,8 @@ def read_bytes(path: Path, limit: int = MAX_TEXT_BYTES) -> bytes:
     """The whole file, at most `limit` bytes; FloraError for longer files, before any of it is read."""
     try:
         with path.open("rb") as file:
-            data = file.read(limit + 1) if path.stat().st_size <= limit else None
+            size = path.stat().st_size
+            data = file.read(size + 1) if size <= limit else None  # read(n) sets n bytes aside, so n is the real size
     except OSError as error:
         raise _cannot(path, error) from None
     if data is None or len(data) > limit:

@@ -218,7 +218,7 @@ def positions_of(joints: list[Joint], values: Array) -> Array:
 # A tuple is a mean. Names are compared without case, blanks, signs and "mixamorig:"-like prefixes.
 _TRUNK: dict[str, tuple[str, ...]] = {
     "hips": ("hips", "hip", "pelvis", "root"),
-    "spine": ("spine1", "spine01", "spine", "chest", "lowerback", "abdomen", "torso", "spine2"),
+    "spine": ("spine1", "spine01", "spine001", "chest", "spine", "lowerback", "abdomen", "torso", "spine2"),
     "neck": ("neck", "neck01", "neck1", "upperchest", "spine3", "chest2"),
     "head": ("head",),
 }

@@ -151,13 +151,13 @@ def _steadiness(people: Array, layout: Layout) -> float | None:
 
 
 def _compactness(people: Array, layout: str) -> float | None:
-    whole = people[~np.isnan(people).any(axis=(1, 2))]
-    if not len(whole):
+    enough = people[np.isnan(people).any(axis=2).mean(axis=1) < 0.5]  # frames in which half the joints are there
+    lengths = _lengths(enough, LAYOUTS[layout]) if len(enough) else enough
+    if not lengths.size:
         return None
-    spread = np.sqrt(((whole - whole.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean(axis=1))
-    length = _lengths(whole, LAYOUTS[layout]).mean(axis=1)
-    real = spread > 0
-    return float(np.median(length[real] / spread[real])) if real.any() else None
+    spread = np.sqrt(np.nanmean(((enough - np.nanmean(enough, axis=1, keepdims=True)) ** 2).sum(axis=2), axis=1))
+    real = (spread > 0) & ~np.isnan(lengths).all(axis=1)
+    return float(np.median(np.nanmean(lengths[real], axis=1) / spread[real])) if real.any() else None
 
 
 def _symmetry(people: Array, skeleton: Layout) -> float | None:
@@ -254,6 +254,8 @@ def _check_people(found: Inspection, appearances: int) -> Check:
     text = f"{found.persons} person(s) in {found.frames} frame(s)"
     if appearances == 0:
         return Check("people", "bad", f"nobody is there in {found.frames} frame(s)", "Leave it out.")
+    if found.compactness is None and found.nan_share < 0.5:
+        return Check("people", "bad", "all joints lie in one point", "Leave it out, or check the file.")
     if appearances < ENOUGH_FRAMES:
         return Check("people", "doubtful", text, "One frame shows a pose, not an action; consider leaving it out.")
     return Check("people", "good", text)

@@ -169,7 +169,7 @@ def _read_hard_numbers(
         except ValueError:
             shown = text[:20].decode("ascii", "replace")
             raise _wrong(f"holds {shown!r} where a coordinate should be", data, start, path) from None
-        if math.isinf(value) or abs(value) > np.finfo(np.float32).max:
+        if math.isinf(value) or abs(value) > _input.FLOAT32_MAX:
             raise _wrong("holds an infinite coordinate", data, start, path)
         if math.isnan(value) and not allow_nan:
             raise _wrong("holds a coordinate that is NaN (not a number)", data, start, path)

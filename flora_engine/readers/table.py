@@ -201,6 +201,8 @@ def _long(table: _Table) -> tuple[_Rows, str]:
         names.append(cells[joint].strip().lower())
         if time is not None:
             rows.seconds[number] = table.number(cells[time], line)
+    if not names:
+        return rows, ""
     if len(set(names)) > MAX_COLUMNS:
         raise table.wrong(f"names {len(set(names))} joints", table.first_line)
     layout, joint_of = _layout_of(set(names), table)
