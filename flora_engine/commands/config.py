@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 
 from flora_engine.config import EncoderConfig, FloraConfig, PipelineConfig, load_config
+from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.errors import FloraError
+from flora_engine.semantics.class_texts import load_class_texts
+from flora_engine.semantics.text_checks import check_texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,13 +23,28 @@ def run(arguments: argparse.Namespace) -> int:
     wrong = 0
     for file in files:
         try:
-            print(f"{file}: valid, {_summary(load_config(file))}")
+            config = load_config(file)
+            _check_foreign_texts(config, file)
+            print(f"{file}: valid, {_summary(config)}")
         except FloraError as error:
             wrong += 1
             print(error)
     if wrong:
         print(f"{wrong} of {len(files)} configurations are not valid")
     return 1 if wrong else 0
+
+
+def _check_foreign_texts(config: EncoderConfig | FloraConfig | PipelineConfig, file: Path) -> None:
+    """Class texts of the user's own must be there and differ from each other; ours are tested."""
+    if isinstance(config, EncoderConfig) or config.texts.texts is None:
+        return
+    datasets = [load_benchmark(config.benchmark).dataset] if isinstance(config, FloraConfig) else []
+    datasets += [data.dataset for data in config.data] if isinstance(config, PipelineConfig) else []
+    problems = [
+        problem for name in datasets for problem in check_texts(load_class_texts(name, config.texts.texts.expanduser()))
+    ]
+    if problems:
+        raise FloraError("\n  ".join(["the class texts are not in order:", *problems]), path=file)
 
 
 def _configs(path: Path) -> list[Path]:

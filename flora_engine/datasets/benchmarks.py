@@ -105,9 +105,10 @@ def _read(path: Path) -> dict[str, Benchmark]:
     result = {}
     for entry, values in data["benchmarks"].items():
         name = f"{path.stem}/{entry}"
-        values = {**values, "features": Path(data["features_folder"]) / values["features"]}
+        shared = {"name": name, "title": data["title"], "encoder": data["encoder"]}
+        features = Path(data["features_folder"]) / values["features"]
         try:
-            result[name] = Benchmark(name=name, title=data["title"], encoder=data["encoder"], **values)
+            result[name] = Benchmark.model_validate({**values, **shared, "features": features})
         except ValidationError as error:
             raise FloraError(f"not a description of a benchmark: {error}", path=path, where=entry) from None
     return result
