@@ -208,7 +208,7 @@ class MainWindow(QMainWindow):
         if found.note:
             self.notice.tell(found.note, "Open the demo", self._file_demo)
             return
-        self.recordings.add(found.paths, select=found.paths[0])
+        self.recordings.add(found, select=found.paths[0])
 
     def _open(self, path: Path) -> None:
         self._opening.submit(lambda: open_recording(path))

@@ -122,13 +122,11 @@ def _style_sheet(theme: Theme) -> str:
     QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; }}
     QMenuBar::item:selected {{ background: {t.raised}; }}
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 4px; }}
-    QLineEdit, QPlainTextEdit, QListView, QTableView, QTreeView, QComboBox, QSpinBox, QDoubleSpinBox {{
+    QLineEdit, QPlainTextEdit, QListView, QTableView, QTreeView {{
         background: {t.surface}; border: 1px solid {t.border}; border-radius: 6px; padding: 4px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
-    QComboBox {{ background: {t.raised}; padding: 3px 8px; min-height: 20px; }}
-    QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border}; }}
-    QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTableView:focus, QTreeView:focus, QComboBox:focus,
-    QSpinBox:focus, QDoubleSpinBox:focus {{ border: 1px solid {t.accent}; }}
+    QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTableView:focus, QTreeView:focus {{
+        border: 1px solid {t.accent}; }}
     QListView::item {{ padding: 5px 6px; border-radius: 4px; }}
     QListView::item:hover {{ background: {t.raised}; }}
     QListView::item:selected, QTableView::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
@@ -145,7 +143,9 @@ def _style_sheet(theme: Theme) -> str:
     QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent};
         font-weight: 600; }}
     QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {t.muted}; border-color: {t.border}; }}
-    QPushButton[flat="true"] {{ background: transparent; border-color: transparent; }}
+    QPushButton[role="link"] {{ background: transparent; border-color: transparent; color: {t.accent}; padding: 2px 4px;
+        text-decoration: underline; }}
+    QPushButton[role="link"]:focus {{ border-color: {t.accent}; }}
     QSlider::groove:horizontal {{ background: {t.border}; height: 4px; border-radius: 2px; }}
     QSlider::sub-page:horizontal {{ background: {t.accent}; height: 4px; border-radius: 2px; }}
     QSlider::handle:horizontal {{ background: {t.accent}; width: 14px; margin: -5px 0; border-radius: 7px; }}

@@ -21,6 +21,7 @@ from PySide6.QtGui import QImage  # noqa: E402
 from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from app.application import make_application  # noqa: E402
+from app.labelling.service import BUILTIN  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
@@ -61,10 +62,10 @@ def take(out: Path) -> None:
             save(window, out / f"welcome-{theme}-{width}.png")
             window.run_command("file.demo")
             wait(lambda: window.player.sequence is not None, 60)
-            pair = next(p for p in window.recordings.model.paths if "A014" in p.name)
+            pair = next(p for p in window.recordings.model.paths if "A021" in p.name)
             window.recordings.select(pair)
             wait(lambda name=pair.stem: window.player.sequence.name == name, 20)
-            wait(lambda: window.labels.answer is not None, 60)
+            wait(lambda: window.labels.answer is not None, 60 if BUILTIN.is_dir() else 0)
             window.player.playback.pause()
             window.player.seek(window.player.playback.frames // 2)
             wait(seconds=0.6)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QListView,
     QMenu,
     QPlainTextEdit,
+    QPushButton,
     QSplitter,
     QStackedWidget,
     QStyle,
@@ -137,13 +138,10 @@ class LabelPanel(QWidget):
         self._footer = QLabel()
         self._footer.setProperty("role", "muted")
         self._footer.setAccessibleName("Time of labelling")
-        self._limits = QLabel('<a href="limits">Why, and the limits</a>')
-        self._limits.setAccessibleName("Why, and the limits")
-        self._limits.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._limits.setTextInteractionFlags(
-            Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-        )
-        self._limits.linkActivated.connect(lambda _: self.limits_wanted.emit())
+        self._limits = QPushButton("Why, and the limits")
+        self._limits.setProperty("role", "link")
+        self._limits.setToolTip("What the model was trained on, how good it is, and what it cannot do")
+        self._limits.clicked.connect(self.limits_wanted)
         self._lay_out(presets)
         self._refresh()
 
@@ -228,6 +226,7 @@ class LabelPanel(QWidget):
         splitter.addWidget(bottom)
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 3)
+        splitter.setSizes([200, 300])
         splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 8, 8)

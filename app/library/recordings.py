@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PySide6.QtCore import (
@@ -11,25 +12,43 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QSize,
     QSortFilterProxyModel,
     Qt,
     Signal,
 )
-from PySide6.QtWidgets import QLabel, QLineEdit, QListView, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QLabel,
+    QLineEdit,
+    QListView,
+    QStackedWidget,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import can_read
 
 _Index = QModelIndex | QPersistentModelIndex
 _MOST = 200_000  # entries looked at below one folder
+PathRole = Qt.ItemDataRole.UserRole + 1
+DetailRole = Qt.ItemDataRole.UserRole + 2  # the smaller second line
+SearchRole = Qt.ItemDataRole.UserRole + 3  # what the filter looks at
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search below some paths gave: recordings in natural order, and a sentence where something is amiss."""
+    """What a search below some paths gave: recordings by name, a sentence where something is amiss, and the classes
+    that a `classes.csv` (name,class) beside the recordings tells.
+    """
 
     paths: tuple[Path, ...]
     note: str = ""
+    titles: dict[Path, str] = field(default_factory=dict)
 
 
 def find_recordings(paths: Iterable[Path]) -> Found:
@@ -47,13 +66,24 @@ def find_recordings(paths: Iterable[Path]) -> Found:
         return Found(
             (), "No recordings in there. Known are .skeleton, .mat, .json and .npz files; see docs/formats.md."
         )
-    return Found(tuple(dict.fromkeys(found)))
+    unique = tuple(dict.fromkeys(found))
+    return Found(unique, titles=_titles(unique))
+
+
+def _titles(paths: Iterable[Path]) -> dict[Path, str]:
+    """The class of each recording that its folder's `classes.csv` names; a broken list names none."""
+    lists: dict[Path, dict[str, str]] = {}
+    for folder in {path.parent for path in paths}:
+        try:
+            with (folder / "classes.csv").open(encoding="utf-8", newline="") as file:
+                lists[folder] = {row["name"]: row["class"] for row in csv.DictReader(file) if row.get("class")}
+        except (OSError, ValueError, KeyError, csv.Error):
+            lists[folder] = {}
+    return {path: lists[path.parent][path.stem] for path in paths if path.stem in lists[path.parent]}
 
 
 class RecordingsModel(QAbstractListModel):
     """Paths, shown by their names."""
-
-    PathRole = Qt.ItemDataRole.UserRole + 1
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,10 +117,41 @@ class RecordingsModel(QAbstractListModel):
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         path = self.paths[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{self._titles[path]}  ·  {path.stem}" if path in self._titles else path.stem
+            return self._titles.get(path, path.stem)
+        if role == DetailRole:
+            return path.stem if path in self._titles else path.parent.name
+        if role in (SearchRole, Qt.ItemDataRole.AccessibleTextRole):
+            return f"{self._titles.get(path, '')} {path.name}".strip()
         if role == Qt.ItemDataRole.ToolTipRole:
             return str(path)
-        return str(path) if role == self.PathRole else None
+        return str(path) if role == PathRole else None
+
+
+class _TwoLines(QStyledItemDelegate):
+    """A recording's class or name, and a fainter line below."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        return QSize(100, 2 * option.fontMetrics.height() + 10)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        self.initStyleOption(option, index)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        title, option.text = option.text, ""
+        option.widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, option.widget)
+        roles = QPalette.ColorRole
+        box = option.rect.adjusted(8, 4, -8, -4)
+        metrics = option.fontMetrics
+        painter.save()
+        painter.setPen(option.palette.color(roles.HighlightedText if chosen else roles.Text))
+        title = metrics.elidedText(title, Qt.TextElideMode.ElideMiddle, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignTop, title)
+        painter.setPen(option.palette.color(roles.HighlightedText if chosen else roles.PlaceholderText))
+        font = QFont(option.font)
+        font.setPointSizeF(font.pointSizeF() * 0.88)
+        painter.setFont(font)
+        detail = QFontMetrics(font).elidedText(str(index.data(DetailRole)), Qt.TextElideMode.ElideMiddle, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignBottom, detail)
+        painter.restore()
 
 
 class RecordingsPanel(QWidget):
@@ -104,14 +165,15 @@ class RecordingsPanel(QWidget):
         self._shown = QSortFilterProxyModel(self)
         self._shown.setSourceModel(self.model)
         self._shown.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._shown.setFilterRole(SearchRole)
         self.filter = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
         self.filter.setAccessibleName("Filter recordings by name")
         self.filter.textChanged.connect(self._on_filter)
         self.list = QListView()
         self.list.setAccessibleName("Recordings")
         self.list.setModel(self._shown)
+        self.list.setItemDelegate(_TwoLines(self.list))
         self.list.setUniformItemSizes(True)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self._empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
@@ -130,9 +192,10 @@ class RecordingsPanel(QWidget):
         self.setMinimumWidth(190)
         self._refresh()
 
-    def add(self, paths: Iterable[Path], *, select: Path | None = None) -> None:
+    def add(self, found: Found, *, select: Path | None = None) -> None:
         """List more recordings, and choose one of them."""
-        self.model.add(paths)
+        self.model.set_titles(found.titles)
+        self.model.add(found.paths)
         self._refresh()
         if select is not None:
             self.select(select)
@@ -151,7 +214,7 @@ class RecordingsPanel(QWidget):
 
     def _on_current(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid():
-            self.chosen.emit(Path(current.data(RecordingsModel.PathRole)))
+            self.chosen.emit(Path(current.data(PathRole)))
 
     def _on_filter(self, text: str) -> None:
         self._shown.setFilterFixedString(text)

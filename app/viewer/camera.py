@@ -77,11 +77,12 @@ class Camera:
         return pixels, depth
 
     def fit(self, low: Array, high: Array, width: float, height: float) -> None:
-        """Centre on the box [low, high] and stand back far enough to see all of it in a view of this shape."""
+        """Centre on the box [low, high] and stand back far enough to see all of it, from this side, in this shape."""
         self.centre = (low + high) / 2
-        spans = np.maximum(high - low, 0.1)
-        half = math.radians(FIELD_OF_VIEW / 2)
+        half = np.maximum(high - low, 0.1) / 2
+        corners = half * np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+        side, up, back = np.stack(self.axes()) @ corners.T
+        tangent = math.tan(math.radians(FIELD_OF_VIEW / 2))
         aspect = max(width, 1.0) / max(height, 1.0)
-        across = math.hypot(spans[0], spans[2])
-        needed = max(spans[1] / 2 / math.tan(half), across / 2 / (math.tan(half) * min(aspect, 4.0)))
-        self.distance = min(max(1.15 * needed + min(spans[0], spans[2]) / 2, _NEAREST), _FARTHEST)
+        needed = back + np.maximum(np.abs(up) / tangent, np.abs(side) / (tangent * aspect))
+        self.distance = min(max(1.05 * float(needed.max()), _NEAREST), _FARTHEST)

@@ -49,7 +49,7 @@ class Playback:
             self._playing = False
             self._set_anchor(float(last))
             return last
-        return min(int(position), last)
+        return min(int(position + 1e-6), last)  # clocks round: 2.9999999 is frame 3
 
     def seconds(self) -> float:
         """Time of the frame on screen from the start of the recording."""

@@ -57,7 +57,7 @@ class Frame:
 
 def person_colours(persons: Indices) -> Floats:
     """(P,) indices → (P, 4) RGBA in 0..1."""
-    table = np.array([[*colour, 255] for colour in PERSON_COLOURS], np.float32) / 255
+    table: Floats = np.array([[*colour, 255] for colour in PERSON_COLOURS], np.float32) / np.float32(255)
     return table[persons % len(table)]
 
 

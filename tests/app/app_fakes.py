@@ -1,0 +1,67 @@
+"""Stand-ins that the window's tests share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtCore import QTimer
+
+from flora_engine.errors import FloraError
+from flora_engine.skeleton import SkeletonSequence
+
+
+@dataclass(frozen=True)
+class FakeLabel:
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class FakeRanking:
+    labels: tuple[FakeLabel, ...]
+    seconds: dict[str, float]
+
+
+@dataclass
+class FakeLabeller:
+    """Ranks longer names higher; counts, and can be slow or broken."""
+
+    delay: float = 0.0
+    problem: str = ""
+    encoded: list[str] = field(default_factory=list)
+    ranked: list[list[str]] = field(default_factory=list)
+
+    def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]:
+        self.encoded.append(sequences[0].name)
+        return sequences[0].name, {"encode": 0.002}
+
+    def rank(self, latents: Any, texts: list[Any]) -> list[FakeRanking]:
+        time.sleep(self.delay)
+        if self.problem:
+            raise FloraError(self.problem, remedy="Mend it.")
+        names = [text.name for text in texts]
+        self.ranked.append(names)
+        total = sum(len(name) for name in names)
+        ordered = sorted(names, key=len, reverse=True)
+        return [FakeRanking(tuple(FakeLabel(n, len(n) / total) for n in ordered), {"score": 0.001})]
+
+
+class GapMeter:
+    """The longest time that the event loop did not get round to a timer of 1 ms."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._last = time.perf_counter()
+        self._timer = QTimer(interval=1)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start()
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.longest = max(self.longest, now - self._last)
+        self._last = now
+
+    def reset(self) -> None:
+        self.longest, self._last = 0.0, time.perf_counter()

@@ -1,0 +1,69 @@
+"""Fixtures of the window's tests: a window with its own settings and a labeller that is quick and known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from app_fakes import FakeLabeller, GapMeter
+from PySide6.QtCore import QThreadPool
+from PySide6.QtWidgets import QApplication
+
+from app.application import make_application
+from app.labelling.service import LabelService
+from app.main_window import MainWindow
+from flora_engine.demo import synthesise
+from flora_engine.readers import write_ntu
+
+
+@pytest.fixture(scope="session")
+def qapp() -> QApplication:
+    """pytest-qt's application, made the way the program makes it."""
+    return make_application()
+
+
+@pytest.fixture
+def labeller() -> FakeLabeller:
+    return FakeLabeller()
+
+
+@pytest.fixture
+def make_window(
+    qtbot: Any, tmp_path: Path, labeller: FakeLabeller, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], MainWindow]]:
+    monkeypatch.setenv("FLORA_CACHE", str(tmp_path / "cache"))
+
+    def make() -> MainWindow:
+        window = MainWindow(service=LabelService(load=lambda: labeller), settings_file=tmp_path / "settings.json")
+        qtbot.addWidget(window)
+        window.show()
+        return window
+
+    yield make
+    QThreadPool.globalInstance().waitForDone(10_000)
+
+
+@pytest.fixture
+def window(make_window: Callable[[], MainWindow]) -> MainWindow:
+    return make_window()
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four synthetic recordings, the last of two persons, and a broken file."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for action in (0, 1, 2, 20):
+        sequence = synthesise(action)
+        write_ntu(sequence, folder / f"{sequence.name}.skeleton")
+    (folder / "broken.skeleton").write_text("3\n1\n")
+    (folder / "notes.md").write_text("not a recording")
+    return folder
+
+
+@pytest.fixture
+def gaps(qapp: QApplication) -> Iterator[GapMeter]:
+    meter = GapMeter()
+    yield meter
+    meter._timer.stop()

@@ -1,0 +1,118 @@
+"""The OpenGL view shows something, docked, floated and docked again. Needs a display: `xvfb-run pytest -m gl`.
+
+Each check runs in a process of its own: the shared-context attribute must be set before the application object, and an
+OpenGL driver that crashes must not take the other tests with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.gl,
+    pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="no display: run `xvfb-run pytest -m gl`"),
+]
+
+_START = """
+import sys, time
+from pathlib import Path
+from app.application import make_application
+application = make_application()
+from PySide6.QtWidgets import QApplication
+from app.main_window import MainWindow
+from app.viewer.scene import PERSON_COLOURS
+from flora_engine.demo import ACTIONS, synthesise
+from flora_engine.readers import write_ntu
+folder = Path(sys.argv[1])
+pair = synthesise(next(i for i, a in enumerate(ACTIONS) if a.other is not None))
+write_ntu(pair, folder / "pair.skeleton")
+window = MainWindow(settings_file=folder / "settings.json")
+window.resize(1100, 700)
+window.show()
+window.open_paths([folder / "pair.skeleton"])
+def work(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        application.processEvents()
+        time.sleep(0.005)
+end = time.monotonic() + 60
+while window.player.sequence is None and time.monotonic() < end:
+    work(0.05)
+assert window.player.sequence is not None, window.notice.text()
+assert window.player.uses_opengl
+window.player.playback.pause()
+def lit():
+    work(0.7)
+    image = window.player.view.grabFramebuffer()
+    counts = [0, 0]
+    for y in range(0, image.height(), 2):
+        for x in range(0, image.width(), 2):
+            c = image.pixelColor(x, y)
+            counts[0] += c.blue() > c.red() + 60
+            counts[1] += c.red() > c.blue() + 60
+    return counts
+"""
+
+_FLOATING = """
+seen = {"docked": lit()}
+window.run_command("view.float")
+assert window._stage.isFloating()
+seen["floated"] = lit()
+window.run_command("view.float")
+seen["redocked"] = lit()
+window.run_command("view.theme_dark")
+seen["dark"] = lit()
+print(seen)
+assert all(min(counts) > 100 for counts in seen.values()), seen
+assert window.player.uses_opengl and not window.notice.text(), window.notice.text()
+"""
+
+_FALLING_BACK = """
+window.player.view.failed.emit("the driver is out of order")
+work(0.3)
+assert not window.player.uses_opengl
+assert "out of order" in window.notice.text()
+image = window.player.picture()
+colours = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+assert len(colours) > 5
+window.player.step(1)
+"""
+
+_REFERENCES = """
+before = sys.getrefcount(None)
+for _ in range(1000):
+    window.player.view.update()
+assert sys.getrefcount(None) - before > -200 or sys.version_info >= (3, 12)
+"""
+
+_NAMES = """
+window.run_command("view.names")
+named = lit()
+window.run_command("view.names")
+image = window.player.picture()
+image.save(str(folder / "picture.png"))
+assert (folder / "picture.png").stat().st_size > 1000
+"""
+
+
+@pytest.mark.parametrize(
+    "script", [_FLOATING, _FALLING_BACK, _REFERENCES, _NAMES], ids=["floating", "fall_back", "references", "names"]
+)
+def test_in_its_own_process(script: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "xcb"}
+    run = subprocess.run(
+        [sys.executable, "-c", _START + script + "\nwindow.close()\n", str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr and "Error while drawing" not in run.stdout, run.stdout + run.stderr

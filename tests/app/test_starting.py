@@ -1,0 +1,77 @@
+"""Starting the window as users do; torch stays away."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_BLOCKED = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "transformers", "onnxscript"):
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Block())
+from PySide6.QtCore import QTimer
+from app.application import make_application
+application = make_application()
+from app.labelling.panel import class_presets
+from app.main_window import MainWindow
+window = MainWindow()
+window.show()
+window.open_paths([__import__("pathlib").Path(sys.argv[1])])
+def check():
+    if window.player.sequence is not None and not window.labels._task.is_busy:
+        print("shown", window.player.sequence.name)
+        window.close()
+        application.quit()
+timer = QTimer(interval=50)
+timer.timeout.connect(check)
+timer.start()
+QTimer.singleShot(60_000, lambda: application.exit(3))
+class_presets()
+status = application.exec()
+assert "torch" not in sys.modules
+sys.exit(status)
+"""
+
+
+def _environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    return {**kept, "FLORA_SETTINGS": str(tmp_path / "settings.json"), **more}
+
+
+def test_the_window_works_without_torch(tmp_path: Path, recordings: Path) -> None:
+    path = sorted(recordings.glob("S001*"))[0]
+    run = subprocess.run(
+        [sys.executable, "-c", _BLOCKED, str(path)],
+        env=_environment(tmp_path, QT_QPA_PLATFORM="offscreen"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"shown {path.stem}" in run.stdout
+
+
+def test_no_display_is_one_line_that_names_flora_label(tmp_path: Path) -> None:
+    for command in (["-m", "app"], ["-m", "flora_engine.cli", "gui", "x.skeleton"]):
+        run = subprocess.run(
+            [sys.executable, *command],
+            env=_environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=ROOT,
+        )
+        assert run.returncode == 1
+        assert len(run.stderr.strip().splitlines()) == 1 and "flora label" in run.stderr, run.stderr
