@@ -7,6 +7,7 @@ contrast partners are drawn in O(1) — all exact — and a step may look at a r
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -273,7 +274,7 @@ class _Step:
 def _segments(steps: int, count: int) -> list[tuple[int, int]]:
     """(first step, steps) of `count` nearly equal stretches."""
     bounds = [round(steps * i / count) for i in range(count + 1)]
-    return [(a, b - a) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+    return [(a, b - a) for a, b in itertools.pairwise(bounds) if b > a]
 
 
 def train_flora(

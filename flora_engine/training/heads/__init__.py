@@ -1,23 +1,32 @@
 """Heads: ways to name an action from encoder features and class texts, behind one small protocol.
 
-A head is a module with `CHOICES`, the hyper-parameters among which a held-out protocol chooses, and `fit`. Scores are
-"larger is better", and a constant added to the unseen classes calibrates generalised decisions (for Flora: log errors,
-so that the constant is the logarithm of the published calibration factor).
+A head is a module with two functions: `choices(settings)`, the hyper-parameters among which held-out folds choose, and
+`fit`. Scores are "larger is better"; a constant added to the unseen classes calibrates generalised decisions (Flora
+scores −log e, so that this constant is the logarithm of the published calibration factor).
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scores = NDArray[np.float32]
-Scorer = Callable[[NDArray[np.float32]], Scores]
+from flora_engine.config import FloraSettings
+from flora_engine.jobs import Job
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+# (x (N, F), classes (C,)) -> scores (N, C), larger is better
+Scorer = Callable[[Array, Labels], Array]
 Choice = Mapping[str, Any]
-Watch = Callable[[int, Scorer], None]
+# (evaluations done, scorer that is valid during the call, the same for a baseline in the same space or None)
+Watch = Callable[[int, Scorer, Scorer | None], None]
+
+NAMES = ("flora", "nearest_mean", "eszsl", "cada_vae", "smie")
 
 
 @dataclass(frozen=True)
@@ -28,13 +37,48 @@ class Problem:
     float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise.
     """
 
-    data: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    states: NDArray[np.float32]
+    data: Array
+    labels: Labels
+    states: Array
     seed: int = 0
     device: str = "cpu"
 
     @property
-    def seen(self) -> NDArray[np.int64]:
+    def seen(self) -> Labels:
         """Classes with training samples, increasing."""
         return np.unique(self.labels)
+
+    @property
+    def vectors(self) -> Array:
+        """One vector per class for heads without tokens: the pooled states, both halves of unit length. (K, 2d)."""
+        motion, definition = np.split(self.states[:, -1], 2, axis=1)
+        halves = [h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12) for h in (motion, definition)]
+        return np.concatenate(halves, axis=1)
+
+
+class Head(Protocol):
+    """What the modules of this package offer."""
+
+    def choices(self, settings: FloraSettings) -> list[Choice]:
+        """Hyper-parameters to choose among; the first is what is used where nothing chooses."""
+
+    def fit(
+        self,
+        job: Job,
+        problem: Problem,
+        choice: Choice,
+        settings: FloraSettings,
+        watch: Watch,
+        evaluations: int | None = None,
+        sampling: bool = False,
+    ) -> Any:
+        """Learn, calling `watch` after each of the evaluations (once, at the end, where nothing is iterated).
+
+        evaluations: stop after so many. sampling: draw latents at scoring as the published code does, where there
+        are any. Returns the trained model where it can be kept (Flora), else None.
+        """
+
+
+def head(name: str) -> Head:
+    """The head module called `name`, one of NAMES."""
+    return importlib.import_module(f"flora_engine.training.heads.{name}")

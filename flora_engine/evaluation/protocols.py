@@ -1,0 +1,243 @@
+"""The two protocols (method section 7): `held-out`, the honest default, and `published`, for comparison.
+
+held-out: hyper-parameters come from folds of pseudo-unseen classes, latents are means, the test part is looked at once.
+published: latents are drawn at test time too and the best of all evaluations on the test part is reported.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from flora_engine.config import FloraSettings, ProtocolName
+from flora_engine.datasets.features import Features
+from flora_engine.errors import FloraError
+from flora_engine.evaluation import metrics
+from flora_engine.evaluation.metrics import Array, Generalised, Labels
+from flora_engine.evaluation.selection import Pick, select
+from flora_engine.jobs import Job
+from flora_engine.training.heads import Choice, Head, Problem, Scorer, head
+
+Setting = Literal["zsl", "gzsl"]
+Outcome = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One split of one data set.
+
+    states: float32 (K, L+1, 2d) raw class states. unseen: int64 (U,). Seen are the classes of `features.train_label`.
+    """
+
+    features: Features
+    states: Array
+    unseen: Labels
+    device: str = "cpu"
+
+    def problem(self, seed: int) -> Problem:
+        """The training part."""
+        return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device)
+
+    def check(self) -> None:
+        """FloraError where the parts do not fit each other."""
+        f, classes = self.features, len(self.states)
+        labels = np.concatenate([f.train_label, f.zsl_label, f.gzsl_label])
+        if len(f.train_label) == 0 or len(f.zsl_label) == 0 or len(f.gzsl_label) == 0:
+            raise FloraError("a part of the features has no samples", remedy="Extract the features again.")
+        if labels.min() < 0 or labels.max() >= classes:
+            raise FloraError(
+                f"the features have labels {labels.min()} to {labels.max()}, but there are texts for {classes} classes",
+                remedy="Choose the class texts of this data set.",
+            )
+        if np.isin(f.train_label, self.unseen).any():
+            raise FloraError(
+                "the training part holds samples of unseen classes", remedy="Use the feature file of this split."
+            )
+        if not np.isin(f.zsl_label, self.unseen).all():
+            raise FloraError(
+                "the zero-shot test part holds samples of seen classes", remedy="Use the feature file of this split."
+            )
+
+
+def low_shot(features: Features, share: float, seed: int = 0) -> Features:
+    """A random `share` of each class's training samples, at least one; the test parts stay whole."""
+    random = np.random.default_rng(seed)
+    rows = [np.flatnonzero(features.train_label == label) for label in np.unique(features.train_label)]
+    kept = np.sort(np.concatenate([random.permutation(r)[: max(1, int(share * len(r)))] for r in rows]))
+    return replace(features, train_data=features.train_data[kept], train_label=features.train_label[kept])
+
+
+# ---------------------------------------------------------------------------------------------------- one evaluation
+
+
+def evaluate_zsl(score: Scorer, experiment: Experiment) -> Outcome:
+    """Accuracy among the unseen classes, per class, and the confusion among them."""
+    unseen, labels = experiment.unseen, experiment.features.zsl_label
+    chosen = score(experiment.features.zsl_data, unseen).argmax(axis=1)
+    return {
+        "accuracy": metrics.accuracy(unseen[chosen], labels),
+        "per_class": metrics.per_class(unseen[chosen], labels),
+        "confusion": metrics.confusion(chosen, np.searchsorted(unseen, labels), len(unseen)),
+    }
+
+
+def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float) -> Outcome:
+    """Seen, unseen and harmonic accuracy at `bonus`, the area under the curve, per class and confusion over all."""
+    features = experiment.features
+    seen = np.unique(features.train_label)
+    known = np.concatenate([seen, experiment.unseen])
+    rows = np.isin(features.gzsl_label, known)  # a test class that was never trained on nor is unseen has no answer
+    labels = features.gzsl_label[rows]
+    result = Generalised.of(score(features.gzsl_data[rows], known), labels, seen, experiment.unseen)
+    predicted = result.decide(bonus)
+    seen_accuracy, unseen_accuracy = result.accuracies(bonus)
+    return {
+        "seen": seen_accuracy,
+        "unseen": unseen_accuracy,
+        "harmonic": metrics.harmonic(seen_accuracy, unseen_accuracy),
+        "area": result.area(),
+        "per_class": metrics.per_class(predicted, labels),
+        "confusion": metrics.confusion(predicted, labels, len(experiment.states)),
+    }
+
+
+def _evaluate(setting: Setting, score: Scorer, experiment: Experiment, bonus: float) -> Outcome:
+    return evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
+
+
+VALUE: Mapping[Setting, str] = {"zsl": "accuracy", "gzsl": "harmonic"}
+
+# ------------------------------------------------------------------------------------------------------- one training
+
+
+def _held_out(
+    job: Job,
+    module: Head,
+    experiment: Experiment,
+    settings: FloraSettings,
+    wanted: Sequence[Setting],
+    seed: int,
+    picks: Mapping[str, Pick],
+    keep: Callable[[Setting, Any], None],
+) -> dict[str, Outcome]:
+    """Train what was picked on all seen classes; settings that picked the same training share it."""
+    outcomes: dict[str, Outcome] = {}
+    for choice in _distinct([picks[setting].choice for setting in wanted]):
+        here: list[Setting] = [setting for setting in wanted if picks[setting].choice == choice]
+
+        def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
+            for setting in here:
+                pick = picks[setting]
+                if pick.evaluations != evaluation:
+                    continue
+                outcomes[setting] = _evaluate(setting, score, experiment, pick.bonus or 0.0)
+                if baseline is not None and setting == "zsl":
+                    outcomes["nearest_aligned"] = evaluate_zsl(baseline, experiment)
+
+        last = max(picks[setting].evaluations for setting in here)
+        model = module.fit(job, experiment.problem(seed), choice, settings, watch, last)
+        for setting in here:
+            if picks[setting].evaluations == last:
+                keep(setting, model)
+    return outcomes
+
+
+def _distinct(choices: list[Choice]) -> list[Choice]:
+    return [choice for number, choice in enumerate(choices) if choice not in choices[:number]]
+
+
+def _published(
+    job: Job, name: str, experiment: Experiment, settings: FloraSettings, wanted: Sequence[Setting], seed: int
+) -> dict[str, Outcome]:
+    """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
+    module, outcomes = head(name), dict[str, Outcome]()
+    bonus = math.log(settings.calibration) if name == "flora" else 0.0
+    for setting in wanted:
+        if name == "flora":
+            weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
+            choice: Choice = {"neighbours": settings.neighbours, "weight": weight}
+        else:
+            choice = module.choices(settings)[0]
+        every: list[Outcome] = []
+
+        def watch(
+            evaluation: int,
+            score: Scorer,
+            baseline: Scorer | None,
+            setting: Setting = setting,
+            every: list[Outcome] = every,
+        ) -> None:
+            every.append(_evaluate(setting, score, experiment, bonus))
+
+        module.fit(job, experiment.problem(seed), choice, settings, watch, sampling=True)
+        best = max(every, key=lambda outcome: outcome[VALUE[setting]])
+        outcomes[setting] = {**best, "evaluations_on_test": [outcome[VALUE[setting]] for outcome in every]}
+    return outcomes
+
+
+# ---------------------------------------------------------------------------------------------------- whole protocols
+
+
+def run_protocol(
+    job: Job,
+    name: str,
+    experiment: Experiment,
+    settings: FloraSettings,
+    protocol: ProtocolName = "held-out",
+    wanted: Sequence[Setting] = ("zsl", "gzsl"),
+    keep: Callable[[int, Setting, Any], None] = lambda seed, setting, model: None,
+) -> Outcome:
+    """Train and evaluate head `name` with every seed of the settings; returns a JSON-ready summary.
+
+    keep: called with (seed, setting, model) for trained models that can be kept (held-out protocol).
+    """
+    experiment.check()
+    experiment = replace(experiment, unseen=np.unique(experiment.unseen))
+    started = time.monotonic()
+    picks: Mapping[str, Pick] = {}
+    if protocol == "held-out":
+        picks = select(job, head(name), experiment.problem(settings.seeds[0]), settings, math.log(settings.calibration))
+    chosen_after = time.monotonic() - started
+    runs = []
+    for seed in settings.seeds:
+        if protocol == "published":
+            runs.append(_published(job, name, experiment, settings, wanted, seed))
+        else:
+            kept = lambda setting, model, seed=seed: keep(seed, setting, model)  # noqa: E731
+            runs.append(_held_out(job, head(name), experiment, settings, wanted, seed, picks, kept))
+    return {
+        "protocol": protocol,
+        "note": NOTES[protocol],
+        "seeds": list(settings.seeds),
+        "seconds": {"choosing": chosen_after, "all": time.monotonic() - started},
+        "chosen": {setting: picks[setting].summary() for setting in wanted if setting in picks},
+        "chance": 1.0 / len(experiment.unseen),
+        **{key: _combine([run[key] for run in runs]) for key in runs[0]},
+    }
+
+
+NOTES: Mapping[str, str] = {
+    "held-out": "chosen on pseudo-unseen classes of the training part; the test part was looked at once per seed",
+    "published": "best of the evaluations ON THE TEST PART, with latents drawn at test time; for comparison only",
+}
+
+
+def _combine(outcomes: list[Outcome]) -> Outcome:
+    """Mean and standard error of each number over seeds; confusion counts are added up."""
+    combined: Outcome = {}
+    for key, first in outcomes[0].items():
+        values = [outcome[key] for outcome in outcomes]
+        if key == "confusion":
+            combined[key] = np.sum(values, axis=0).tolist()
+        elif key == "per_class":
+            combined[key] = {str(c): float(np.mean([value[c] for value in values])) for c in first}
+        elif isinstance(first, list):
+            combined[key] = values
+        else:
+            combined[key] = metrics.mean_and_error(values)
+    return combined

@@ -1,0 +1,64 @@
+"""Flora itself: neighbour-aware texts, aligned autoencoders and a flow that decides (arXiv 2511.09388).
+
+Its baseline is the nearest class mean, by cosine, in the very same aligned space: Flora without its flow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from flora_engine.config import FloraSettings
+from flora_engine.jobs import Job
+from flora_engine.training.flora import FloraModel, train_flora
+from flora_engine.training.heads import Array, Choice, Labels, Problem, Scorer, Watch
+
+
+def choices(settings: FloraSettings) -> list[Choice]:
+    """The attunements of the settings."""
+    return [{"neighbours": k, "weight": w} for k, w in settings.attunements]
+
+
+def flow_scorer(model: FloraModel, sampling: torch.Generator | None = None) -> Scorer:
+    """Scores −log e_c of the flow's decision errors."""
+
+    def score(x: Array, classes: Labels) -> Array:
+        return -np.log(np.maximum(model.errors(x, classes, sampling), 1e-30))
+
+    return score
+
+
+def nearest_scorer(model: FloraModel) -> Scorer:
+    """Cosine between the skeleton's mean latent and each class's, averaged over its tokens."""
+
+    def score(x: Array, classes: Labels) -> Array:
+        skeleton, text = model.latents(x)
+        skeleton /= np.maximum(np.linalg.norm(skeleton, axis=1, keepdims=True), 1e-12)
+        text /= np.maximum(np.linalg.norm(text, axis=1, keepdims=True), 1e-12)
+        return skeleton @ text[classes].T
+
+    return score
+
+
+def fit(
+    job: Job,
+    problem: Problem,
+    choice: Choice,
+    settings: FloraSettings,
+    watch: Watch,
+    evaluations: int | None = None,
+    sampling: bool = False,
+    checkpoint: Path | None = None,
+) -> FloraModel:
+    """Train both phases; see `train_flora`. `watch` is called after each stretch of phase 2."""
+    generator = torch.Generator(problem.device) if sampling else None
+
+    def look(done: int, model: FloraModel) -> None:
+        if generator is not None:
+            generator.manual_seed(problem.seed + done)
+        watch(done, flow_scorer(model, generator), nearest_scorer(model))
+
+    attunement = (int(choice["neighbours"]), float(choice["weight"]))
+    return train_flora(job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint)
