@@ -7,6 +7,7 @@ committed row names do not exist: a writer that was killed leaves at most a tail
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import threading
@@ -66,7 +67,9 @@ class Arrays:
         if path.exists() and path.stat().st_size >= SEGMENT_BYTES:
             last, path = last + 1, self.path(last + 1)
         with path.open("ab") as file:
-            place = Place(last, file.seek(0, os.SEEK_END), frames, persons, points, tracking is not None)
+            end = file.seek(0, os.SEEK_END)
+            file.write(bytes(-end % _ALIGN))  # only behind the tail of a write that failed
+            place = Place(last, file.tell(), frames, persons, points, tracking is not None)
             file.write(np.ascontiguousarray(joints, "<f4").data)
             if tracking is not None:
                 file.write(np.ascontiguousarray(tracking, np.uint8).data)
@@ -128,8 +131,9 @@ class Arrays:
             path = self.path(segment)
             size, end = path.stat().st_size, ends.get(segment, 0)
             if size > end:
-                os.truncate(path, end)
-                won += size - end
+                with contextlib.suppress(OSError):  # Windows, while a reader maps the file: the tail does no harm
+                    os.truncate(path, end)
+                    won += size - end
         return won
 
     def close(self) -> None:

@@ -143,8 +143,9 @@ class Project:
     def _check(self) -> None:
         """Compare the files with what is committed: damage makes the project read-only, torn tails are cut off."""
         with self._reading():
+            if self.writable:
+                self._arrays.folder.mkdir(exist_ok=True)
             ends = self._segment_ends()
-            self._arrays.folder.mkdir(exist_ok=True) if self.writable else None
             damage = self._arrays.damage(ends)
             if damage:
                 self._become_read_only(f"the project is damaged: {damage}")
@@ -192,15 +193,26 @@ class Project:
                 self._become_read_only(reason)
 
     def take_back(self) -> bool:
-        """Write again after `hand_over`; False while somebody else still holds the lock."""
+        """Write again, after `hand_over` or where another program wrote; False while that is not possible yet.
+
+        Whatever others committed in the meantime is seen afterwards.
+        """
         with self._guard:
-            if not self.writable:
-                if _take(self._lock):
-                    return False
-                self._connection.execute("PRAGMA query_only = OFF")
-                self.read_only_reason = ""
-            self.refresh()
-            return True
+            if self.writable:
+                return True
+            if _take(self._lock):
+                return False
+            try:
+                connection = connect(self.folder / DATABASE, write=True)
+            except FloraError:
+                self._lock.release()
+                raise
+            self._connection.close()
+            self._connection, self.read_only_reason = connection, ""
+            self._seen_by_others = self._data_version()
+            self._changed()
+            self._check()
+            return self.writable
 
     def refresh(self) -> bool:
         """Notice what another program committed; True where there was something."""
@@ -249,7 +261,7 @@ class Project:
                 raise FloraError(
                     f"the change does not fit the rest of the project: {error}", path=self.folder
                 ) from None
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:  # a full disk, most likely
                 self._roll_back()
                 raise FloraError(f"cannot write to the project: {error}", path=self.folder) from None
             except BaseException:
@@ -584,7 +596,7 @@ class Project:
     def remove_class(self, name: str) -> bool:
         """Remove a class, its text and its labels; FloraError where a split names it."""
         for split in self.splits().values():
-            if self.class_names().index(name) in split.unseen:
+            if name in [self.class_names()[index] for index in split.unseen]:
                 raise FloraError(f"the split “{split.name}” needs the class “{name}”", remedy="Change the split first.")
 
         def make(connection: sqlite3.Connection) -> list[Change]:
