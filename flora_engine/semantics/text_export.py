@@ -101,13 +101,10 @@ def _write(job: Job, source: Source, folder: Path) -> None:
     model, tokenizer, max_tokens = load_torch(source)
     job.progress(STAGE, 1, STEPS)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    inputs: dict[str, Tensor] = {"ids": torch.tensor([tokenizer("raise both hands").input_ids]).repeat(2, 1)}
-    if source.kind == "bert":
-        inputs["mask"] = torch.ones_like(inputs["ids"])
+    inputs = _example(source, tokenizer, texts=2, tokens=min(6, max_tokens))
     outputs = ["states"] if source.kind == "bert" else ["states", "pooled"]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer warns of constants that are constants
-        expected = model(**inputs)
         torch.onnx.export(
             model,
             tuple(inputs.values()),
@@ -119,30 +116,43 @@ def _write(job: Job, source: Source, folder: Path) -> None:
             dynamo=False,  # the tracer: seconds quicker, and the same graph for these models
         )
     job.progress(STAGE, 2, STEPS)
-    states = expected if isinstance(expected, Tensor) else expected[0]
-    _check(folder / "model.onnx", inputs, states.numpy(), source)
+    channels = _check(
+        folder / "model.onnx", model, _example(source, tokenizer, texts=3, tokens=min(9, max_tokens)), source
+    )
     manifest = {
         "name": source.name,
         "kind": source.kind,
         "sha256": source.sha256,
-        "channels": int(states.shape[-1]),
+        "channels": channels,
         "max_tokens": max_tokens,
         "pad_id": int(tokenizer.pad_token_id or 0),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _check(model: Path, inputs: dict[str, Tensor], expected: np.ndarray[Any, Any], source: Source) -> None:
-    """The exported graph must give what torch gave."""
+def _example(source: Source, tokenizer: Any, texts: int, tokens: int) -> dict[str, Tensor]:
+    ids = tokenizer("raise both hands above the head", truncation=True, max_length=tokens).input_ids
+    inputs = {"ids": torch.tensor([ids]).repeat(texts, 1)}
+    if source.kind == "bert":
+        inputs["mask"] = torch.ones_like(inputs["ids"])
+    return inputs
+
+
+def _check(file: Path, model: nn.Module, inputs: dict[str, Tensor], source: Source) -> int:
+    """The exported graph must give what torch gives, for a shape it was not traced with. Returns the channels."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        expected = model(**inputs)
+    states = (expected if isinstance(expected, Tensor) else expected[0]).numpy()
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
-    worst = float(np.abs(found - expected).max())
+    worst = float(np.abs(found - states).max())
     if not worst <= TOLERANCE:
         raise FloraError(
             f"the exported text encoder differs from torch by {worst:.2g}", path=source.folder, remedy="Update torch."
         )
+    return int(states.shape[-1])
 
 
 def _publish(folder: Path, final: Path) -> None:
