@@ -96,12 +96,21 @@ def move(connection: sqlite3.Connection, edit: Edit) -> list[Change]:
         changes = [change.reversed() for change in reversed(changes)]
     try:
         apply(connection, changes)
+        fits = not any(_class_in_use(connection, change) for change in changes)
     except sqlite3.IntegrityError:
+        fits = False
+    if not fits:
         verb = "undone" if edit.state == "done" else "done again"
-        raise FloraError(f"“{edit.title}” can no longer be {verb}: later imports build on it") from None
+        raise FloraError(f"“{edit.title}” can no longer be {verb}: later imports build on it")
     state = "undone" if edit.state == "done" else "done"
     connection.execute("UPDATE history SET state = ? WHERE id = ?", (state, edit.id))
     return changes
+
+
+def _class_in_use(connection: sqlite3.Connection, change: Change) -> bool:
+    """Whether the change took away a class that labels still name (which the database would say only at the commit)."""
+    gone = change.table == "classes" and change.after is None
+    return gone and connection.execute("SELECT 1 FROM labels WHERE class = ?", (change.row,)).fetchone() is not None
 
 
 def edit_changes(connection: sqlite3.Connection, edit: int) -> list[Change]:
