@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-Rows = np.ndarray[Any, np.dtype[np.float32]]
-kernel = njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
+Rows = np.ndarray[Any, np.dtype[Any]]
+# Sums may be reordered (so that they vectorise), NaN and infinity are respected.
+kernel = njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"}, error_model="numpy")
 
 
 @kernel
@@ -86,3 +87,91 @@ def whole_and_share(y: float, frames: int) -> tuple[int, float]:
     """floor(y), brought to where everything is outside if it is farther, and the share of the next frame."""
     below = np.floor(y)
     return max(min(int(below), frames), -frames - 1), y - below
+
+
+@kernel
+def shift_time(x: Rows, ypos: Rows, stride: int, out: Rows) -> None:
+    """The temporal shift of bodies: x (B, C, V, T) float32 or float64, ypos (C,) → out (B, C, V, ⌊T/stride⌋)."""
+    bodies, channels, joints, frames = x.shape
+    after = out.shape[3]
+    for b in range(bodies):
+        for c in range(channels):
+            k, high = whole_and_share(ypos[c], frames)
+            low = 1 - high
+            first, last = inner_range(k, stride, frames, after)
+            for v in range(joints):
+                source, target = x[b, c, v], out[b, c, v]
+                for t in range(first, last):
+                    at = t * stride + k
+                    target[t] = low * source[at] + high * source[at + 1]
+                for t in range(first):
+                    target[t] = at_edge(source, t * stride + k, low, high)
+                for t in range(last, after):
+                    target[t] = at_edge(source, t * stride + k, low, high)
+
+
+@kernel
+def shift_time_backward(x: Rows, grad: Rows, ypos: Rows, stride: int, grad_x: Rows, grad_y: Rows) -> None:
+    """grad (B, C, V, T') of the output → grad_x (B, C, V, T) and per body grad_y (B, C), the derivative by ypos."""
+    bodies, channels, joints, frames = x.shape
+    after = grad.shape[3]
+    for b in range(bodies):
+        for c in range(channels):
+            k, high = whole_and_share(ypos[c], frames)
+            low = 1 - high
+            first, last = inner_range(k, stride, frames, after)
+            total = 0.0
+            for v in range(joints):
+                source, g, target = x[b, c, v], grad[b, c, v], grad_x[b, c, v]
+                part = x.dtype.type(0)
+                for t in range(first, last):
+                    at = t * stride + k
+                    part += g[t] * (source[at + 1] - source[at])
+                total += part
+                target[:] = 0
+                if stride == 1 and first < last:
+                    target[first + k] = low * g[first]
+                    for t in range(first + 1, last):
+                        target[t + k] = low * g[t] + high * g[t - 1]
+                    target[last + k] = high * g[last - 1]
+                else:
+                    for t in range(first, last):
+                        target[t * stride + k] = low * g[t]
+                        target[t * stride + k + 1] = high * g[t]
+                for t in range(first):
+                    total += edge_backward(source, target, g[t], t * stride + k, low, high)
+                for t in range(last, after):
+                    total += edge_backward(source, target, g[t], t * stride + k, low, high)
+            grad_y[b, c] = total
+
+
+@njit(cache=True, nogil=True, inline="always")
+def inner_range(k: int, stride: int, frames: int, after: int) -> tuple[int, int]:
+    """The outputs [first, last) of which both taps, t·stride + k and the next, lie inside the clip."""
+    first = min(max(-(k // stride), 0), after)  # ceil(-k / stride)
+    last = (frames - 2 - k) // stride + 1
+    return first, max(first, min(last, after))
+
+
+@njit(cache=True, nogil=True)
+def at_edge(row: Rows, at: int, low: float, high: float) -> Any:
+    """The interpolated value where taps `at` and `at + 1` may lie outside."""
+    value = row.dtype.type(0)
+    if 0 <= at < len(row):
+        value += low * row[at]
+    if 0 <= at + 1 < len(row):
+        value += high * row[at + 1]
+    return value
+
+
+@njit(cache=True, nogil=True)
+def edge_backward(row: Rows, target: Rows, grad: float, at: int, low: float, high: float) -> Any:
+    """Add the edge's part of the input gradient to `target`; returns its part of the offset's derivative."""
+    slope = row.dtype.type(0)
+    if 0 <= at < len(row):
+        target[at] += low * grad
+        slope -= row[at]
+    if 0 <= at + 1 < len(row):
+        target[at + 1] += high * grad
+        slope += row[at + 1]
+    return slope * grad

@@ -206,8 +206,13 @@ class ShiftGCN(nn.Module):
             )
         x = x.permute(0, 4, 3, 1, 2).reshape(n, persons * joints * channels, frames)  # (N, M·V·C, T)
         x = self.data_bn(x).view(n * persons, joints, channels, frames).transpose(1, 2)  # (B, C, V, T)
-        x = x.contiguous()
-        x = self.blocks(x)
+        if self.training and x.device.type == "cpu":
+            from flora_engine.models import cpu_training  # compiles on first use; evaluation has no need of it
+
+            blocks = self.each_block()
+            if cpu_training.supports(blocks, x):
+                return cpu_training.run_blocks(blocks, x).view(n, persons, -1).mean(1)
+        x = self.blocks(x.contiguous())
         return x.view(n, persons, x.shape[1], -1).mean((1, 3))
 
     def forward(self, x: Tensor) -> Tensor:
