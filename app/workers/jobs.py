@@ -1,0 +1,150 @@
+"""Heavy jobs in the window: one supervisor each, and a strip that shows how far it is and stops or pauses it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.workers.supervisor import WORKER, End, Supervisor
+
+
+class HeavyJob(QObject):
+    """A supervised job whose news arrive in the window's thread."""
+
+    event = Signal(dict)
+    ended = Signal(object)  # End
+
+    def __init__(
+        self,
+        title: str,
+        action: str,
+        arguments: dict[str, Any],
+        parent: QObject | None = None,
+        *,
+        command: Sequence[str] = WORKER,
+    ) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.paused = False
+        self._supervisor = Supervisor(action, arguments, self._pass_on, self._pass_end, command=command)
+
+    def stop(self) -> None:
+        self._supervisor.stop()
+
+    def set_paused(self, paused: bool) -> None:
+        self.paused = paused
+        (self._supervisor.pause if paused else self._supervisor.resume)()
+
+    def shut_down(self, seconds: float = 1.5) -> None:
+        """The window closes: ask to stop, and leave nothing running. What the job confirmed is on the disk."""
+        self._supervisor.stop()
+        if not self._supervisor.wait(seconds):
+            self._supervisor.kill()
+            self._supervisor.wait(5.0)
+
+    def _pass_on(self, event: dict[str, Any]) -> None:
+        try:
+            self.event.emit(event)
+        except RuntimeError:  # the window has gone
+            return
+
+    def _pass_end(self, end: End) -> None:
+        try:
+            self.ended.emit(end)
+        except RuntimeError:
+            return
+
+
+class JobStrip(QFrame):
+    """One running job: title, stage, progress, time left, pause and stop."""
+
+    def __init__(self, job: HeavyJob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.job = job
+        self.setAccessibleName(f"Job: {job.title}")
+        self._text = QLabel(job.title)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, 0)
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Progress")
+        self._left = QLabel()
+        self._left.setProperty("role", "muted")
+        self._pause = QPushButton("Pause")
+        self._pause.setCheckable(True)
+        self._pause.toggled.connect(self._on_pause)
+        self._stop = QPushButton("Stop")
+        self._stop.setToolTip("What is done so far is kept")
+        self._stop.clicked.connect(self._on_stop)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 2, 10, 2)
+        for widget, stretch in ((self._text, 2), (self._bar, 3), (self._left, 0), (self._pause, 0), (self._stop, 0)):
+            row.addWidget(widget, stretch)
+        self._shown = 0.0
+        job.event.connect(self._on_event)
+
+    @Slot(dict)
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if event.get("kind") != "progress":
+            return
+        done, total = int(event.get("done", 0)), int(event.get("total", 0))
+        now = time.monotonic()
+        if now - self._shown < 0.1 and done < total:  # a quick job reports more often than anybody can read
+            return
+        self._shown = now
+        self._bar.setRange(0, total)
+        self._bar.setValue(done)
+        self._text.setText(f"{self.job.title}: {event.get('stage', '')}")
+        self._left.setText(f"{done:,} of {total:,}{left_text(event.get('seconds_left'))}")
+
+    def _on_pause(self, paused: bool) -> None:
+        self.job.set_paused(paused)
+        self._pause.setText("Go on" if paused else "Pause")
+
+    def _on_stop(self) -> None:
+        self._stop.setEnabled(False)
+        self._pause.setEnabled(False)
+        self._left.setText("Stopping…")
+        self.job.stop()
+
+
+class JobBar(QWidget):
+    """All running jobs, one strip each; nothing where there are none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self.jobs: list[HeavyJob] = []
+        self.hide()
+
+    def add(self, job: HeavyJob) -> None:
+        """Show a job until it ends."""
+        strip = JobStrip(job)
+        self.jobs.append(job)
+        self._column.addWidget(strip)
+        job.ended.connect(lambda _: self._drop(job, strip), Qt.ConnectionType.QueuedConnection)
+        self.show()
+
+    def shut_down(self) -> None:
+        for job in list(self.jobs):
+            job.shut_down()
+
+    def _drop(self, job: HeavyJob, strip: JobStrip) -> None:
+        if job in self.jobs:
+            self.jobs.remove(job)
+        strip.deleteLater()
+        self.setVisible(bool(self.jobs))
+
+
+def left_text(seconds: float | None) -> str:
+    """Time left for people, "" where it cannot be told yet."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f", {max(seconds, 0):.0f} s left"
+    return f", {seconds / 60:.0f} min left" if seconds < 5400 else f", {seconds / 3600:.1f} h left"

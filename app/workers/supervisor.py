@@ -1,0 +1,161 @@
+"""One heavy job in a process of its own: `python -m flora_engine.worker`, watched by threads. Qt-free.
+
+The process leads its own session, so that whatever it leaves behind can be swept away with its process group after any
+kind of end. A job succeeded only if the process ended with status 0 and had said `finished`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+VERSION = 1
+WORKER = (sys.executable, "-m", "flora_engine.worker")
+_PATIENCE = 15.0  # seconds from "stop" until the process group is killed; the worker itself gives up after eleven
+_TAIL = 40  # lines of stderr kept for the message about a crash
+
+Event = dict[str, Any]
+Outcome = Literal["finished", "cancelled", "failed"]
+
+
+@dataclass(frozen=True)
+class End:
+    """How a job ended. result: of a finished one. text: one sentence for people; details: for a report of a bug."""
+
+    outcome: Outcome
+    result: Any = None
+    text: str = ""
+    details: str = ""
+
+
+class Supervisor:
+    """Starts the worker at once. `on_event` and then `on_end` (once) are called from threads of this object."""
+
+    def __init__(
+        self,
+        action: str,
+        arguments: dict[str, Any],
+        on_event: Callable[[Event], None],
+        on_end: Callable[[End], None],
+        *,
+        command: Sequence[str] = WORKER,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._on_event, self._on_end, self._patience = on_event, on_end, patience
+        self._last: Event = {}
+        self._errors: deque[str] = deque(maxlen=_TAIL)
+        self._stopped = threading.Event()
+        self._over = threading.Event()
+        self._talk = threading.Lock()
+        self._process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self.pid = self._process.pid
+        self._say(json.dumps({"version": VERSION, "action": action, "arguments": arguments}, default=str))
+        readers = [
+            threading.Thread(target=self._read_events, name=f"job {self.pid} events", daemon=True),
+            threading.Thread(target=self._read_errors, name=f"job {self.pid} stderr", daemon=True),
+        ]
+        for thread in readers:
+            thread.start()
+        threading.Thread(target=self._wait, args=(readers,), name=f"job {self.pid}", daemon=True).start()
+
+    def pause(self) -> None:
+        self._say("pause")
+
+    def resume(self) -> None:
+        self._say("resume")
+
+    def stop(self) -> None:
+        """Ask the job to stop; it is killed with all its children if it does not."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._say("stop")
+            threading.Thread(target=self._kill_late, name=f"job {self.pid} patience", daemon=True).start()
+
+    def kill(self) -> None:
+        """End the process and its children now."""
+        self._stopped.set()
+        self._sweep()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the job is over, waiting that long at most."""
+        return self._over.wait(seconds)
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        with self._talk, contextlib.suppress(OSError, ValueError):  # it has ended, and `_wait` tells
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+    def _read_events(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if not isinstance(event, dict) or "kind" not in event:
+                self._errors.append(line.rstrip())
+                continue
+            self._last = event
+            self._on_event(event)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._errors.append(line.rstrip())
+
+    def _wait(self, readers: list[threading.Thread]) -> None:
+        if hasattr(os, "waitid"):
+            # See the end without reaping: the number of the group stays ours until it has been swept.
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self._sweep()
+        status = self._process.wait()
+        for thread in readers:
+            thread.join(5.0)
+        with self._talk, contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self._over.set()
+        self._on_end(self._judge(status))
+
+    def _sweep(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def _kill_late(self) -> None:
+        if not self._over.wait(self._patience):
+            self._sweep()
+
+    def _judge(self, status: int) -> End:
+        kind = self._last.get("kind")
+        if status == 0 and kind == "finished":
+            return End("finished", self._last.get("result"))
+        if kind == "cancelled" or (self._stopped.is_set() and kind != "failed"):
+            return End("cancelled", text="Stopped")
+        details = str(self._last.get("details", "")) or "\n".join(self._errors)
+        if kind == "failed":
+            return End("failed", text=str(self._last.get("text", "the job failed")), details=details)
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        return End(
+            "failed", text=f"The job's process ended unexpectedly ({how}). What it wrote is kept.", details=details
+        )
