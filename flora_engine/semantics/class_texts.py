@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ __all__ = [
     "load_class_texts",
     "parse_typed",
     "read_texts",
+    "with_known_texts",
     "write_texts",
 ]
 
@@ -48,7 +51,10 @@ def import_published(folder: Path, dataset: str, names: list[str]) -> list[Class
     for number, row in enumerate(csv.reader(io.StringIO(_read(table))), start=1):
         if not row or (number == 1 and row[0].strip().lower() == "idx"):
             continue
-        motions[_index(row, table, number)] = ",".join(row[1:]).strip()
+        index = _index(row, table, number)
+        if index in motions:
+            raise FloraError(f"class {index} is given twice", path=table, where=f"line {number}")
+        motions[index] = ",".join(row[1:]).strip()
     definitions = [line.strip() for line in _read(definitions_file).splitlines()]
     while definitions and not definitions[-1]:
         definitions.pop()
@@ -117,6 +123,34 @@ def parse_typed(text: str) -> list[ClassText]:
             definition = f"{name}: {description}" if description else name
             found[name.casefold()] = ClassText(name, description or name, definition)
     return list(found.values())
+
+
+def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
+    """Give classes that were typed without a description our own texts, where a data set has a class of that name.
+
+    Names are compared without letter case; what stands in brackets may be left out (“hopping” finds “hopping (one foot
+    jumping)”) unless two classes of one data set then have the same name. All other classes stay as they are.
+    """
+    known = _known_names()
+    return [
+        replace(known.get(text.name.casefold(), text), name=text.name) if text.motion == text.name else text
+        for text in texts
+    ]
+
+
+@lru_cache(maxsize=1)
+def _known_names() -> dict[str, ClassText]:
+    """Our texts by lower-case name, then by name without brackets; the first data set that has one counts."""
+    names: dict[str, ClassText] = {}
+    short_names: dict[str, ClassText] = {}
+    for dataset in ("ntu120", "pku51", "utd_mhad", "nw_ucla"):
+        classes = load_dataset(dataset).classes
+        short = [text.name.casefold().partition(" (")[0] for text in classes]
+        for text, start in zip(classes, short, strict=True):
+            names.setdefault(text.name.casefold(), text)
+            if short.count(start) == 1:
+                short_names.setdefault(start, text)
+    return short_names | names
 
 
 def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> NDArray[np.float32]:
