@@ -33,7 +33,9 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(_input.read_bytes(path, _MEMBER_BYTES)))
             self.names = {info.filename.removesuffix(".npy") for info in self._zip.infolist()}
         except _DAMAGE as error:
-            raise FloraError(f"is no usable .npz archive ({error})", path=path, remedy=_input.COPY_AGAIN) from None
+            raise FloraError(
+                f"is no usable .npz archive ({_input.shown(error)})", path=path, remedy=_input.COPY_AGAIN
+            ) from None
 
     def array(self, name: str) -> NDArray[np.generic] | None:
         """The array of that name or None; FloraError for damage, objects, or a false claim in a header."""
@@ -47,12 +49,12 @@ class Archive:
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = header(stream, max_header_size=_NPY_HEADER)
         except _DAMAGE as error:
-            raise self.wrong(f"holds a damaged array ({error or type(error).__name__})", name) from None
+            raise self.wrong(f"holds a damaged array ({_input.shown(error) or type(error).__name__})", name) from None
         if dtype.hasobject or dtype.kind not in "biufUS":
             raise self.wrong("holds Python objects, which are never loaded", name)
         left = len(data) - stream.tell()
         if math.prod(shape) * dtype.itemsize != left or min(shape, default=0) < 0:
-            raise self.wrong(f"claims shape {shape} of {dtype}, but holds {left} bytes", name)
+            raise self.wrong(f"claims shape {_input.shown(shape)} of {dtype}, but holds {left} bytes", name)
         if left == 0:
             return np.empty(shape, dtype)
         flat = np.frombuffer(data, dtype, offset=stream.tell())
@@ -67,7 +69,7 @@ class Archive:
         try:
             return str(value[()])
         except (ValueError, UnicodeError) as error:
-            raise self.wrong(f"is no valid text ({error})", name) from None
+            raise self.wrong(f"is no valid text ({_input.shown(error)})", name) from None
 
     def number(self, name: str) -> float | None:
         value = self.array(name)

@@ -57,6 +57,12 @@ def _cannot(path: Path, error: OSError) -> FloraError:
     return FloraError(f"cannot be read ({error.strerror or error})", path=path, remedy="Check the disk and the path.")
 
 
+def shown(text: object, most: int = 80) -> str:
+    """What a file said, fit for a sentence: one line, nothing unprintable, not long."""
+    line = "".join(c if c.isprintable() else "?" for c in str(text)[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
 def read_head(path: Path) -> bytes:
     """The first bytes of a regular, non-empty file; FloraError otherwise (a directory, a pipe, missing, forbidden)."""
     try:

@@ -26,7 +26,7 @@ def load(path: Path) -> Any:
             "is not UTF-8 text", path=path, where=f"byte {error.start}", remedy=_input.COPY_AGAIN
         ) from None
     except (RecursionError, ValueError) as error:  # absurdly deep nesting, an integer of thousands of digits
-        raise FloraError(f"is not usable JSON ({error})", path=path, remedy=_input.COPY_AGAIN) from None
+        raise FloraError(f"is not usable JSON ({_input.shown(error)})", path=path, remedy=_input.COPY_AGAIN) from None
 
 
 def floats(value: Any) -> NDArray[np.float64] | None:

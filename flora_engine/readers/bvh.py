@@ -289,7 +289,7 @@ def kinect_recipe(joints: list[Joint], path: Path) -> Array:
         for part, spellings in _LIMBS.items():
             need(f"{side} {part}", names.side(side, spellings))
     if missing:
-        shown = ", ".join(joint.name for joint in joints[:8])
+        shown = _input.shown(", ".join(joint.name for joint in joints[:8]))
         raise FloraError(
             f"has no joint that is called {' or '.join(missing[:4])} in any known way (it has {shown} ...)",
             path=path,

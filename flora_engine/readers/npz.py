@@ -35,7 +35,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
         if name in archive.names:
             return build(archive)
     raise FloraError(
-        f"holds no array `joints`, only {', '.join(sorted(archive.names)[:8]) or 'nothing'}",
+        f"holds no array `joints`, only {_input.shown(', '.join(sorted(archive.names)[:8])) or 'nothing'}",
         path=path,
         remedy="A recording needs joints (T, M, V, 3); docs/formats.md describes the rest.",
     )
@@ -50,7 +50,9 @@ def _exchange(archive: Archive) -> SkeletonSequence:
         )
     layout = archive.text("layout") or KINECT_V2.name
     if layout not in LAYOUTS:
-        raise FloraError(f"has the unknown layout {layout!r}", path=path, remedy=f"Known are {', '.join(LAYOUTS)}.")
+        raise FloraError(
+            f"has the unknown layout {_input.shown(layout)!r}", path=path, remedy=f"Known are {', '.join(LAYOUTS)}."
+        )
     values = archive.array("joints")
     assert values is not None
     if values.ndim == 3:
@@ -85,7 +87,7 @@ def _metadata(archive: Archive) -> dict[str, int | str]:
     try:
         content: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise archive.wrong(f"is not valid JSON ({error})", "metadata") from None
+        raise archive.wrong(f"is not valid JSON ({_input.shown(error)})", "metadata") from None
     if not isinstance(content, dict) or not all(type(value) in (int, str) for value in content.values()):
         raise archive.wrong("should be a JSON object whose values are integers and strings", "metadata")
     return content
@@ -100,7 +102,7 @@ def _body_ids(archive: Archive, persons: int) -> tuple[str, ...] | None:
     try:
         return tuple(str(i) for i in ids)
     except (ValueError, UnicodeError) as error:
-        raise archive.wrong(f"is no valid text ({error})", "body_ids") from None
+        raise archive.wrong(f"is no valid text ({_input.shown(error)})", "body_ids") from None
 
 
 # What an archive is, by the array it must hold.

@@ -100,7 +100,9 @@ class _Table:
                 if any(cell.strip() for cell in cells):
                     yield self.first_line + self._rows.line_num - 1, cells
         except csv.Error as error:
-            raise self.wrong(f"is no valid CSV ({error})", self.first_line + self._rows.line_num) from None
+            raise self.wrong(
+                f"is no valid CSV ({_input.shown(error)})", self.first_line + self._rows.line_num
+            ) from None
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         for line, cells in self.cells():
@@ -150,7 +152,7 @@ def _layout_of(names: set[str], table: _Table) -> tuple[str, dict[str, int]]:
     by_count = _BY_COUNT.get(len(index))
     if by_count is not None and sorted(index.values()) == list(range(len(index))):
         return by_count, index
-    shown = ", ".join(sorted(names)[:6])
+    shown = _input.shown(", ".join(sorted(names)[:6]))
     raise table.wrong(
         f"does not name all joints of a known layout (it has {len(names)}: {shown} ...)", table.first_line
     )

@@ -194,6 +194,7 @@ def test_exchange_archive_written_by_hand(tmp_path: Path) -> None:
         ({"joints": np.full((4, 1, 25, 3), np.inf)}, "infinite coordinate (frame 1)"),
         ({"joints": np.full((4, 1, 25, 3), 1e300)}, "infinite coordinate (frame 1)"),
         ({"train_data": np.ones(3)}, "holds no array `joints`, only train_data"),
+        ({"a\nb\x1b[31m": np.ones(3)}, "holds no array `joints`, only a?b?[31m."),
     ],
 )
 def test_wrong_archives(tmp_path: Path, arrays: dict[str, object], expected: str) -> None:

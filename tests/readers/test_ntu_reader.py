@@ -51,7 +51,7 @@ decimals = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(numbers=st.lists(decimals, min_size=1, max_size=75), newline=st.sampled_from(["\n", "\r\n"]))
 def test_every_decimal_is_read_as_python_reads_it(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[str], newline: str

@@ -102,7 +102,7 @@ def assert_sound(sequence: SkeletonSequence) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=changes)
 def test_damaged_samples(tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]) -> None:
     samples = tmp_path / "samples"
@@ -123,7 +123,7 @@ def _sample(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("folder", ["ntu/raw", "utd_mhad", "nw_ucla", "pku/raw"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=changes, pick=st.integers(0, 10**6))
 def test_damaged_real_files(
     shared_data: Path, tmp_path: Path, folder: str, edits: list[tuple[str, float, object]], pick: int
@@ -137,7 +137,7 @@ def test_damaged_real_files(
 
 
 @pytest.mark.parametrize("suffix", [".skeleton", ".mat", ".json", ".npz", ".txt", ".csv", ".bvh", ""])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
 def test_any_bytes(tmp_path: Path, suffix: str, data: bytes) -> None:
     path = tmp_path / f"any{suffix}"
