@@ -33,6 +33,8 @@ VERSION = 1
 ACTIONS: dict[str, str] = {
     "train-encoder": "flora_engine.commands.train_encoder:train_encoder_action",
     "extract": "flora_engine.commands.extract:extract_action",
+    "prepare": "flora_engine.commands.prepare:prepare_action",
+    "export": "flora_engine.commands.export:export_action",
 }
 
 # How long a stopped job may take to notice before the process ends anyway (everything on disk survives that), and how

@@ -33,23 +33,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    copy = {"published": None, "yes": True, "no": False}[arguments.copy_single]
     with Project.open(arguments.project, "read") as project, console_job() as job:
-        if arguments.kind == "labels":
-            return _told(export_labels(job, project, arguments.out), "recordings", arguments.out)
-        if arguments.kind == "splits":
-            return _told(export_splits(project, arguments.out), "splits", arguments.out)
-        if arguments.kind in ntu.EXPORTS:
-            copy = {"published": None, "yes": True, "no": False}[arguments.copy_single]
-            sizes = ntu.export_split(job, project, arguments.kind, arguments.out, copy)
-        else:
-            sizes = pku.export_split(job, project, arguments.kind, arguments.out, arguments.splits)
-    print(f"{arguments.out}: {sizes['train']} train and {sizes['test']} test recordings")
+        counts = export(job, project, arguments.kind, arguments.out, arguments.splits, copy)
+    print(f"{arguments.out}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
     return 0
 
 
-def _told(count: int, what: str, path: Path) -> int:
-    print(f"{path}: {count} {what}")
-    return 0
+def export(
+    job: Job, project: Project, kind: str, path: Path, splits: Path | None = None, copy_single: bool | None = None
+) -> dict[str, int]:
+    """Write one of `KINDS`; what was written, and how many. splits and copy_single as on the command line."""
+    if kind == "labels":
+        return {"recordings": export_labels(job, project, path)}
+    if kind == "splits":
+        return {"splits": export_splits(project, path)}
+    if kind in ntu.EXPORTS:
+        return ntu.export_split(job, project, kind, path, copy_single)
+    if kind in pku.EXPORTS:
+        return pku.export_split(job, project, kind, path, splits)
+    raise FloraError(f"“{kind}” cannot be exported", remedy=f"Known: {', '.join(KINDS)}.")
+
+
+def export_action(job: Job, kind: str, project: str, out: str, splits: str | None = None) -> dict[str, int]:
+    """`export` for the worker: plain arguments in, counts out."""
+    with Project.open(Path(project), "read") as opened:
+        return export(job, opened, kind, Path(out), Path(splits) if splits else None)
 
 
 def export_labels(job: Job, project: Project, path: Path) -> int:

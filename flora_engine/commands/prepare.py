@@ -18,7 +18,7 @@ from flora_engine.jobs import Job
 
 # data set -> the file of its classes
 CLASSES = {"ntu60": "ntu60", "ntu120": "ntu120", "pku1": "pku51", "pku2": "pku41"}
-_VIDEOS_AT_ONCE = 2  # a PKU-MMD recording takes as long as a hundred of NTU
+_VIDEOS_AT_ONCE = 1  # a PKU-MMD recording takes as long as a hundred of NTU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +59,16 @@ def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | Non
         report.warnings.append("no cross-subject file in the raw folder: clips do not know which part they are of")
     work = pku.Prepare(names, sides["train"] if sides else frozenset())
     return preparing.prepare_all(job, folder, report, tasks, work, names, jobs, _VIDEOS_AT_ONCE)
+
+
+def prepare_action(
+    job: Job, dataset: str, raw: str, project: str, missing: str | None = None, jobs: int | None = None
+) -> dict[str, object]:
+    """`prepare` for the worker: plain arguments in, the report out."""
+    if dataset not in CLASSES:
+        raise FloraError(f"the data set “{dataset}” is unknown", remedy=f"Known ones: {', '.join(sorted(CLASSES))}.")
+    listed = Path(missing) if missing else None
+    return vars(prepare(job, dataset, Path(raw), Path(project), listed, jobs or cpu_count()))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -396,3 +398,24 @@ def project_class(folder: Path, index: int) -> str:
 def test_report_text_says_when_it_was_stopped() -> None:
     assert "stopped before the end" in Report("ntu60", "raw").as_text()
     assert "stopped" not in Report("ntu60", "raw", finished=True).as_text()
+
+
+def in_worker(action: str, **arguments: object) -> list[Event]:
+    """The events of one job in a process of its own."""
+    payload = json.dumps({"version": 1, "action": action, "arguments": arguments})
+    command = [sys.executable, "-m", "flora_engine.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(payload + "\n")
+        process.stdin.flush()
+        return [json.loads(line) for line in process.stdout]
+
+
+def test_the_worker_prepares_and_exports(tmp_path: Path) -> None:
+    raw = ntu_folder(tmp_path, NAMES)
+    events = in_worker("prepare", dataset="ntu60", raw=str(raw), project=str(tmp_path / "p"))
+    assert events[-1]["kind"] == "finished" and events[-1]["result"]["prepared"] == 4
+    assert {event["kind"] for event in events[:-1]} == {"progress"}
+    events = in_worker("export", kind="NTU60_CS", project=str(tmp_path / "p"), out=str(tmp_path / "x.npz"))
+    assert events[-1]["result"] == {"train": 2, "test": 2}
+    assert in_worker("prepare", dataset="ntu99", raw=str(raw), project=str(tmp_path / "q"))[-1]["kind"] == "failed"
