@@ -167,6 +167,7 @@ def prepare_all(
                     pending.append(result)
                     if time.monotonic() - last >= COMMIT_SECONDS:
                         _store(project, pending, report)
+                        write_report(report, folder)  # a killed run leaves one too
                         last = time.monotonic()
                     job.progress("preparing", done, len(new))
             report.finished = True
