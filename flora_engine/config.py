@@ -35,6 +35,7 @@ class DataSettings(Section):
     """Where recordings come from: a raw folder read by the registry, or a project.
 
     dataset names resources/datasets/NAME.yaml (classes, texts). preparation "clip" is ours: see preprocessing.clip.
+    persons 1 keeps the first person alone, which halves the work where nobody else is ever there.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class DataSettings(Section):
     project: Path | None = None
     preparation: Preparation = "clip"
     frames: int = Field(64, ge=4, le=2000)
+    persons: Literal[1, 2] = 2
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSettings:
@@ -190,7 +192,10 @@ class FloraConfig(Section):
 
 
 class PipelineConfig(Section):
-    """`flora train --config …` from raw recordings to a bundle: encoder, features, Flora, evaluation, per split."""
+    """`flora train --config …` from raw recordings to a bundle: encoder, features, Flora, evaluation, per split.
+
+    final: after the splits, train once more on every class and recording and bundle that model.
+    """
 
     kind: Literal["pipeline"]
     data: tuple[DataSettings, ...] = Field(min_length=1)
@@ -199,6 +204,7 @@ class PipelineConfig(Section):
     encoder: EncoderSettings = EncoderSettings()
     flora: FloraSettings = FloraSettings()
     heads: tuple[Head, ...] = ("flora", "nearest_mean")
+    final: bool = False
 
 
 Config = Annotated[EncoderConfig | FloraConfig | PipelineConfig, Field(discriminator="kind")]

@@ -87,7 +87,7 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
     for problem in prepared.problems:
         job.warn(problem)
     names, labels = _labels(job, settings, items, prepared.facts)
-    return _clips(prepared, names, labels)
+    return _clips(prepared, names, labels, settings.persons)
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
@@ -247,14 +247,14 @@ def _labels(
     return names, labels
 
 
-def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64]) -> Clips:
+def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64], persons: int) -> Clips:
     keep = np.array([fact is not None for fact in prepared.facts], bool) & (labels >= 0)
     if not keep.any():
         raise FloraError("no recording has a label", remedy="Check the file names, or label them in a project.")
     kept = [fact for fact, use in zip(prepared.facts, keep, strict=True) if use and fact is not None]
     numbers = np.array([fact.numbers for fact in kept], np.int64)
     return Clips(
-        joints=prepared.joints if keep.all() else prepared.joints[keep],
+        joints=(prepared.joints if keep.all() else prepared.joints[keep])[..., :persons],
         labels=labels[keep],
         names=tuple(fact.name for fact in kept),
         class_names=names,

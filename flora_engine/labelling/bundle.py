@@ -3,7 +3,7 @@
 Graphs, float32 throughout, N and K free:
 
 ==========================  ========================================  ==========================
-skeleton_encoder.onnx       joints (N, 3, T, 25, 2)                   feature (N, F)
+skeleton_encoder.onnx       joints (N, 3, T, 25, M)                   feature (N, F)
 skeleton_to_latent.onnx     feature (N, F)                            latent (N, H), the means
 text_to_latent.onnx         states (K, L+1, 2d)                       latent (K, L+1, H), means
 scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, K)
@@ -40,10 +40,11 @@ class TextEncoderReference(_Part):
 
 
 class PreparationReference(_Part):
-    """Name and frames as `flora_engine.preprocessing.prepare` takes them."""
+    """Name and frames as `flora_engine.preprocessing.prepare` takes them; the encoder sees the first `persons`."""
 
     name: str
     frames: int = Field(ge=1)
+    persons: int = Field(2, ge=1, le=2)
 
 
 class Attunement(_Part):
@@ -60,7 +61,7 @@ class SeenClass(_Part):
 
 
 class Decision(_Part):
-    """How errors become scores: softmax of −error/temperature; the temperature was chosen on held-out classes."""
+    """How errors become scores: softmax of −log(error)/temperature; the temperature was fitted on held-out classes."""
 
     time: float = Field(gt=0, lt=1)
     sigma_min: float

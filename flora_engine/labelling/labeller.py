@@ -86,7 +86,7 @@ class Labeller:
         """(N, H) skeleton latents of recordings and the seconds of preparing and encoding them."""
         start = time.perf_counter()
         how = self.manifest.preparation
-        joints = np.stack([prepare(sequence, how.name, how.frames) for sequence in sequences])
+        joints = np.stack([prepare(sequence, how.name, how.frames)[..., : how.persons] for sequence in sequences])
         prepared = time.perf_counter()
         with self._lock:
             latent = self._run("skeleton_to_latent", feature=self._run("skeleton_encoder", joints=joints))
@@ -127,8 +127,9 @@ class Labeller:
         return [self._ranking(row, texts, seconds) for row in errors]
 
     def _ranking(self, errors: Floats, texts: list[ClassText], seconds: dict[str, float]) -> Ranking:
-        fit = -(errors - errors.min()).astype(np.float64) / self.manifest.decision.temperature
-        scores = np.exp(fit) / np.exp(fit).sum()
+        surprise = np.log(np.maximum(errors.astype(np.float64), 1e-30))
+        fit = np.exp((surprise.min() - surprise) / self.manifest.decision.temperature)
+        scores = fit / fit.sum()
         order = np.argsort(errors, kind="stable")
         return Ranking(tuple(RankedLabel(texts[i].name, float(scores[i]), float(errors[i])) for i in order), seconds)
 
