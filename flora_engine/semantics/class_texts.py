@@ -161,6 +161,8 @@ def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> N
     """
     if not texts:
         raise FloraError("there are no classes", remedy="Name at least one action.")
-    motion = encoder.encode([text.motion for text in texts], tokens)
-    definition = encoder.encode([text.definition for text in texts], tokens)
-    return np.concatenate([motion, definition], axis=-1)
+    wanted = [text.motion for text in texts] + [text.definition for text in texts]
+    distinct = list(dict.fromkeys(wanted))  # a class typed without a description has one text for both
+    place = {text: row for row, text in enumerate(distinct)}
+    states = encoder.encode(distinct, tokens)[[place[text] for text in wanted]]
+    return np.concatenate([states[: len(texts)], states[len(texts) :]], axis=-1)
