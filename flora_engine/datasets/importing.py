@@ -30,6 +30,7 @@ from flora_engine.skeleton import SkeletonSequence
 LABELS_FILE = "classes.csv"  # beside recordings: used when no other file of labels is named
 _READ_AT_ONCE = 8  # files a worker process takes at a time
 _SERIAL = 500  # below this many files, starting processes costs more than it saves
+_SURE = (".skeleton", ".bvh")  # nothing else is called so: such a file that cannot be read is worth a word
 # Formats that belong to one data set, so that their action numbers have names: (layout, suffix) -> data set
 _DATASETS = {("kinect_v1_utd", ".mat"): "utd_mhad", ("kinect_v1", ".json"): "nw_ucla"}
 
@@ -199,7 +200,8 @@ def _correct(sequence: SkeletonSequence, path: Path, options: ImportOptions) -> 
 def find_recordings(paths: Sequence[Path], leave_out: Path | None = None) -> tuple[list[Path], int]:
     """Absolute paths of the files to read, and how many other files the folders hold.
 
-    A file that is named itself is read whatever it looks like; below a folder those that a reader claims, sorted.
+    A file that is named itself is read whatever it looks like; below a folder those that a reader claims
+    or that are called like recordings, sorted.
     Hidden files and files of labels are passed over. FloraError where a path is missing or none is a recording.
     """
     found: dict[Path, None] = {}
@@ -207,7 +209,7 @@ def find_recordings(paths: Sequence[Path], leave_out: Path | None = None) -> tup
     for path in paths:
         if path.is_dir():
             files = [file for file in _walk(path.resolve()) if file != leave_out and file.name != LABELS_FILE]
-            recordings = [file for file in files if can_read(file)]
+            recordings = [file for file in files if file.suffix.lower() in _SURE or can_read(file)]
             ignored += len(files) - len(recordings)
             found |= dict.fromkeys(recordings)
         elif path.exists():
