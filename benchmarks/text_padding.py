@@ -2,8 +2,8 @@
 
     python benchmarks/text_padding.py
 
-24 everyday phrases ask for their class among the 27 of UTD-MHAD by the cosine of the mean over places. Compared: the mean
-of the text's own states (what the program does), zeros, and the states that the model itself gives at padded places.
+24 everyday phrases ask for their class among the 27 of UTD-MHAD by the cosine of the mean over places. Compared: the
+mean of the text's own states (what the program does), zeros, and the states that the model itself gives there.
 No skeleton and no trained model is involved.
 """
 
