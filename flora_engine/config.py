@@ -82,6 +82,7 @@ class EncoderSettings(Section):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     shift_gradient: Literal["normalised", "true"] = "normalised"
     augmentations: tuple[Augmentation, ...] = ()
+    unmirrored: tuple[int, ...] = Field((), description="classes with a left or right in their meaning: never mirrored")
     held_out: float = Field(0.1, ge=0, lt=1, description="share of training recordings that choose the best epoch")
     keep: Literal["best", "last"] = "best"
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
@@ -326,6 +327,7 @@ def _between_sections(data: dict[Any, Any]) -> list[Problem]:
     elif kind == "encoder":
         sets, split = [_valid(DataSettings, data.get("data"))], _valid(Split, data.get("split"))
         problems += [(("split", "unseen"), text) for text in _unseen_problems(sets, split)]
+        problems += [(("split", "train"), text) for text in _rule_problems(split)]
         problems += _same_dataset(sets[0], data.get("benchmark"))
     elif kind == "flora" and flora is not None:
         benchmark = _benchmark(data.get("benchmark"))
@@ -365,6 +367,12 @@ def _unseen_problems(sets: Sequence[DataSettings | None], split: Split | None) -
     return [problem] if problem else []
 
 
+def _rule_problems(split: Split | None) -> list[str]:
+    if split is None or split.train.by == "fraction" or split.train.values:
+        return []
+    return [f"values must name the {split.train.by}s that train"]
+
+
 def _split_problems(
     sets: Sequence[DataSettings | None], splits: Sequence[Split | None], flora: FloraSettings | None
 ) -> list[Problem]:
@@ -374,6 +382,7 @@ def _split_problems(
         if split is None:
             continue
         problems += [(("splits", place, "unseen"), text) for text in _unseen_problems(sets, split)]
+        problems += [(("splits", place, "train"), text) for text in _rule_problems(split)]
         if not split.unseen:
             problems.append((("splits", place, "unseen"), "names no class"))
         if names.count(split.name) > 1:

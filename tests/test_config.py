@@ -123,6 +123,8 @@ def test_the_least_configuration_is_valid(config: dict[str, Any]):
         (ENCODER | {"encoder": {"streams": ["joints"]}}, "encoder.streams.0: is 'joints'; expected"),
         (ENCODER | {"encoder": {"milestones": [80, 60]}}, "encoder: milestones must rise from one to the next"),
         (ENCODER | {"encoder": {"epochs": 3, "warmup_epochs": 3}}, "encoder: warmup_epochs (3) must be less than"),
+        (PIPELINE | {"splits": [{"name": "x", "unseen": [1]}]}, "splits.0.train: values must name the subjects"),
+        (ENCODER | {"split": {"name": "x", "unseen": [1]}}, "split.train: values must name the subjects that train"),
         (PIPELINE | {"splits": []}, "splits: must not be empty"),
         (PIPELINE | {"splits": [SPLIT, SPLIT]}, "splits.0.name: “one” is the name of another split too"),
         (PIPELINE | {"splits": [SPLIT | {"unseen": []}]}, "splits.0.unseen: names no class"),
