@@ -27,7 +27,7 @@ from flora_engine.datasets.history import Change, Edit
 from flora_engine.datasets.locking import WriterLock
 from flora_engine.datasets.schema import DATABASE, connect, create_database
 from flora_engine.datasets.splits import Split
-from flora_engine.datasets.table import Table, load_classes, load_table
+from flora_engine.datasets.table import Table, load_table, relabelled
 from flora_engine.errors import FloraError
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
@@ -422,8 +422,7 @@ class Project:
             return
         if tables <= {"labels", "classes"} and not any(_is_span(change) for change in changes):
             with self._reading() as connection:
-                names, classes = load_classes(connection, self._table.ids)
-            self._table = replace(self._table, class_names=names, classes=classes)
+                self._table = relabelled(connection, self._table, _whole_labels(changes))
         else:
             self._table = None
 
@@ -868,6 +867,12 @@ def _numbered(connection: sqlite3.Connection, changes: list[Change]) -> list[Cha
 def _next_id(connection: sqlite3.Connection, table: str) -> int:
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return 1 + (int(row[0]) if row else 0)
+
+
+def _whole_labels(changes: Sequence[Change]) -> dict[int, int | None]:
+    """sequence -> the class that these changes leave it with, or None."""
+    labels = [change for change in changes if change.table == "labels"]
+    return {change.sequence: change.after["class"] if change.after else None for change in labels if change.sequence}
 
 
 def _is_span(change: Change) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -123,6 +124,22 @@ def load_classes(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> tupl
         places, known = _places(ids, sequences)
         classes[places[known]] = index[labels[known]]
     return tuple(row[1] for row in rows), classes
+
+
+def relabelled(connection: sqlite3.Connection, table: Table, labels: Mapping[int, int | None]) -> Table:
+    """The table after some recordings (by id) got another class (by id, None: none) and classes came, went or moved."""
+    rows = connection.execute("SELECT id, name FROM classes ORDER BY position, id").fetchall()
+    names = tuple(row[1] for row in rows)
+    shorter = min(len(names), len(table.class_names))
+    if names[:shorter] != table.class_names[:shorter]:  # every index may mean another class now
+        names, classes = load_classes(connection, table.ids)
+        return replace(table, class_names=names, classes=classes)
+    index = {row[0]: place for place, row in enumerate(rows)}
+    classes = table.classes.copy()
+    places, known = _places(table.ids, np.array(list(labels), np.int64))
+    values = np.array([-1 if label is None else index[label] for label in labels.values()], np.int32)
+    classes[places[known]] = values[known]
+    return replace(table, class_names=names, classes=classes)
 
 
 def _spans(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> Ints:
