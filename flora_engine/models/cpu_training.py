@@ -7,6 +7,7 @@ every batch norm is a sum over contiguous memory, and threads take channels. All
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from flora_engine.models import cpu_training_kernels as kernels
-from flora_engine.models.shift_gcn import Block, Pointwise
+from flora_engine.models.shift_gcn import Block, Pointwise, track
 from flora_engine.models.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, in_chunks, normalise
 
 
@@ -25,17 +26,23 @@ def supports(blocks: list[Block], x: Tensor) -> bool:
     shifts = [shift for block in blocks for shift in (block.temporal.shift_in, block.temporal.shift_out)]
     same_type = all(p.dtype == x.dtype for block in blocks for p in block.parameters())
     norms = [m for block in blocks for m in block.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    usual = all(norm.training and norm.momentum is not None for norm in norms)
+    # Training over several processes replaces the forward of the norms by one that asks the others.
+    usual = all(norm.training and norm.momentum is not None and "forward" not in vars(norm) for norm in norms)
     learns_xpos = any(b.temporal.gradient == "true" and b.temporal.shift_in.xpos.requires_grad for b in blocks)
     xpos = torch.cat([shift.xpos.detach() for shift in shifts])
     return same_type and usual and not learns_xpos and bool((xpos.abs() < NEGLIGIBLE_XPOS).all())
 
 
-def run_blocks(blocks: list[Block], x: Tensor) -> Tensor:
-    """x (B, C, V, T) → (B, C'), the mean over joints and frames of the last block's output."""
+def run_blocks(blocks: list[Block], x: Tensor, watch: Callable[[Tensor], None] | None = None) -> Tensor:
+    """x (B, C, V, T) → (B, C'), the mean over joints and frames of the last block's output.
+
+    `watch` is given each block's output; what it raises ends the step.
+    """
     x = x.permute(1, 2, 0, 3).contiguous()  # (C, V, B, T)
     for block in blocks:
         x = _block(block, x)
+        if watch is not None:
+            watch(x)
     return x.mean((1, 3)).t()
 
 
@@ -82,14 +89,8 @@ def _pointwise(layer: Pointwise, x: Tensor) -> Tensor:
 
 
 def _track(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, inverse: Tensor, count: int) -> None:
-    """Move the running statistics towards those of a batch of `count` values per channel."""
-    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
-        return
-    share = norm.momentum or 0.0
-    variance = (inverse**-2 - norm.eps) * (count / max(count - 1, 1))
-    norm.running_mean.lerp_(mean, share)
-    norm.running_var.lerp_(variance, share)
-    norm.num_batches_tracked.add_(1)
+    """Running statistics from what the kernels give for a batch of `count` values per channel."""
+    track(norm, mean, (inverse**-2 - norm.eps) * (count / max(count - 1, 1)))
 
 
 def _in_channels(kernel: Any, *arguments: Any) -> None:

@@ -15,10 +15,13 @@ that all offsets walk at the pace of the learning rate. The input's gradient is 
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -44,8 +47,26 @@ def temporal_shift(
     if stride not in (1, 2):
         raise ValueError(f"stride must be 1 or 2, not {stride}")
     y = ypos if stride == 1 else ypos + 0.5
+    kernels = fused_kernels(x)
+    if kernels is not None:
+        moved: Tensor = kernels.shift(x, xpos, y, stride, gradient)
+        return moved
     shifted: Tensor = _TemporalShift.apply(x, xpos, y, stride, gradient)  # type: ignore[no-untyped-call]
     return shifted
+
+
+def fused_kernels(x: Tensor) -> ModuleType | None:
+    """The Triton kernels where `x` can use them: on CUDA, or anywhere in Triton's interpreter; else None."""
+    if not (x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
+        return None
+    return _triton_module()
+
+
+@cache
+def _triton_module() -> ModuleType | None:
+    if importlib.util.find_spec("triton") is None:
+        return None
+    return importlib.import_module("flora_engine.models.temporal_shift_triton")
 
 
 class _TemporalShift(torch.autograd.Function):
