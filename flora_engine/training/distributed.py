@@ -118,8 +118,8 @@ def synchronised_batch_norm(
     """
     others = [axis for axis in range(x.dim()) if axis != 1]
     shape = [1, -1] + [1] * (x.dim() - 2)
-    wide = x.float()
-    local = torch.tensor([float(x.numel() // max(x.shape[1], 1))], device=x.device)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    local = wide.new_tensor([x.numel() // max(x.shape[1], 1)])
     totals: Tensor = _SumOverProcesses.apply(torch.cat([wide.sum(others), local]), group)  # type: ignore[no-untyped-call]
     count = totals[-1].detach()
     mean = totals[:-1] / count

@@ -127,6 +127,11 @@ def _offsets(model: ShiftGCN) -> list[Offsets]:
     return [offsets for module in temporal for offsets in (module.shift_in, module.shift_out)]
 
 
+def _widened(x: Tensor) -> Tensor:
+    """At least float32, for the loss."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def _check_data(joints: NDArray[np.float32], labels: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
     if joints.ndim != 5 or joints.dtype != np.float32 or len(joints) != len(labels):
         raise FloraError(
@@ -185,7 +190,7 @@ class _Data:
             self.held_labels = torch.from_numpy(validation[1].astype(np.int64)).to(device)
         self.train, self.held = torch.from_numpy(train), torch.from_numpy(held)
         ids = torch.arange(self.classes) if class_ids is None else torch.tensor(list(class_ids))
-        unmirrored = torch.tensor(list(getattr(settings, "unmirrored", ())), dtype=torch.int64)
+        unmirrored = torch.tensor(list(settings.unmirrored), dtype=torch.int64)
         self.may_mirror = ~torch.isin(ids, unmirrored).to(device)
 
 
@@ -329,7 +334,7 @@ class _Trainer:
                 x, settings.augmentations, settings.seed, self.position.epoch, mine, may_mirror=allowed, up=self.up
             )
         with self._autocast():
-            logits = self.forward(to_stream(x, self.stream)).float()
+            logits = _widened(self.forward(to_stream(x, self.stream)))
         losses = functional.cross_entropy(logits, y, reduction="sum", label_smoothing=settings.label_smoothing)
         # DistributedDataParallel averages over processes: times their number, so that the sum over the batch remains.
         (losses * (share * self.here.size / len(batch))).backward()  # type: ignore[no-untyped-call]
@@ -407,7 +412,7 @@ class _Trainer:
             x = to_stream(self.data.held_joints.take(rows), self.stream)
             y = self.data.held_labels[rows.to(self.data.device)]
             with self._autocast():
-                logits = self.model(x).float()
+                logits = _widened(self.model(x))
             sums[0] += (logits.argmax(1) == y).sum()
             sums[1] += functional.cross_entropy(logits, y, reduction="sum").double()
             if self.here.size == 1:
@@ -465,18 +470,24 @@ class _Trainer:
         def check(*_: Any) -> None:
             self.job.check()
 
-        def watch(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def watch(output: Tensor) -> None:
             self.job.check()
-            if isinstance(output, Tensor) and output.requires_grad:
+            if output.requires_grad:
                 output.register_hook(check)  # type: ignore[no-untyped-call]
 
-        leaves = [module for module in self.model.modules() if not list(module.children())]
-        hooks = [module.register_forward_hook(watch) for module in leaves]
+        hooks = [b.register_forward_hook(lambda _module, _inputs, output: watch(output)) for b in self._watched()]
+        self.model.watch = watch
         try:
             yield
         finally:
+            self.model.watch = None
             for hook in hooks:
                 hook.remove()
+
+    def _watched(self) -> list[nn.Module]:
+        """What is run layer by layer: the halves of the blocks, and what comes before and after."""
+        halves = [half for block in self.model.each_block() for half in (block.spatial, block.temporal)]
+        return [self.model.data_bn, *halves, self.model.classifier]
 
     # -- checkpoints
 

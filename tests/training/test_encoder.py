@@ -114,7 +114,5 @@ def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_diverging_loss_is_named(tmp_path: Path) -> None:
-    x, y = clips()
-    x[3] = np.nan
     with pytest.raises(FloraError, match="no longer a number"):
-        train_encoder(Job(), SMALL, x, y, tmp_path)
+        train_encoder(Job(), SMALL.model_copy(update={"learning_rate": 1e30}), *clips(), tmp_path)
