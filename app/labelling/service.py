@@ -67,9 +67,9 @@ def load_builtin(folder: Path = BUILTIN) -> AnyLabeller:
 
 def parse_classes(text: str) -> list[Any]:
     """The engine's class texts from what the user typed: one action a line, `name` or `name: description`."""
-    from flora_engine.semantics.class_texts import parse_typed
+    from flora_engine.semantics.class_texts import parse_typed, with_known_texts
 
-    return list(parse_typed(text))
+    return with_known_texts(parse_typed(text))
 
 
 class LabelService:

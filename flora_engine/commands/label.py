@@ -12,7 +12,7 @@ from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.labeller import Labeller, Ranking
 from flora_engine.readers import can_read, read_sequence
-from flora_engine.semantics.class_texts import ClassText, parse_typed, read_texts
+from flora_engine.semantics.class_texts import ClassText, parse_typed, read_texts, with_known_texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def candidate_texts(arguments: argparse.Namespace) -> list[ClassText]:
             raise FloraError(f"cannot read the actions: {error}", path=file) from None
     if not texts:
         raise FloraError("no action is named", remedy='Give some, as in --classes "drink water; wave hand".')
-    return texts
+    return with_known_texts(texts)
 
 
 def recordings(paths: list[Path]) -> list[Path]:
