@@ -1,6 +1,6 @@
 """Two processes on the CPU give what one process gives with the same global batch.
 
-In float64: a step of so small a network doubles rounding errors many times, so after six steps in float32 two orders
+In float64: a step of so small a network doubles rounding errors many times, so after a few steps in float32 two orders
 of summation differ in the second digit, and nothing could be told from that.
 """
 
@@ -19,10 +19,14 @@ from flora_engine.config import EncoderSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.training import checkpoint, encoder
+from flora_engine.training.distributed import world
 from flora_engine.training.encoder import train_encoder
 from flora_engine.training.run_folder import RunFolder
 
-SETTINGS = SMALL.model_copy(update={"epochs": 2, "augmentations": ("rotate", "jitter", "mirror"), "batch_size": 10})
+PLAIN = SMALL.model_copy(
+    update={"epochs": 2, "augmentations": ("rotate", "jitter", "mirror"), "batch_size": 10, "held_out": 0.5}
+)
+VARIANTS = {"plain": PLAIN, "accumulated": PLAIN.model_copy(update={"accumulate": 2, "batch_size": 6})}
 
 
 def in_float64(folder: Path, settings: EncoderSettings) -> None:
@@ -37,46 +41,44 @@ def in_float64(folder: Path, settings: EncoderSettings) -> None:
             torch.set_default_dtype(torch.float32)
 
 
-PROGRAM = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_distributed import *
-settings = SETTINGS.model_copy(update=eval(sys.argv[2]))
-in_float64(Path(sys.argv[1]), settings)
-"""
+def in_each_process(folder: Path) -> None:
+    """What torchrun runs: every variant, and a batch size that two processes cannot share."""
+    with world("cpu") as here:
+        assert here.size == 2
+        assert here.from_first(str(here.rank)) == "0"
+        for name, settings in VARIANTS.items():
+            in_float64(folder / name, settings)
+        with pytest.raises(FloraError, match="cannot be shared by 2 processes"):
+            train_encoder(Job(), PLAIN.model_copy(update={"batch_size": 9}), *clips(), folder / "plain")
 
 
-def launch(folder: Path, changes: dict[str, int], processes: int = 2) -> subprocess.CompletedProcess[str]:
-    """The recipe under torchrun."""
-    program = folder.parent / "program.py"
-    program.write_text(PROGRAM)
-    RunFolder.at(folder, {})  # as the command does: one process makes the folder
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            f"--nproc-per-node={processes}",
-            str(program),
-            str(folder),
-            repr(changes),
-        ],
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of two processes."""
+    folder = tmp_path_factory.mktemp("two")
+    for name in VARIANTS:
+        RunFolder.at(folder / name, {})  # as the command does: one process makes the folder
+    program = folder / "program.py"
+    program.write_text(
+        f"import sys\nfrom pathlib import Path\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"from test_distributed import in_each_process\nin_each_process(Path({str(folder)!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(program)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_two_processes_equal_one(tmp_path: Path, accumulate: int) -> None:
-    changes = {"accumulate": accumulate, "held_out": 0.5}
-    done = launch(tmp_path / "two", changes)
-    assert done.returncode == 0, done.stderr[-2000:]
-    in_float64(tmp_path / "one", SETTINGS.model_copy(update=changes))
-    one, two = (RunFolder.open(tmp_path / name) for name in ("one", "two"))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_two_processes_equal_one(variant: str, together: Path, tmp_path: Path) -> None:
+    in_float64(tmp_path, VARIANTS[variant])
+    one, two = RunFolder.open(tmp_path), RunFolder.open(together / variant)
     for name in ("joint.last", "joint.best"):
         ours, theirs = checkpoint.load(two.checkpoint(name))["model"], checkpoint.load(one.checkpoint(name))["model"]
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
@@ -84,10 +86,3 @@ def test_two_processes_equal_one(tmp_path: Path, accumulate: int) -> None:
     assert curves.keys() == expected.keys()
     for name in ("joint/loss", "joint/accuracy", "joint/held_out_loss", "joint/held_out_accuracy"):
         assert [v for _, v in curves[name]] == pytest.approx([v for _, v in expected[name]], rel=1e-6)
-
-
-def test_a_batch_that_cannot_be_shared_is_named(tmp_path: Path) -> None:
-    done = launch(tmp_path / "two", {"batch_size": 9})
-    assert done.returncode != 0
-    assert FloraError.__name__ in done.stderr
-    assert "cannot be shared by 2 processes" in done.stderr
