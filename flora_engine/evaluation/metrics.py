@@ -35,7 +35,7 @@ def mean_and_error(values: list[float]) -> dict[str, object]:
     """Mean, standard error of the mean over runs (None for one run), and the values themselves."""
     array = np.asarray(values, np.float64)
     error = float(array.std(ddof=1) / np.sqrt(len(array))) if len(array) > 1 else None
-    return {"mean": float(array.mean()), "standard_error": error, "values": [float(v) for v in array]}
+    return {"mean": float(array.mean()), "error": error, "values": [float(v) for v in array]}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ published: latents are drawn at test time too and the best of all evaluations on
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,10 +20,12 @@ from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
+from flora_engine.evaluation.memory import Memory
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
 from flora_engine.jobs import Job
-from flora_engine.training.heads import Choice, Head, Problem, Scorer, head
+from flora_engine.training.heads import Choice, Problem, Scorer, head
+from flora_engine.training.heads.flora import FlowScorer
 
 Setting = Literal["zsl", "gzsl"]
 Outcome = dict[str, Any]
@@ -82,7 +86,7 @@ def evaluate_zsl(score: Scorer, experiment: Experiment) -> Outcome:
     return {
         "accuracy": metrics.accuracy(unseen[chosen], labels),
         "per_class": metrics.per_class(unseen[chosen], labels),
-        "confusion": metrics.confusion(chosen, np.searchsorted(unseen, labels), len(unseen)),
+        "confusion": metrics.confusion(chosen, np.searchsorted(unseen, labels), len(unseen)).tolist(),
     }
 
 
@@ -102,7 +106,7 @@ def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float) -> Outcom
         "harmonic": metrics.harmonic(seen_accuracy, unseen_accuracy),
         "area": result.area(),
         "per_class": metrics.per_class(predicted, labels),
-        "confusion": metrics.confusion(predicted, labels, len(experiment.states)),
+        "confusion": metrics.confusion(predicted, labels, len(experiment.states)).tolist(),
     }
 
 
@@ -117,7 +121,7 @@ VALUE: Mapping[Setting, str] = {"zsl": "accuracy", "gzsl": "harmonic"}
 
 def _held_out(
     job: Job,
-    module: Head,
+    name: str,
     experiment: Experiment,
     settings: FloraSettings,
     wanted: Sequence[Setting],
@@ -136,14 +140,13 @@ def _held_out(
                 if pick.evaluations != evaluation:
                     continue
                 outcomes[setting] = _evaluate(setting, score, experiment, pick.bonus or 0.0)
+                if isinstance(score, FlowScorer):
+                    keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
                     outcomes["nearest_aligned"] = evaluate_zsl(baseline, experiment)
 
         last = max(picks[setting].evaluations for setting in here)
-        model = module.fit(job, experiment.problem(seed), choice, settings, watch, last)
-        for setting in here:
-            if picks[setting].evaluations == last:
-                keep(setting, model)
+        head(name).fit(job, experiment.problem(seed), choice, settings, watch, last)
     return outcomes
 
 
@@ -191,25 +194,32 @@ def run_protocol(
     protocol: ProtocolName = "held-out",
     wanted: Sequence[Setting] = ("zsl", "gzsl"),
     keep: Callable[[int, Setting, Any], None] = lambda seed, setting, model: None,
+    memory: Memory | None = None,
 ) -> Outcome:
     """Train and evaluate head `name` with every seed of the settings; returns a JSON-ready summary.
 
-    keep: called with (seed, setting, model) for trained models that can be kept (held-out protocol).
+    keep: called with (seed, setting, model) for each Flora that the held-out protocol reports on; it is a copy.
+    memory: finished pieces of an interrupted run of the same configuration are taken from it.
     """
+    memory = memory or Memory()
     experiment.check()
     experiment = replace(experiment, unseen=np.unique(experiment.unseen))
     started = time.monotonic()
     picks: Mapping[str, Pick] = {}
     if protocol == "held-out":
-        picks = select(job, head(name), experiment.problem(settings.seeds[0]), settings, math.log(settings.calibration))
+        fallback = math.log(settings.calibration)
+        picks = select(job, name, experiment.problem(settings.seeds[0]), settings, fallback, memory)
     chosen_after = time.monotonic() - started
     runs = []
     for seed in settings.seeds:
-        if protocol == "published":
-            runs.append(_published(job, name, experiment, settings, wanted, seed))
-        else:
-            kept = lambda setting, model, seed=seed: keep(seed, setting, model)  # noqa: E731
-            runs.append(_held_out(job, head(name), experiment, settings, wanted, seed, picks, kept))
+
+        def train(seed: int = seed) -> Outcome:
+            if protocol == "published":
+                return _published(job, name, experiment, settings, wanted, seed)
+            return _held_out(job, name, experiment, settings, wanted, seed, picks, partial(keep, seed))
+
+        job.log(f"{name}, protocol {protocol}: seed {seed}")
+        runs.append(memory.recall(f"outcome-{protocol}-{name}-seed{seed}", train))
     return {
         "protocol": protocol,
         "note": NOTES[protocol],

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
+import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.memory import Memory
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
 from flora_engine.jobs import Job
-from flora_engine.training.heads import Choice, Head, Problem, Scorer
+from flora_engine.training.heads import Choice, Head, Problem, Scorer, head
 
 
 @dataclass(frozen=True)
@@ -68,62 +72,60 @@ class Pick:
         return summary if self.bonus is None else {**summary, "calibration_factor": float(np.exp(self.bonus))}
 
 
-@dataclass
-class _Seen:
-    """What one (choice, evaluation) gave in the folds so far."""
-
-    zsl: list[float]
-    gzsl: list[Generalised]
-
-
 def select(
-    job: Job, head: Head, problem: Problem, settings: FloraSettings, fallback_bonus: float
+    job: Job,
+    name: str,
+    problem: Problem,
+    settings: FloraSettings,
+    fallback_bonus: float,
+    memory: Memory | None = None,
 ) -> Mapping[str, Pick]:
-    """The best pick for "zsl" and for "gzsl", by mean over the folds; ties go to what was tried first.
+    """The best pick of head `name` for "zsl" and for "gzsl", by mean over the folds; ties go to what came first.
 
     fallback_bonus: the bonus for data so scarce that no fold can hold out a sample of a class it trains on; then the
     pick of "zsl" serves "gzsl" too.
     """
-    folds = make_folds(problem, settings)
-    choices = head.choices(settings)
-    found: dict[tuple[int, int], _Seen] = {}
+    module, memory = head(name), memory or Memory()
+    folds, choices = make_folds(problem, settings), module.choices(settings)
+    zsl: dict[tuple[int, int], list[float]] = {}
+    gzsl: dict[tuple[int, int], list[Generalised]] = {}
     for c, choice in enumerate(choices):
         for f, fold in enumerate(folds):
-            job.log(f"held-out fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
-            _try(job, head, fold, choice, settings, found, c)
-    zsl = {key: float(np.mean(seen.zsl)) for key, seen in found.items()}
-    best = max(zsl, key=lambda key: zsl[key])
-    picks = {"zsl": Pick(choices[best[0]], best[1], zsl[best])}
-    complete = {key: best_bonus(seen.gzsl) for key, seen in found.items() if len(seen.gzsl) == len(folds)}
+            job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
+            piece = memory.recall(f"fold-{name}-{c}-{f}", partial(_try, job, module, fold, choice, settings))
+            for evaluation, found in piece["evaluations"].items():
+                zsl.setdefault((c, int(evaluation)), []).append(found["zsl"])
+                if found["gzsl"] is not None:
+                    arrays = {key: value.numpy() for key, value in found["gzsl"].items()}
+                    gzsl.setdefault((c, int(evaluation)), []).append(Generalised(**arrays))
+    values = {key: float(np.mean(found)) for key, found in zsl.items()}
+    best = max(values, key=lambda key: values[key])
+    picks = {"zsl": Pick(choices[best[0]], best[1], values[best])}
+    complete = {key: best_bonus(found) for key, found in gzsl.items() if len(found) == len(folds)}
     if complete:
         best = max(complete, key=lambda key: complete[key][1])
-        bonus, value = complete[best]
-        picks["gzsl"] = Pick(choices[best[0]], best[1], value, bonus)
+        picks["gzsl"] = Pick(choices[best[0]], best[1], complete[best][1], complete[best][0])
     else:
         job.warn("too few samples to hold any out: the calibration factor is the published one, not a chosen one")
         picks["gzsl"] = replace(picks["zsl"], bonus=fallback_bonus)
     return picks
 
 
-def _try(
-    job: Job,
-    head: Head,
-    fold: Fold,
-    choice: Choice,
-    settings: FloraSettings,
-    found: dict[tuple[int, int], _Seen],
-    number: int,
-) -> None:
+def _try(job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings) -> dict[str, Any]:
+    """What each evaluation of one training on one fold gives."""
     seen = fold.problem.seen
     classes = np.concatenate([seen, fold.unseen])
     is_unseen = np.isin(fold.labels, fold.unseen)
+    found: dict[str, dict[str, Any]] = {}
 
     def watch(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
         scores = score(fold.data, classes)
-        here = found.setdefault((number, evaluation), _Seen([], []))
         predicted = fold.unseen[scores[is_unseen][:, len(seen) :].argmax(axis=1)]
-        here.zsl.append(accuracy(predicted, fold.labels[is_unseen]))
+        here: dict[str, Any] = {"zsl": accuracy(predicted, fold.labels[is_unseen]), "gzsl": None}
         if not is_unseen.all():
-            here.gzsl.append(Generalised.of(scores, fold.labels, seen, fold.unseen))
+            generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)
+            here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}
+        found[str(evaluation)] = here
 
-    head.fit(job, fold.problem, choice, settings, watch)
+    module.fit(job, fold.problem, choice, settings, watch)
+    return {"evaluations": found}

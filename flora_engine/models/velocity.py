@@ -70,6 +70,7 @@ class VelocityNetwork(nn.Module):
 
     def __init__(self, hidden: int, layers: int = 1, heads: int = 12) -> None:
         super().__init__()
+        self.sizes = (layers, heads)
         self.embed = nn.Linear(hidden, hidden)
         self.time = TimeEmbedding(hidden)
         self.blocks = nn.ModuleList(Block(hidden, heads) for _ in range(layers))

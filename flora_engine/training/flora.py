@@ -89,6 +89,31 @@ class FloraModel:
         return skeleton.cpu().numpy(), text.cpu().numpy()
 
 
+def save_model(path: Path, model: FloraModel) -> None:
+    """Write weights, attuned class states and decision settings."""
+    network = model.network
+    state = {
+        "sizes": [network.features, network.text, network.hidden, *network.velocity.sizes],
+        "network": network.state_dict(),
+        "states": torch.from_numpy(model.states),
+        "attunement": [model.neighbours, model.weight],
+        "decision": [model.decision_time, model.sigma_min],
+    }
+    save(path, state)
+
+
+def load_model(path: Path, device: str = "cpu") -> FloraModel:
+    """Read what `save_model` wrote; raises FloraError."""
+    state = load(path, device)
+    try:
+        network = Flora(*state["sizes"])
+        network.load_state_dict(state["network"])
+        decided, attuned = state["decision"], state["attunement"]
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise FloraError(f"this checkpoint holds no Flora model: {error}", path=path) from None
+    return FloraModel(network.to(device).eval(), state["states"].cpu().numpy(), *attuned, *decided)
+
+
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(like.shape, generator=generator, device=like.device)
 

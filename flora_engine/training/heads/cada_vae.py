@@ -70,12 +70,11 @@ def fit(
         z_x, z_t = drawn(seeing), drawn(reading)
         own = F.l1_loss(models["draw"](z_x), feature) + F.l1_loss(models["write"](z_t), text)
         cross = F.l1_loss(models["draw"](z_t), feature) + F.l1_loss(models["write"](z_x), text)
-        apart = (seeing[0] - reading[0]).square().mean() + (
-            (0.5 * seeing[1]).exp() - (0.5 * reading[1]).exp()
-        ).square().mean()
-        return (
-            own + cross + apart + float(choice["divergence"]) / LATENT * (_divergence(*seeing) + _divergence(*reading))
-        )
+        spreads = (0.5 * seeing[1]).exp() - (0.5 * reading[1]).exp()
+        apart = (seeing[0] - reading[0]).square().mean() + spreads.square().mean()
+        total: Tensor = own + cross + apart
+        pull = float(choice["divergence"]) / LATENT
+        return total + pull * (_divergence(*seeing) + _divergence(*reading))
 
     def classifier() -> nn.Linear:
         with torch.random.fork_rng(devices=[]):

@@ -5,6 +5,7 @@ Its baseline is the nearest class mean, by cosine, in the very same aligned spac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,15 @@ def choices(settings: FloraSettings) -> list[Choice]:
     return [{"neighbours": k, "weight": w} for k, w in settings.attunements]
 
 
-def flow_scorer(model: FloraModel, sampling: torch.Generator | None = None) -> Scorer:
-    """Scores −log e_c of the flow's decision errors."""
+@dataclass(frozen=True)
+class FlowScorer:
+    """Scores −log e_c of the flow's decision errors. `model` is the one in training: copy it to keep it."""
 
-    def score(x: Array, classes: Labels) -> Array:
-        return -np.log(np.maximum(model.errors(x, classes, sampling), 1e-30))
+    model: FloraModel
+    sampling: torch.Generator | None = None
 
-    return score
+    def __call__(self, x: Array, classes: Labels) -> Array:
+        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling), 1e-30))
 
 
 def nearest_scorer(model: FloraModel) -> Scorer:
@@ -58,7 +61,7 @@ def fit(
     def look(done: int, model: FloraModel) -> None:
         if generator is not None:
             generator.manual_seed(problem.seed + done)
-        watch(done, flow_scorer(model, generator), nearest_scorer(model))
+        watch(done, FlowScorer(model, generator), nearest_scorer(model))
 
     attunement = (int(choice["neighbours"]), float(choice["weight"]))
     return train_flora(job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint)
