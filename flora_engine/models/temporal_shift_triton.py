@@ -167,7 +167,7 @@ def _mask_sums(x, grad, sums, size, C, V, T, WIDE: tl.constexpr, BLOCK: tl.const
     source = c * V + (v + c) % V
     total = tl.zeros((BLOCK,), tl.float64 if WIDE else tl.float32)
     for start in range(0, size, BLOCK):
-        i = start + tl.arange(0, BLOCK)
+        i = start + tl.arange(0, BLOCK).to(tl.int64)
         live = i < size
         body, t = i // T, i % T
         left = tl.load(grad + (body * C * V + row) * T + t, mask=live, other=0.0).to(total.dtype)
