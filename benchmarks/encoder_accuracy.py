@@ -45,7 +45,7 @@ def save_clips(name: str, folder: Path, frames: int, out: Path) -> None:
     clips = load_clips(Job(), DataSettings(dataset=name, raw=folder, frames=frames))
     train = np.isin(getattr(clips, RULES[name][0]), RULES[name][1])
     out.mkdir(parents=True, exist_ok=True)
-    np.savez(out / f"{name}.npz", joints=clips.joints, labels=clips.labels, train=train)
+    np.savez_compressed(out / f"{name}.npz", joints=clips.joints, labels=clips.labels, train=train)
     print(f"{name}: {int(train.sum())} train, {int((~train).sum())} test, {clips.joints.shape[1:]}", flush=True)
 
 

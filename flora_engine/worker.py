@@ -31,8 +31,10 @@ VERSION = 1
 # action → "module:function"; the function takes (job, **arguments) and returns a JSON-ready value. Imported only when
 # asked for, so that an import of recordings does not pay for torch.
 ACTIONS: dict[str, str] = {
+    "import": "flora_engine.commands.import_:import_action",
     "train-encoder": "flora_engine.commands.train_encoder:train_encoder_action",
     "extract": "flora_engine.commands.extract:extract_action",
+    "train": "flora_engine.commands.train:train_action",
     "prepare": "flora_engine.commands.prepare:prepare_action",
     "export": "flora_engine.commands.export:export_action",
 }

@@ -90,7 +90,7 @@ def extract_action(
     found = find_checkpoints([Path(path) for path in checkpoints])
     data, chosen = _data_and_split(config, project, split, preparation, frames, data_root)
     clips = load_clips(job, data)
-    parts = divide(chosen, clips.labels, clips.subjects, clips.cameras, clips.setups, clips.names)
+    parts = divide(chosen, clips.labels, clips.subjects, clips.cameras, clips.setups)
     wanted = np.union1d(parts.train, parts.gzsl)
     partial = out.with_name(out.name + ".parts")
     joints = clips.joints if len(wanted) == len(clips.labels) else clips.joints[wanted]

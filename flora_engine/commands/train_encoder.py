@@ -94,7 +94,7 @@ def _train(job: Job, config: EncoderConfig, folder: Any, here: World, device: st
     clips = load_clips(job, config.data)
     if here.first:
         here.barrier()
-    train = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups, clips.names).train
+    train = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups).train
     seen = np.unique(clips.labels[train])
     job.log(f"{len(train)} recordings of {len(seen)} seen classes train the encoder")
     return train_encoder(
