@@ -165,7 +165,7 @@ def run(arguments: argparse.Namespace) -> None:
         say("no display here, so no window; label recordings with:  .venv/bin/flora label FILE --classes 'wave; sit'")
         return
     system_libraries()
-    call(PYTHON, "-m", "flora_engine.cli", "gui", *arguments.files)
+    call(PYTHON, "-m", "flora_engine.cli", "gui", *(arguments.files or ["--demo"]))
 
 
 def test(arguments: argparse.Namespace) -> None:

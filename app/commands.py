@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Command:
-    """id: MENU.VERB, also the name of the handler; shortcuts: Qt key sequences, the first is shown in the menu."""
+    """id: MENU.VERB, also the name of the handler. shortcuts: Qt key sequences, the first is shown in the menu.
+
+    needs: "recording" on screen, an open "project", or one that can be written ("edit").
+    """
 
     id: str
     title: str
@@ -15,10 +18,10 @@ class Command:
     shortcuts: tuple[str, ...] = ()
     hint: str = ""
     checkable: bool = False
-    needs_recording: bool = False
+    needs: str = ""
 
 
-MENUS = ("File", "Playback", "View", "Actions", "Help")
+MENUS = ("File", "Library", "Playback", "View", "Actions", "Help")
 
 COMMANDS: tuple[Command, ...] = (
     Command("file.open", "Open recordings…", "File", ("Ctrl+O",), "Choose one or more recording files"),
@@ -27,30 +30,37 @@ COMMANDS: tuple[Command, ...] = (
         "file.demo", "Open the demo recordings", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"
     ),
     Command("file.clear", "Clear the list", "File", (), "Forget the opened files; nothing is deleted"),
-    Command(
-        "file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs_recording=True
-    ),
+    Command("file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs="recording"),
     Command("file.quit", "Quit", "File", ("Ctrl+Q",)),
-    Command("playback.toggle", "Play or pause", "Playback", ("Space",), needs_recording=True),
-    Command("playback.next", "Next frame", "Playback", ("Right", "."), needs_recording=True),
-    Command("playback.previous", "Previous frame", "Playback", ("Left", ","), needs_recording=True),
-    Command("playback.forward", "Ten frames on", "Playback", ("Shift+Right",), needs_recording=True),
-    Command("playback.back", "Ten frames back", "Playback", ("Shift+Left",), needs_recording=True),
-    Command("playback.start", "To the start", "Playback", ("Home",), needs_recording=True),
-    Command("playback.end", "To the end", "Playback", ("End",), needs_recording=True),
+    Command("library.undo", "Undo", "Library", ("Ctrl+Z",), "Labels, classes, texts, splits", needs="edit"),
+    Command("library.redo", "Redo", "Library", ("Ctrl+Shift+Z", "Ctrl+Y"), needs="edit"),
+    Command("library.set_class", "Set the class…", "Library", ("Ctrl+J",), "Of the selected recordings", needs="edit"),
+    Command("library.clear_class", "Take the class away", "Library", (), "From the selected recordings", needs="edit"),
+    Command("library.remove", "Remove from the project", "Library", ("Del",), "The selected recordings", needs="edit"),
+    Command("library.filter", "Go to the filter", "Library", ("Ctrl+F",), "Words, class:…, subject:…, frames:>100"),
+    Command("library.classes", "Classes and texts…", "Library", (), "Names and descriptions", needs="project"),
+    Command("library.splits", "Splits…", "Library", (), "Seen and unseen classes, who trains", needs="project"),
+    Command("library.statistics", "Statistics", "Library", ("Ctrl+T",), "Charts of what is listed", True, "project"),
+    Command("playback.toggle", "Play or pause", "Playback", ("Space",), needs="recording"),
+    Command("playback.next", "Next frame", "Playback", ("Right", "."), needs="recording"),
+    Command("playback.previous", "Previous frame", "Playback", ("Left", ","), needs="recording"),
+    Command("playback.forward", "Ten frames on", "Playback", ("Shift+Right",), needs="recording"),
+    Command("playback.back", "Ten frames back", "Playback", ("Shift+Left",), needs="recording"),
+    Command("playback.start", "To the start", "Playback", ("Home",), needs="recording"),
+    Command("playback.end", "To the end", "Playback", ("End",), needs="recording"),
     Command("playback.faster", "Faster", "Playback", ("+", "="), "Up to 4×"),
     Command("playback.slower", "Slower", "Playback", ("-",), "Down to 0.1×"),
     Command("playback.loop", "Loop", "Playback", ("L",), "Start again at the end", checkable=True),
-    Command("view.fit", "Fit the view", "View", ("F",), "Show the whole recording", needs_recording=True),
-    Command("view.front", "From the front", "View", ("1",), needs_recording=True),
-    Command("view.side", "From the side", "View", ("2",), needs_recording=True),
-    Command("view.top", "From above", "View", ("3",), needs_recording=True),
-    Command("view.left", "Turn left", "View", ("Ctrl+Left",), needs_recording=True),
-    Command("view.right", "Turn right", "View", ("Ctrl+Right",), needs_recording=True),
-    Command("view.up", "Look from higher", "View", ("Ctrl+Up",), needs_recording=True),
-    Command("view.down", "Look from lower", "View", ("Ctrl+Down",), needs_recording=True),
-    Command("view.zoom_in", "Nearer", "View", ("Ctrl++", "Ctrl+="), needs_recording=True),
-    Command("view.zoom_out", "Farther", "View", ("Ctrl+-",), needs_recording=True),
+    Command("view.fit", "Fit the view", "View", ("F",), "Show the whole recording", needs="recording"),
+    Command("view.front", "From the front", "View", ("1",), needs="recording"),
+    Command("view.side", "From the side", "View", ("2",), needs="recording"),
+    Command("view.top", "From above", "View", ("3",), needs="recording"),
+    Command("view.left", "Turn left", "View", ("Ctrl+Left",), needs="recording"),
+    Command("view.right", "Turn right", "View", ("Ctrl+Right",), needs="recording"),
+    Command("view.up", "Look from higher", "View", ("Ctrl+Up",), needs="recording"),
+    Command("view.down", "Look from lower", "View", ("Ctrl+Down",), needs="recording"),
+    Command("view.zoom_in", "Nearer", "View", ("Ctrl++", "Ctrl+="), needs="recording"),
+    Command("view.zoom_out", "Farther", "View", ("Ctrl+-",), needs="recording"),
     Command("view.names", "Joint names", "View", ("N",), "Write the name beside every joint", checkable=True),
     Command("view.float", "Float the 3D view", "View", ("F11",), "Its own window, or back", checkable=True),
     Command("view.layout", "Restore the layout", "View", (), "All panels back to their places"),
@@ -58,10 +68,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("view.theme_light", "Theme: light", "View", (), checkable=True),
     Command("view.theme_dark", "Theme: dark", "View", (), checkable=True),
     Command("actions.focus", "Go to the action box", "Actions", ("Ctrl+L",), "Type your own actions, one a line"),
-    Command("actions.label", "Rank again", "Actions", ("Ctrl+Return",), "Without waiting", needs_recording=True),
-    Command(
-        "actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs_recording=True
-    ),
+    Command("actions.label", "Rank again", "Actions", ("Ctrl+Return",), "Without waiting", needs="recording"),
+    Command("actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs="recording"),
     Command("help.palette", "Find a command…", "Help", ("Ctrl+K", "F1"), "Everything the window does, by name"),
     Command("help.limits", "What the model can and cannot do", "Help"),
     Command("help.about", "About Flora Studio", "Help"),

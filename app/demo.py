@@ -1,10 +1,13 @@
-"""The demo recordings, written once into the user's cache. Qt-free."""
+"""The demo project, made once in the user's cache. Qt-free."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from flora_engine.datasets.importing import ImportOptions, import_folder
+from flora_engine.datasets.project import Project
+from flora_engine.datasets.schema import DATABASE
 from flora_engine.demo import write_demo
 from flora_engine.jobs import Job
 
@@ -25,4 +28,15 @@ def demo_recordings(folder: Path | None = None) -> Path:
     if not (folder / _DONE).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         write_demo(Job(), folder)
+    return folder
+
+
+def demo_project(base: Path | None = None) -> Path:
+    """The folder of a project of the demo recordings, made if it is not complete."""
+    raw = demo_recordings(base)
+    folder = raw.parent / "demo-project"
+    project = Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
+    with project:
+        if project.writable and len(project) < sum(1 for _ in raw.glob("*.skeleton")):
+            import_folder(Job(), project, [raw], ImportOptions(processes=1))
     return folder

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QUrl
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QThreadPool, QUrl
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -24,7 +25,10 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDockWidget,
     QFileDialog,
+    QInputDialog,
     QMainWindow,
+    QMenu,
+    QMenuBar,
     QMessageBox,
     QStackedWidget,
     QVBoxLayout,
@@ -32,24 +36,35 @@ from PySide6.QtWidgets import (
 )
 
 from app.commands import COMMANDS, MENUS, by_id
-from app.demo import demo_recordings
+from app.demo import demo_project
 from app.labelling.panel import LabelPanel, class_presets
 from app.labelling.service import BUILTIN, LabelService
+from app.library.classes_editor import ClassesEditor
+from app.library.import_dialog import ImportDialog, ImportRequest
+from app.library.import_form import options_data
+from app.library.panel import LibraryPanel
 from app.library.recordings import Found, RecordingsPanel, find_recordings
+from app.library.split_editor import SplitEditor
+from app.library.statistics_panel import StatisticsPanel
 from app.notice import Notice
 from app.palette import CommandPalette
 from app.settings import Settings, load_settings, save_settings, settings_path
-from app.theme import apply_theme
+from app.theme import LIGHT, Theme, apply_theme
 from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.welcome import Welcome
+from app.workers.jobs import HeavyJob, JobBar
+from app.workers.supervisor import End
 from app.workers.tasks import Newest
+from flora_engine.datasets.project import Project
+from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.readers import read_sequence
 from flora_engine.resources import ROOT
 from flora_engine.skeleton import SkeletonSequence
 
+_OPENING = "opening"  # notices that the next recording makes obsolete
 _FILTER = "Recordings (*.skeleton *.mat *.json *.npz *.txt *.csv *.bvh);;All files (*)"
 
 
@@ -57,7 +72,7 @@ _FILTER = "Recordings (*.skeleton *.mat *.json *.npz *.txt *.csv *.bvh);;All fil
 class Opened:
     """A recording that was read and made ready to draw off the window's thread."""
 
-    path: Path
+    path: Path | None  # None: from the project
     sequence: SkeletonSequence
     scene: Scene
 
@@ -66,6 +81,12 @@ def open_recording(path: Path) -> Opened:
     """Read `path` and prepare its scene; raises FloraError."""
     sequence = read_sequence(path)
     return Opened(path, sequence, Scene(sequence))
+
+
+def open_from(project: Project, id: int) -> Opened:
+    """Recording `id` of a project and its scene; raises FloraError."""
+    sequence = project.sequence(id)
+    return Opened(None, sequence, Scene(sequence))
 
 
 class MainWindow(QMainWindow):
@@ -83,11 +104,19 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.player = Player(opengl=opengl)
         self.recordings = RecordingsPanel()
-        self.labels = LabelPanel(service or LabelService(), class_presets)
+        self.library = LibraryPanel()
+        self.statistics = StatisticsPanel()
+        self.project: Project | None = None
+        self.labels = LabelPanel(service or LabelService(), self._presets)
+        self.jobs = JobBar()
         self.notice = Notice()
         self.welcome = Welcome()
         self._opening = Newest(self)
         self._searching = Newest(self)
+        self._projecting = Newest(self)
+        self._theme: Theme = LIGHT
+        self._split_editor: SplitEditor | None = None
+        self._classes_editor: ClassesEditor | None = None
         self._actions: dict[str, QAction] = {}
         self._palette: CommandPalette | None = None
         self._build()
@@ -98,12 +127,37 @@ class MainWindow(QMainWindow):
     # -- outside -------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: list[Path]) -> None:
-        """List files and everything readable in folders, and show the first; trouble shows in the notice."""
+        """Open a project, or list files and everything readable in folders and show the first.
+
+        With a project open, folders go to its import. Trouble shows in the notice.
+        """
         if not paths:
             return
         self.notice.hide()
+        if len(paths) == 1 and (paths[0] / DATABASE).is_file():
+            self.open_project(paths[0])
+            return
+        if self.project is not None and any(path.is_dir() for path in paths):
+            self.show_import(paths)
+            return
+        if self.project is not None and len(paths) == 1:
+            self._open(paths[0])
+            return
         self.statusBar().showMessage("Looking for recordings…")
         self._searching.submit(lambda: find_recordings(paths))
+
+    def open_project(self, folder: Path) -> None:
+        """Open a project in place of what is open; trouble shows in the notice."""
+        self.statusBar().showMessage(f"Opening {folder.name}…")
+        self._projecting.submit(lambda: Project.open(folder))
+
+    def show_import(self, paths: list[Path]) -> ImportDialog:
+        """The import dialog over these paths."""
+        dialog = ImportDialog(paths, self._theme, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.wanted.connect(self._start_import)
+        dialog.open()
+        return dialog
 
     def run_command(self, command: str) -> None:
         """Do what `command` of the table says, if it can be done now."""
@@ -124,12 +178,19 @@ class MainWindow(QMainWindow):
         top_column = QVBoxLayout(top)
         top_column.setContentsMargins(8, 4, 8, 0)
         top_column.addWidget(self.notice)
-        self._left = self._dock("recordings", "Recordings", self.recordings, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self._lists = QStackedWidget()
+        self._lists.addWidget(self.recordings)
+        self._lists.addWidget(self.library)
+        self._left = self._dock("recordings", "Recordings", self._lists, Qt.DockWidgetArea.LeftDockWidgetArea)
         self._stage = self._dock("stage", "3D view", stage, Qt.DockWidgetArea.LeftDockWidgetArea)
         self._right = self._dock("actions", "Actions", self.labels, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.splitDockWidget(self._left, self._stage, Qt.Orientation.Horizontal)
         self.splitDockWidget(self._stage, self._right, Qt.Orientation.Horizontal)
+        self._charts = self._dock("statistics", "Statistics", self.statistics, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.splitDockWidget(self._left, self._charts, Qt.Orientation.Vertical)
+        self._charts.hide()
         self.setMenuWidget(self._menus_over(top))
+        self.statusBar().addPermanentWidget(self.jobs, 1)
         self._first_layout = self.saveState()
 
     def _menus_over(self, notice: QWidget) -> QWidget:
@@ -154,8 +215,6 @@ class MainWindow(QMainWindow):
         return dock
 
     def _make_menus(self) -> QWidget:
-        from PySide6.QtWidgets import QMenuBar
-
         bar = QMenuBar()
         menus = {name: bar.addMenu(f"&{name}") for name in MENUS}
         themes = QActionGroup(self)
@@ -179,10 +238,17 @@ class MainWindow(QMainWindow):
         self._opening.failed.connect(self._on_open_failed)
         self._searching.done.connect(self._on_found)
         self._searching.failed.connect(self._on_problem)
+        self._projecting.done.connect(self._on_project)
+        self._projecting.failed.connect(self._on_problem)
         self.recordings.chosen.connect(self._open)
+        self.library.chosen.connect(self._open_id)
+        self.library.shown.connect(self._on_rows_shown)
+        self.library.selection_changed.connect(self._refresh_enabled)
+        self.library.menu_wanted.connect(self._on_library_menu)
         self.welcome.wanted.connect(self.run_command)
         self.labels.limits_wanted.connect(self._help_limits)
         self.player.trouble.connect(self.notice.tell)
+        self._charts.visibilityChanged.connect(self._actions["library.statistics"].setChecked)
         self._stage.topLevelChanged.connect(self._actions["view.float"].setChecked)
 
     def _apply_settings(self) -> None:
@@ -213,15 +279,27 @@ class MainWindow(QMainWindow):
     def _open(self, path: Path) -> None:
         self._opening.submit(lambda: open_recording(path))
 
+    def _open_id(self, id: int) -> None:
+        project = self.project
+        if project is not None:
+            self._opening.submit(lambda: open_from(project, id))
+
     def _on_opened(self, opened: object) -> None:
         assert isinstance(opened, Opened)
-        self.notice.hide()
+        self.notice.forget(_OPENING)
         self._middle.setCurrentWidget(self.player)
         self.player.show_sequence(opened.sequence, opened.scene)
         self.labels.set_sequence(opened.sequence)
-        self.setWindowTitle(f"{opened.sequence.name or opened.path.name} – Flora Studio")
+        name = opened.sequence.name or (opened.path.name if opened.path else "recording")
+        where = f" – {self.project.folder.name}" if self.project is not None else ""
+        self.setWindowTitle(f"{name}{where} – Flora Studio")
         self.statusBar().showMessage(_describe(opened.sequence))
-        self.settings = self.settings.with_recent(str(opened.path))
+        if opened.path is not None:
+            self.settings = self.settings.with_recent(str(opened.path))
+            if self.project is not None:
+                path = opened.path
+                text = f"{path.name} is not in the project."
+                self.notice.tell(text, "Import it…", lambda: self.show_import([path]), about=_OPENING)
         self._refresh_enabled()
 
     def _on_open_failed(self, problem: str) -> None:
@@ -230,17 +308,151 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Flora Studio")
         self.statusBar().clearMessage()
         self._refresh_enabled()
-        self._on_problem(problem)
+        self.notice.tell(problem, about=_OPENING)
 
     def _on_problem(self, problem: str) -> None:
         self.statusBar().clearMessage()
         self.notice.tell(problem)
 
     def _refresh_enabled(self) -> None:
-        present = self.player.sequence is not None
+        project = self.project
+        writable = project is not None and project.writable
+        can = {
+            "": True,
+            "recording": self.player.sequence is not None,
+            "project": project is not None,
+            "edit": writable,
+        }
         for name, command in by_id().items():
-            if name in self._actions and command.needs_recording:
-                self._actions[name].setEnabled(present)
+            if name in self._actions:
+                self._actions[name].setEnabled(can[command.needs])
+        if project is None or len(self._actions) < len(COMMANDS):
+            return
+        for verb, title in (("undo", project.next_undo()), ("redo", project.next_redo())):
+            action = self._actions[f"library.{verb}"]
+            action.setEnabled(writable and title is not None)
+            action.setText(f"{verb.title()}: {title}" if title else verb.title())
+        selected = self.library.view.selectionModel().hasSelection()
+        for name in ("set_class", "clear_class", "remove"):
+            self._actions[f"library.{name}"].setEnabled(writable and selected)
+
+    # -- the project ---------------------------------------------------------------------------------------------
+
+    def _on_project(self, project: object) -> None:
+        assert isinstance(project, Project)
+        self._close_project()
+        self.project = project
+        self.recordings.clear()
+        self._lists.setCurrentWidget(self.library)
+        self._left.setWindowTitle(f"Project: {project.folder.name}")
+        self.statusBar().clearMessage()
+        self.library.set_project(project)
+        self.settings = self.settings.with_recent(str(project.folder))
+        if not project.writable:
+            self.notice.tell(f"The project is open for reading only: {project.read_only_reason}.")
+        self._share_width()
+        self._refresh_enabled()
+
+    def _close_project(self) -> None:
+        for editor in (self._split_editor, self._classes_editor):
+            if editor is not None:
+                editor.close()
+                editor.deleteLater()
+        self._split_editor = self._classes_editor = None
+        self._opening.forget()
+        if self.project is not None:
+            self.jobs.shut_down()
+            project, self.project = self.project, None
+            self.library.set_project(None)
+            self.statistics.show_rows(None, self.library.shown_rows())
+            QThreadPool.globalInstance().waitForDone(2000)
+            project.close()
+        self._charts.hide()
+        self._lists.setCurrentWidget(self.recordings)
+        self._left.setWindowTitle("Recordings")
+
+    def _on_rows_shown(self) -> None:
+        self.statistics.show_rows(self.project, self.library.shown_rows())
+        self._refresh_enabled()
+        if self.project is not None and not len(self.project):
+            self.player.show_sequence(None)
+            self.labels.set_sequence(None)
+            self._refresh_enabled()
+
+    def _project_changed(self) -> None:
+        """After an edit, an undo or an import: everything that shows the project looks again."""
+        self.library.refresh()
+        for editor in (self._split_editor, self._classes_editor):
+            if editor is not None and editor.isVisible():
+                editor.reload()
+        self._refresh_enabled()
+
+    def _edit(self, change: Callable[[Project], object]) -> None:
+        """Do an edit of the project; trouble shows in the notice."""
+        if self.project is None:
+            return
+        try:
+            change(self.project)
+        except FloraError as error:
+            self._on_problem(str(error))
+        self._project_changed()
+
+    def _on_library_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        for name in ("set_class", "clear_class", "remove", "undo", "redo"):
+            menu.addAction(self._actions[f"library.{name}"])
+        menu.popup(at)
+
+    def _start_import(self, request: object) -> None:
+        assert isinstance(request, ImportRequest)
+        if self.project is None:
+            return
+        project = self.project
+        project.hand_over("an import is running")
+        arguments = {
+            "project": str(project.folder),
+            "paths": [str(path) for path in request.paths],
+            "options": options_data(request.options),
+        }
+        job = HeavyJob("Import", "import", arguments, self)
+        job.event.connect(lambda event: self._on_import_event(project, event))
+        job.ended.connect(lambda end: self._on_import_end(project, end))
+        self.jobs.add(job)
+        self._refresh_enabled()
+
+    def _on_import_event(self, project: Project, event: dict[str, object]) -> None:
+        if event.get("kind") == "committed" and project is self.project and project.refresh():
+            self.library.refresh()
+
+    def _on_import_end(self, project: Project, end: object) -> None:
+        assert isinstance(end, End)
+        if project is not self.project:
+            return
+        try:
+            project.take_back()
+        except FloraError as error:
+            self._on_problem(str(error))
+        self._project_changed()
+        if end.outcome == "finished":
+            self.notice.tell(str(end.result["text"]))
+        elif end.outcome == "cancelled":
+            self.notice.tell("The import was stopped. What was read is in the project; importing again goes on there.")
+        else:
+            self.notice.tell(end.text)
+
+    def _presets(self) -> list[tuple[str, str]]:
+        presets = class_presets()
+        if self.project is not None and self.project.class_names():
+            presets.insert(0, ("Classes of this project", "\n".join(self.project.class_names())))
+        return presets
+
+    def _share_width(self) -> None:
+        """Sides as wide as they need, the rest for the stage; a table wants more room than a list of names."""
+        width = self.width()
+        left = min(475, width * 3 // 10) if self.project is not None else max(200, min(300, width // 5))
+        right = max(230, min(360, width * 23 // 100))
+        docks = [self._left, self._stage, self._right]
+        self.resizeDocks(docks, [left, width - left - right, right], Qt.Orientation.Horizontal)
 
     # -- commands: file ------------------------------------------------------------------------------------------
 
@@ -255,11 +467,30 @@ class MainWindow(QMainWindow):
     def _start_folder(self) -> str:
         return str(Path(self.settings.recent[0]).parent) if self.settings.recent else str(Path.home())
 
+    def _file_open_project(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a project", self._start_folder())
+        if name:
+            self.open_project(Path(name))
+
+    def _file_new_project(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Folder of the new project", str(Path(self._start_folder()) / "project")
+        )
+        if name:
+            self._projecting.submit(lambda: Project.create(Path(name)))
+
+    def _file_import(self) -> None:
+        if self.project is None:
+            self.notice.tell("Recordings are imported into a project.", "New project…", self._file_new_project)
+            return
+        self.show_import([])
+
     def _file_demo(self) -> None:
-        self.statusBar().showMessage("Writing the demo recordings…")
-        self._searching.submit(lambda: find_recordings([demo_recordings()]))
+        self.statusBar().showMessage("Making the demo project…")
+        self._projecting.submit(lambda: Project.open(demo_project()))
 
     def _file_clear(self) -> None:
+        self._close_project()
         self.recordings.clear()
         self.player.show_sequence(None)
         self.labels.set_sequence(None)
@@ -293,6 +524,71 @@ class MainWindow(QMainWindow):
 
     def _file_quit(self) -> None:
         self.close()
+
+    # -- commands: library ---------------------------------------------------------------------------------------
+
+    def _library_undo(self) -> None:
+        self._edit(lambda project: self._tell_moved("Undone", project.undo()))
+
+    def _library_redo(self) -> None:
+        self._edit(lambda project: self._tell_moved("Done again", project.redo()))
+
+    def _tell_moved(self, what: str, title: str | None) -> None:
+        if title:
+            self.statusBar().showMessage(f"{what}: {title}")
+
+    def _library_set_class(self) -> None:
+        if self.project is None:
+            return
+        ids = self.library.selected_ids()
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Set the class")
+        dialog.setLabelText(f"Class of {len(ids):,} recording{'s' * (len(ids) != 1)} (a new name makes a new class)")
+        dialog.setComboBoxItems(list(self.project.class_names()))
+        dialog.setComboBoxEditable(True)
+        dialog.textValueSelected.connect(lambda name: self.set_class(ids, name))
+        dialog.open()
+
+    def set_class(self, ids: list[int], name: str) -> None:
+        """Label recordings of the project; "" takes their class away."""
+        self._edit(lambda project: project.set_class(ids, " ".join(name.split()) or None))
+
+    def _library_clear_class(self) -> None:
+        self.set_class(self.library.selected_ids(), "")
+
+    def _library_remove(self) -> None:
+        ids = self.library.selected_ids()
+        self._edit(lambda project: project.remove(ids))
+        self.statusBar().showMessage(f"Removed {len(ids):,} recordings; Ctrl+Z brings them back")
+
+    def _library_filter(self) -> None:
+        box = self.recordings.filter if self.project is None else self.library.filter
+        box.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        box.selectAll()
+
+    def _library_classes(self) -> None:
+        if self.project is None:
+            return
+        if self._classes_editor is None:
+            self._classes_editor = ClassesEditor(self.project, self)
+            self._classes_editor.changed.connect(self._project_changed)
+        self._classes_editor.reload()
+        self._classes_editor.show()
+        self._classes_editor.raise_()
+
+    def _library_splits(self) -> None:
+        if self.project is None:
+            return
+        if self._split_editor is None:
+            self._split_editor = SplitEditor(self.project, self._theme, self)
+            self._split_editor.saved.connect(lambda _: self._project_changed())
+        self._split_editor.reload()
+        self._split_editor.show()
+        self._split_editor.raise_()
+
+    def _library_statistics(self) -> None:
+        self._charts.setVisible(self._actions["library.statistics"].isChecked())
 
     # -- commands: playback --------------------------------------------------------------------------------------
 
@@ -366,9 +662,7 @@ class MainWindow(QMainWindow):
 
     def _view_layout(self) -> None:
         self.restoreState(self._first_layout)
-        docks = [self._left, self._stage, self._right]
-        side = max(200, min(300, self.width() // 5))
-        self.resizeDocks(docks, [side, self.width() - side - side * 5 // 4, side * 5 // 4], Qt.Orientation.Horizontal)
+        self._share_width()
 
     def _view_theme_system(self) -> None:
         self._set_theme("system")
@@ -385,8 +679,10 @@ class MainWindow(QMainWindow):
         theme = apply_theme(application, choice)
         self.settings = replace(self.settings, theme=choice)
         self._actions[f"view.theme_{choice}"].setChecked(True)
+        self._theme = theme
         self.player.set_theme(theme)
         self.notice.set_theme(theme)
+        self.statistics.set_theme(theme)
 
     # -- commands: actions and help ------------------------------------------------------------------------------
 
@@ -459,6 +755,8 @@ class MainWindow(QMainWindow):
         except OSError as error:
             print(f"flora: settings could not be saved: {error}")
         QApplication.instance().removeEventFilter(self)
+        self._close_project()
+        self.jobs.shut_down()
         super().closeEvent(event)
 
 

@@ -27,6 +27,7 @@ class Notice(QFrame):
         self._close.setToolTip("Close")
         self._close.clicked.connect(self.hide)
         self._act: Callable[[], object] | None = None
+        self._about = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 6, 6)
         row.addWidget(self._text, 1)
@@ -37,14 +38,20 @@ class Notice(QFrame):
     def set_theme(self, theme: Theme) -> None:
         self._close.setIcon(icon("close", theme.text))
 
-    def tell(self, text: str, action: str = "", act: Callable[[], object] | None = None) -> None:
-        """Show `text`, and a button `action` that does `act`."""
+    def tell(self, text: str, action: str = "", act: Callable[[], object] | None = None, *, about: str = "") -> None:
+        """Show `text`, and a button `action` that does `act`; `about` names what `forget` may take away again."""
+        self._about = about
         self._text.setText(text)
         self._text.setAccessibleName(text)
         self._act = act
         self._button.setText(action)
         self._button.setVisible(bool(action))
         self.show()
+
+    def forget(self, about: str) -> None:
+        """Hide what was told about this, as it is no longer so."""
+        if self._about == about:
+            self.hide()
 
     def text(self) -> str:
         return self._text.text() if self.isVisibleTo(self.parentWidget()) else ""

@@ -8,6 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from flora_engine.resources import RESOURCES
+
+ICONS = RESOURCES / "icons"
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -130,6 +134,13 @@ def _style_sheet(theme: Theme) -> str:
     QListView::item {{ padding: 5px 6px; border-radius: 4px; }}
     QListView::item:hover {{ background: {t.raised}; }}
     QListView::item:selected, QTableView::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
+    QTableView::item {{ padding: 0 6px; }}
+    QTreeView::item {{ padding: 3px 4px; }}
+    QTreeView::indicator, QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
+        border-radius: 3px; background: {t.surface}; }}
+    QTreeView::indicator:checked, QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url({ICONS.as_posix()}/check-{t.name}.svg); }}
+    QCheckBox:focus {{ color: {t.accent}; }}
     QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: none;
         border-bottom: 1px solid {t.border}; padding: 4px 6px; }}
     QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 6px;

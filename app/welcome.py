@@ -27,7 +27,7 @@ class Welcome(QWidget):
         row = QHBoxLayout()
         row.addStretch(1)
         for command, label, primary in (
-            ("file.demo", "Try the demo recordings", True),
+            ("file.demo", "Try the demo project", True),
             ("file.open", "Open files…", False),
             ("file.open_folder", "Open a folder…", False),
         ):

@@ -16,13 +16,16 @@ os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["FLORA_SETTINGS"] = str(Path(_SETTINGS.name) / "settings.json")
 
-from PySide6.QtCore import QDeadlineTimer, QEventLoop  # noqa: E402
-from PySide6.QtGui import QImage  # noqa: E402
+import numpy as np  # noqa: E402
+from PySide6.QtCore import QDeadlineTimer, QEventLoop, Qt  # noqa: E402
+from PySide6.QtGui import QFont, QImage  # noqa: E402
 from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from app.application import make_application  # noqa: E402
+from app.demo import demo_folder  # noqa: E402
 from app.labelling.service import BUILTIN  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
+from flora_engine.datasets.splits import Split, TrainRule  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
 MOST_BYTES = 200 * 1024
@@ -39,17 +42,31 @@ def wait(condition: Callable[[], bool] = lambda: False, seconds: float = 0.4) ->
 
 
 def save(widget: QWidget, path: Path) -> None:
-    """A PNG of `widget` with a palette of 256 colours, so that it stays small."""
+    """A PNG of `widget`; one that would be large gets a palette of its 256 commonest colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = widget.grab().toImage()
-    image.convertToFormat(QImage.Format.Format_RGB888).save(str(path), "PNG", 0)
-    if path.stat().st_size > MOST_BYTES:
-        image.convertToFormat(QImage.Format.Format_Indexed8).save(str(path), "PNG", 0)
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    image.save(str(path), "PNG", 0)
+    if path.stat().st_size > MOST_BYTES // 2:
+        with_few_colours(image).save(str(path), "PNG", 0)
     print(f"{path} {path.stat().st_size // 1024} KB")
 
 
+def with_few_colours(image: QImage) -> QImage:
+    pixels = np.frombuffer(image.constBits(), np.uint32).reshape(image.height(), -1)[:, : image.width()]
+    colours, counts = np.unique(pixels, return_counts=True)
+    table = colours[np.argsort(-counts)[:256]]
+    return image.convertToFormat(
+        QImage.Format.Format_Indexed8,
+        table.tolist(),
+        Qt.ImageConversionFlag.AvoidDither | Qt.ImageConversionFlag.ThresholdDither,
+    )
+
+
 def take(out: Path) -> None:
-    make_application()
+    application = make_application()
+    font = QFont(application.font())
+    font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias)  # coloured edges make pictures large
+    application.setFont(font)
     window = MainWindow()
     window.show()
     for theme in ("light", "dark"):
@@ -60,17 +77,44 @@ def take(out: Path) -> None:
             window.run_command("file.clear")
             wait()
             save(window, out / f"welcome-{theme}-{width}.png")
-            window.run_command("file.demo")
-            wait(lambda: window.player.sequence is not None, 60)
-            pair = next(p for p in window.recordings.model.paths if "A021" in p.name)
-            window.recordings.select(pair)
-            wait(lambda name=pair.stem: window.player.sequence.name == name, 20)
-            wait(lambda: window.labels.answer is not None, 60 if BUILTIN.is_dir() else 0)
-            window.player.playback.pause()
-            window.player.seek(window.player.playback.frames // 2)
-            wait(seconds=0.6)
+            show_demo(window)
             save(window, out / f"window-{theme}-{width}.png")
+        take_dialogs(window, out, theme)
     window.close()
+
+
+def show_demo(window: MainWindow) -> None:
+    """The demo project at a recording of two persons, in the middle of the action."""
+    window.run_command("file.demo")
+    wait(lambda: window.player.sequence is not None, 60)
+    window.library.select_row(next(r for r, n in enumerate(window.library.model.table.names) if "A021" in n))
+    wait(lambda: window.player.sequence.persons == 2, 20)
+    wait(lambda: window.labels.answer is not None, 60 if BUILTIN.is_dir() else 0)
+    window.player.playback.pause()
+    window.player.seek(window.player.playback.frames // 2)
+    wait(seconds=0.6)
+
+
+def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
+    """The statistics, the import with its look at the files, and the split editor."""
+    window.run_command("library.statistics")
+    wait(seconds=1.0)
+    save(window, out / f"statistics-{theme}.png")
+    window.run_command("library.statistics")
+    dialog = window.show_import([demo_folder()])
+    wait(lambda: dialog.look is not None, 60)
+    wait()
+    save(dialog, out / f"import-{theme}.png")
+    dialog.reject()
+    window.run_command("library.splits")
+    editor = window._split_editor
+    wait(lambda: editor.classes.topLevelItemCount() > 0, 20)
+    names = window.project.class_names()
+    rule = TrainRule(by="subject", values=(1,))
+    editor.show_split(Split(name="two bodies, five unseen", unseen=tuple(range(0, len(names), 5)), train=rule))
+    wait(seconds=1.0)
+    save(editor, out / f"splits-{theme}.png")
+    editor.close()
 
 
 def main() -> int:

@@ -193,7 +193,7 @@ class LabelPanel(QWidget):
         return view
 
     def _lay_out(self, presets: Callable[[], list[tuple[str, str]]]) -> None:
-        heading = QLabel("Your actions, one a line")
+        heading = QLabel("Your actions")
         heading.setBuddy(self.editor)
         examples = QToolButton(text="Examples ▾")
         examples.setAccessibleName("Examples")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from flora_engine.commands.console import console_job
 from flora_engine.datasets.importing import ImportOptions, Preview, import_folder, preview
 from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
+from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.readers.corrections import TURNS
 from flora_engine.skeleton import LAYOUTS
@@ -55,6 +58,23 @@ def run(arguments: argparse.Namespace) -> int:
             report = import_folder(job, project, arguments.paths, options)
     print(report.text())
     return 1 if report.failed else 0
+
+
+def import_action(job: Job, project: str, paths: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The worker's "import": as `flora import`; options are those of ImportOptions, paths as text."""
+    known = {field.name for field in fields(ImportOptions)}
+    if unknown := sorted(set(options) - known):
+        raise FloraError(f"unknown import options: {', '.join(unknown)}")
+    if "labels" in options:
+        options = {**options, "labels": Path(options["labels"])}
+    with _project(Path(project)) as opened:
+        report = import_folder(job, opened, [Path(path) for path in paths], ImportOptions(**options))
+    return {
+        "text": report.text(),
+        "added": report.added,
+        "known": report.known,
+        "failed": [[str(path), problem] for path, problem in report.failed],
+    }
 
 
 def _project(folder: Path) -> Project:

@@ -1,0 +1,214 @@
+"""The left side of the window for a project: a filter over the table of its recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, QTimer, Signal
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
+
+from app.library.query import common_values, with_term
+from app.library.table_model import COLUMNS, ProjectModel
+from app.workers.tasks import Newest
+from flora_engine.datasets.filters import select, sort_rows
+from flora_engine.datasets.project import Project
+from flora_engine.datasets.table import Table
+
+_DEBOUNCE = 120  # ms
+_SHOWN_AT_FIRST = {"name", "class", "subject", "frames"}
+_HELP = """Words must occur in the name or the class.
+class:wave   subject:3   camera:1,2   frames:>100   seconds:1-3
+is:labelled   -is:labelled   source:folder   class:"sit down"
+Right-click a column's title for its values."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    table: Table
+    rows: NDArray[np.int64]
+
+
+class LibraryPanel(QWidget):
+    """Filters and sorts off the window's thread; the current row is what plays, the selection is what edits change."""
+
+    chosen = Signal(int)  # id of the recording to show
+    selection_changed = Signal()
+    shown = Signal()  # other rows are in the table
+    menu_wanted = Signal(QPoint)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self._sort, self._descending = "id", False
+        self._task = Newest(self)
+        self._task.done.connect(self._on_rows)
+        self._task.failed.connect(self._on_problem)
+        self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE)
+        self._timer.timeout.connect(self.refresh)
+        self.model = ProjectModel(self)
+        self.model.sort_wanted.connect(self._on_sort)
+        self.filter = QLineEdit(placeholderText="Filter: wave subject:3 frames:>60", clearButtonEnabled=True)
+        self.filter.setAccessibleName("Filter recordings")
+        self.filter.setToolTip(_HELP)
+        self.filter.textChanged.connect(lambda _: self._timer.start())
+        self._problem = QLabel(wordWrap=True)
+        self._problem.setProperty("role", "muted")
+        self._problem.hide()
+        self.view = self._make_view()
+        self._count = QLabel()
+        self._count.setProperty("role", "muted")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 0, 6, 8)
+        for widget in (self.filter, self._problem):
+            column.addWidget(widget)
+        column.addWidget(self.view, 1)
+        column.addWidget(self._count)
+        self.setMinimumWidth(190)
+
+    def set_project(self, project: Project | None) -> None:
+        """Show another project from its first recording, unfiltered."""
+        self.project = project
+        self.filter.blockSignals(True)
+        self.filter.clear()
+        self.filter.blockSignals(False)
+        self._sort, self._descending = "id", False
+        self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.model.show_rows(None, np.zeros(0, np.int64))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Filter and sort again, as after an edit."""
+        self._timer.stop()
+        project, query, key, descending = self.project, self.filter.text(), self._sort, self._descending
+        if project is None:
+            self._task.forget()
+            return
+
+        def find() -> _Rows:
+            table = project.table
+            return _Rows(table, sort_rows(table, select(table, query), key, descending))
+
+        self._task.submit(find)
+
+    def selected_ids(self) -> list[int]:
+        """Recordings that an edit would change."""
+        return [self.model.id_at(index.row()) for index in self.view.selectionModel().selectedRows()]
+
+    def select_row(self, row: int) -> None:
+        """Make one row the current and only selected one, whatever keys are held."""
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.view.selectionModel().setCurrentIndex(self.model.index(row, 0), flags)
+
+    def shown_rows(self) -> NDArray[np.int64]:
+        """Rows of the project's table that the filter leaves."""
+        return self.model.rows
+
+    def _make_view(self) -> QTableView:
+        view = QTableView()
+        view.setAccessibleName("Recordings of the project")
+        view.setModel(self.model)
+        view.setSortingEnabled(True)
+        view.setShowGrid(False)
+        view.setAlternatingRowColors(True)
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        view.setTabKeyNavigation(False)
+        view.setWordWrap(False)
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        view.verticalHeader().hide()
+        view.verticalHeader().setDefaultSectionSize(24)
+        header = view.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._on_header_menu)
+        for place, column in enumerate(COLUMNS):
+            view.setColumnWidth(place, column.width)
+            view.setColumnHidden(place, column.key not in _SHOWN_AT_FIRST)
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(
+            lambda at: self.menu_wanted.emit(view.viewport().mapToGlobal(at))  # type: ignore[attr-defined]
+        )
+        view.selectionModel().currentRowChanged.connect(self._on_current)
+        view.selectionModel().selectionChanged.connect(lambda *_: self.selection_changed.emit())
+        return view
+
+    def header_menu(self, place: int) -> QMenu:
+        """What a column's title offers: its commonest values as filters, and which columns to show."""
+        column = COLUMNS[place]
+        menu = QMenu(self)
+        table = self.model.table
+        values = common_values(table, column.key) if table is not None else []
+        for value, count in values:
+            text = f"{column.title}: {value.removeprefix('=')}   ({count:,})".replace("&", "&&")
+            menu.addAction(text, lambda value=value: self._set_term(column.key, value))
+        if values:
+            menu.addAction(f"{column.title}: all", lambda: self._set_term(column.key, None))
+            menu.addSeparator()
+        columns = menu.addMenu("Columns")
+        for other, shown in enumerate(COLUMNS):
+            action = columns.addAction(shown.title)
+            action.setCheckable(True)
+            action.setChecked(not self.view.isColumnHidden(other))
+            action.toggled.connect(lambda on, other=other: self.view.setColumnHidden(other, not on))
+        return menu
+
+    def _on_header_menu(self, at: QPoint) -> None:
+        header = self.view.horizontalHeader()
+        self.header_menu(max(header.logicalIndexAt(at), 0)).popup(header.mapToGlobal(at))
+
+    def _set_term(self, key: str, value: str | None) -> None:
+        self.filter.setText(with_term(self.filter.text(), key, value))
+
+    def _on_sort(self, key: str, descending: bool) -> None:
+        self._sort, self._descending = key, descending
+        self.refresh()
+
+    def _on_rows(self, found: object) -> None:
+        assert isinstance(found, _Rows)
+        self._problem.hide()
+        current = self.view.currentIndex()
+        keep = self.model.id_at(current.row()) if current.isValid() else None
+        selected = set(self.selected_ids())
+        selection = self.view.selectionModel()
+        selection.blockSignals(True)
+        self.model.show_rows(found.table, found.rows)
+        self._select_again(selected, keep)
+        selection.blockSignals(False)
+        rows, total = len(found.rows), len(found.table)
+        self._count.setText(f"{rows:,} of {total:,} recordings" if rows < total else f"{total:,} recordings")
+        if not total:
+            self._count.setText("The project is empty. Import recordings: Ctrl+I, or drag a folder here.")
+        self.view.viewport().update()
+        if (keep is None or self.model.row_of(keep) < 0) and rows:
+            self.select_row(0)
+        self.shown.emit()
+
+    def _select_again(self, ids: set[int], current: int | None) -> None:
+        """After a reset: what was selected stays so, as far as it is still there (a few thousand at most)."""
+        model, selection = self.model, self.view.selectionModel()
+        row = model.row_of(current) if current is not None else -1
+        if row < 0:
+            return
+        selection.setCurrentIndex(model.index(row, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
+        chosen = QItemSelection()
+        if model.table is not None and 0 < len(ids) <= 2000:
+            places = np.flatnonzero(np.isin(model.table.ids[model.rows], list(ids)))
+            for place in places.tolist():
+                chosen.select(model.index(place, 0), model.index(place, 0))
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        selection.select(chosen, flags)
+
+    def _on_problem(self, problem: str) -> None:
+        self._problem.setText(problem)
+        self._problem.show()
+
+    def _on_current(self, current: object, previous: object) -> None:
+        index = self.view.currentIndex()
+        if index.isValid():
+            self.chosen.emit(self.model.id_at(index.row()))

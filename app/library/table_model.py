@@ -1,0 +1,102 @@
+"""The project's recordings as a virtual Qt table: cells are made when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from flora_engine.datasets.table import Table
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+@dataclass(frozen=True)
+class Column:
+    """key: as filters and sorting call it."""
+
+    key: str
+    title: str
+    text: Callable[[Table, int], str]
+    number: bool = False
+    width: int = 62
+
+
+def _known(number: int) -> str:
+    return str(number) if number else "–"
+
+
+COLUMNS = (
+    Column("class", "Class", lambda t, r: t.class_of(r) or "–", width=128),
+    Column("name", "Name", lambda t, r: t.names[r], width=178),
+    Column("subject", "Subject", lambda t, r: _known(int(t.subjects[r])), True),
+    Column("camera", "Camera", lambda t, r: _known(int(t.cameras[r])), True),
+    Column("setup", "Set-up", lambda t, r: _known(int(t.setups[r])), True),
+    Column("frames", "Frames", lambda t, r: str(int(t.frames[r])), True),
+    Column("seconds", "Seconds", lambda t, r: f"{t.frames[r] / t.fps[r]:.1f}", True),
+    Column("persons", "Persons", lambda t, r: str(int(t.persons[r])), True),
+    Column("parts", "Parts", lambda t, r: _known(int(t.spans[r])), True),
+    Column("layout", "Layout", lambda t, r: t.layout_names[int(t.layouts[r])], width=110),
+    Column("source", "Source", lambda t, r: t.folder_names[int(t.folders[r])], width=220),
+)
+
+
+class ProjectModel(QAbstractTableModel):
+    """Rows of a `Table` in the order that the panel found; it does not filter or sort itself."""
+
+    sort_wanted = Signal(str, bool)  # column key, descending
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.table: Table | None = None
+        self.rows: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def show_rows(self, table: Table | None, rows: NDArray[np.int64]) -> None:
+        self.beginResetModel()
+        self.table, self.rows = table, rows
+        self.endResetModel()
+
+    def id_at(self, row: int) -> int:
+        assert self.table is not None
+        return int(self.table.ids[self.rows[row]])
+
+    def row_of(self, id: int) -> int:
+        """The row that shows recording `id`, -1 where it is filtered out."""
+        if self.table is None:
+            return -1
+        found = np.flatnonzero(self.table.ids[self.rows] == id)
+        return int(found[0]) if len(found) else -1
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if self.table is None or not index.isValid():
+            return None
+        column = COLUMNS[index.column()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return column.text(self.table, int(self.rows[index.row()]))
+        if role == Qt.ItemDataRole.TextAlignmentRole and column.number:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section].title
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].number else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        if 0 <= column < len(COLUMNS):
+            self.sort_wanted.emit(COLUMNS[column].key, order == Qt.SortOrder.DescendingOrder)
