@@ -105,7 +105,7 @@ def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str =
             if not path.exists():
                 continue
             score = FlowScorer(load_model(path, device))
-            bonus = float(np.log(chosen.get("gzsl", {}).get("calibration_factor", config.flora.calibration)))
+            bonus = -float(np.log(chosen.get("gzsl", {}).get("calibration_factor", config.flora.calibration)))
             outcome = evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
             found.setdefault(setting, {})[seed] = outcome
     if not found:

@@ -159,7 +159,7 @@ def _published(
 ) -> dict[str, Outcome]:
     """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
     module, outcomes = head(name), dict[str, Outcome]()
-    bonus = math.log(settings.calibration) if name == "flora" else 0.0
+    bonus = -math.log(settings.calibration) if name == "flora" else 0.0
     for setting in wanted:
         if name == "flora":
             weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
@@ -207,7 +207,7 @@ def run_protocol(
     started = time.monotonic()
     picks: Mapping[str, Pick] = {}
     if protocol == "held-out":
-        fallback = math.log(settings.calibration)
+        fallback = -math.log(settings.calibration)
         picks = select(job, name, experiment.problem(settings.seeds[0]), settings, fallback, memory)
     chosen_after = time.monotonic() - started
     runs = []

@@ -69,7 +69,7 @@ class Pick:
     def summary(self) -> dict[str, object]:
         """JSON-ready."""
         summary = {"choice": dict(self.choice), "evaluations": self.evaluations, "validation": self.value}
-        return summary if self.bonus is None else {**summary, "calibration_factor": float(np.exp(self.bonus))}
+        return summary if self.bonus is None else {**summary, "calibration_factor": float(np.exp(-self.bonus))}
 
 
 def select(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,16 @@ from flora_engine.training.heads import Problem
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
 import flora_plain as plain
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small lose more by waiting for threads than they gain."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 SETTINGS = FloraSettings(
     hidden=48,
@@ -75,8 +86,9 @@ def test_scoring_equals_the_plain_one() -> None:
     given, x, _ = problem()
     model = randomised_model()
     found = FloraModel(model, given.states, 0, 0.0, 0.5, 1e-5).errors(x, np.array([6, 7, 1]))
-    silent = torch.zeros(1)
-    expected = plain.errors(model, torch.from_numpy(x), torch.from_numpy(given.states[[6, 7, 1]]), silent, silent)
+    silent = torch.zeros(3, 1, 1)
+    texts = torch.from_numpy(given.states[[6, 7, 1]])
+    expected = plain.errors(model, torch.from_numpy(x), texts, torch.zeros(1), silent)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 

@@ -2,7 +2,7 @@
 
 A head is a module with two functions: `choices(settings)`, the hyper-parameters among which held-out folds choose, and
 `fit`. Scores are "larger is better"; a constant added to the unseen classes calibrates generalised decisions (Flora
-scores −log e, so that this constant is the logarithm of the published calibration factor).
+scores −log e, so that this constant is minus the logarithm of the published calibration factor).
 """
 
 from __future__ import annotations

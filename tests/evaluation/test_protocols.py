@@ -1,0 +1,145 @@
+"""The protocols keep what they promise: nothing unseen chooses, every head runs, resuming changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flora_engine.config import FloraSettings
+from flora_engine.datasets.features import Features
+from flora_engine.errors import FloraError
+from flora_engine.evaluation import protocols
+from flora_engine.evaluation.memory import Memory
+from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
+from flora_engine.evaluation.selection import make_folds
+from flora_engine.jobs import Event, Job
+from flora_engine.training.heads import NAMES, cada_vae, nearest_mean, smie
+
+SETTINGS = FloraSettings(
+    hidden=24,
+    velocity_heads=4,
+    align_iterations=40,
+    total_iterations=80,
+    evaluations=2,
+    tokens_per_step=2,
+    batch_size=32,
+    learning_rate=3e-3,
+    attunements=((0, 0.0), (1, 0.3)),
+    validation_classes=3,
+    folds=2,
+)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread and short trainings of the comparison heads: enough for an easy problem."""
+    monkeypatch.setattr(nearest_mean, "STEPS", 100)
+    monkeypatch.setattr(smie, "STEPS", 100)
+    monkeypatch.setattr(cada_vae, "STEPS", 100)
+    monkeypatch.setattr(cada_vae, "CLASSIFIER_STEPS", 20)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def experiment() -> Experiment:
+    """Synthetic and easy: features are a linear function of three numbers that the class's text shows."""
+    random = np.random.default_rng(2)
+    core = random.normal(size=(12, 1, 3))
+    states = np.tile(core @ random.normal(size=(3, 20)), (1, 4, 1)).astype(np.float32)
+    means = core[:, 0] @ random.normal(size=(3, 16))
+
+    def part(classes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.repeat(classes, count)
+        return (means[labels] + 0.2 * random.normal(size=(len(labels), 16))).astype(np.float32), labels
+
+    unseen = np.array([3, 7])
+    seen = np.setdiff1d(np.arange(12), unseen)
+    features = Features(*part(seen, 12), *part(unseen, 10), *part(np.arange(12), 6))
+    return Experiment(features, states, unseen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_beats_chance(experiment: Experiment, name: str) -> None:
+    one = SETTINGS.model_copy(update={"attunements": ((0, 0.0),), "folds": 1})
+    outcome = run_protocol(Job(), name, experiment, one)
+    assert outcome["zsl"]["accuracy"]["mean"] > 0.7
+    assert 0 <= outcome["gzsl"]["harmonic"]["mean"] <= 1
+    assert outcome["gzsl"]["area"]["mean"] > 0.1
+    assert np.sum(outcome["gzsl"]["confusion"]) == 72
+
+
+def test_folds_hold_nothing_unseen_and_never_train_on_what_they_test(experiment: Experiment) -> None:
+    folds = make_folds(experiment.problem(0), SETTINGS)
+    assert len(folds) == 2 and not np.intersect1d(folds[0].unseen, folds[1].unseen).size
+    for fold in folds:
+        assert not np.isin(fold.unseen, experiment.unseen).any()
+        assert not np.isin(fold.problem.labels, fold.unseen).any()
+        assert np.isin(fold.labels, np.concatenate([fold.problem.seen, fold.unseen])).all()
+        rows = {row.tobytes() for row in fold.problem.data}
+        assert not any(row.tobytes() in rows for row in fold.data)
+        assert len(fold.labels) + len(fold.problem.labels) == len(experiment.features.train_label)
+
+
+def test_the_test_part_changes_no_choice(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    real = protocols.evaluate_zsl
+    monkeypatch.setattr(protocols, "evaluate_zsl", lambda *a: looks.append(1) or real(*a))
+    normal = run_protocol(Job(), "nearest_mean", experiment, SETTINGS)
+    assert len(looks) == 1, "the test part is looked at once per seed"
+    features = experiment.features
+    other = replace(features, zsl_data=-features.zsl_data, gzsl_data=features.gzsl_data * 0)
+    changed = run_protocol(Job(), "nearest_mean", replace(experiment, features=other), SETTINGS)
+    assert changed["chosen"] == normal["chosen"]
+    assert changed["zsl"]["accuracy"] != normal["zsl"]["accuracy"]
+
+
+def test_published_reports_the_best_evaluation_and_says_so(experiment: Experiment) -> None:
+    outcome = run_protocol(Job(), "flora", experiment, SETTINGS, "published", ("zsl",))
+    every = outcome["zsl"]["evaluations_on_test"][0]
+    assert len(every) == SETTINGS.evaluations
+    assert outcome["zsl"]["accuracy"]["mean"] == max(every)
+    assert "ON THE TEST PART" in outcome["note"]
+
+
+def test_several_seeds_and_resuming_from_memory(experiment: Experiment, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"seeds": (0, 1)})
+    kept: list[tuple[int, str]] = []
+    keep = lambda seed, setting, model: kept.append((seed, setting))  # noqa: E731
+    whole = run_protocol(Job(), "flora", experiment, settings, keep=keep, memory=Memory(tmp_path))
+    assert sorted(set(kept)) == [(0, "gzsl"), (0, "zsl"), (1, "gzsl"), (1, "zsl")]
+    assert len(whole["zsl"]["accuracy"]["values"]) == 2
+    assert whole["nearest_aligned"]["accuracy"]["mean"] > 0
+    (tmp_path / "outcome-held-out-flora-seed1.safetensors").unlink()
+    (tmp_path / "fold-flora-1-1.safetensors").unlink()
+    told: list[Event] = []
+    resumed = run_protocol(Job(told.append), "flora", experiment, settings, memory=Memory(tmp_path))
+    for key in ("zsl", "gzsl", "chosen", "nearest_aligned"):
+        assert resumed[key] == whole[key]
+    trainings = sum(event.get("name") == "align_loss" and event["step"] == 40 for event in told)
+    assert 2 <= trainings <= 3, "one fold and one seed (one training, or two) are computed again"
+
+
+def test_low_shot_takes_a_share_of_each_class_and_at_least_one(experiment: Experiment) -> None:
+    few = low_shot(experiment.features, 0.25)
+    assert np.bincount(few.train_label)[np.unique(few.train_label)].tolist() == [3] * 10
+    one = low_shot(experiment.features, 0.01)
+    assert len(one.train_label) == 10
+    told: list[Event] = []
+    outcome = run_protocol(Job(told.append), "eszsl", replace(experiment, features=one), SETTINGS)
+    assert outcome["chosen"]["gzsl"]["calibration_factor"] == pytest.approx(0.75)
+    assert any(event["kind"] == "warning" for event in told)
+
+
+def test_features_of_another_split_are_refused(experiment: Experiment) -> None:
+    with pytest.raises(FloraError, match="unseen classes"):
+        run_protocol(Job(), "eszsl", replace(experiment, unseen=np.array([0, 7])), SETTINGS)
+    with pytest.raises(FloraError, match="texts for 5 classes"):
+        run_protocol(Job(), "eszsl", replace(experiment, states=experiment.states[:5]), SETTINGS)
