@@ -131,6 +131,9 @@ class FloraSettings(Section):
         ((0, 0.0), (1, 0.3), (2, 0.4), (2, 1.0)), description="(neighbours, weight) among which held-out folds choose"
     )
     held_out: float = Field(0.2, gt=0, lt=1, description="share of seen samples that a held-out fold does not train on")
+    scoring_tokens: int = Field(
+        0, ge=0, description="merge the tokens of a class into so many when scoring with means; 0 scores exactly"
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     graph: bool = Field(True, description="capture the training step as a CUDA graph; ignored on the CPU")
 

@@ -104,7 +104,7 @@ def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str =
             path = folder.checkpoint(f"flora-{setting}-seed{seed}")
             if not path.exists():
                 continue
-            score = FlowScorer(load_model(path, device))
+            score = FlowScorer(load_model(path, device), merged=config.flora.scoring_tokens)
             bonus = -float(np.log(chosen.get("gzsl", {}).get("calibration_factor", config.flora.calibration)))
             outcome = evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
             found.setdefault(setting, {})[seed] = outcome

@@ -105,8 +105,11 @@ class Scorer(nn.Module):
         super().__init__()
         self.velocity, self.decision_time, self.sigma_min = velocity, time, sigma_min
 
-    def forward(self, text: Tensor, skeleton: Tensor) -> Tensor:
-        """text: (K, T, H) latents. skeleton: (N, H), or (N, T, H) where tokens were sampled apart. Returns (N, K)."""
+    def forward(self, text: Tensor, skeleton: Tensor, share: Tensor | None = None) -> Tensor:
+        """text: (K, T, H) latents. skeleton: (N, H), or (N, T, H) where tokens were sampled apart. Returns (N, K).
+
+        share: (K, T), what part of a class's tokens each row of `text` stands for, see `merge_tokens`.
+        """
         if skeleton.dim() == 2:
             skeleton = skeleton[:, None, :]
         t, keep = self.decision_time, 1.0 - self.sigma_min
@@ -114,9 +117,39 @@ class Scorer(nn.Module):
         embedded_text = F.linear((1.0 - keep * t) * text, weight, self.velocity.embed.bias)
         embedded_skeleton = F.linear(t * skeleton, weight)
         pairs = (embedded_skeleton[:, None] + embedded_text[None]).flatten(0, 1)  # (N·K, T, H)
-        predicted = self.velocity.after_embedding(pairs, torch.full((1,), t, dtype=text.dtype, device=text.device))
+        time = torch.full((1,), t, dtype=text.dtype, device=text.device)
+        # A token that stands for m equal ones gets m times the attention: log m more in the softmax.
+        bias = None if share is None else share.log().repeat(skeleton.shape[0], 1)[:, None, None, :]
+        predicted = self.velocity.after_embedding(pairs, time, bias)
         target = (skeleton[:, None] - keep * text[None]).flatten(0, 1)
-        return (predicted - target).square().mean(dim=(1, 2)).view(skeleton.shape[0], text.shape[0])
+        squares = (predicted - target).pow(2)
+        if share is None:
+            return squares.mean(dim=(1, 2)).view(skeleton.shape[0], text.shape[0])
+        return (squares.mean(dim=2).view(skeleton.shape[0], *text.shape[:2]) * share).sum(dim=2)
+
+
+def merge_tokens(text: Tensor, count: int, rounds: int = 5) -> tuple[Tensor, Tensor]:
+    """Replace the T tokens of each class by at most `count` means of like tokens and the share of tokens of each.
+
+    text: (K, T, H). Returns (K, count, H) and (K, count), rows of shares adding up to 1; a share of 0 is an unused row.
+    With `Scorer` this is exact where a class has no more than `count` different tokens, as with padding, and an
+    approximation otherwise. k-means from mutually far starts; deterministic.
+    """
+    classes = torch.arange(len(text), device=text.device)
+    chosen = text[:, -1:]  # the pooled token first
+    distance = (text - chosen).square().sum(dim=2)
+    for _ in range(1, count):
+        added = text[classes, distance.argmax(dim=1)][:, None]
+        chosen = torch.cat([chosen, added], dim=1)
+        distance = torch.minimum(distance, (text - added).square().sum(dim=2))
+    size = torch.zeros(chosen.shape[:2], dtype=text.dtype, device=text.device)
+    for _ in range(rounds):
+        nearest = torch.cdist(text, chosen, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=2)  # (K, T)
+        belongs = F.one_hot(nearest, count).to(text.dtype)  # (K, T, count)
+        size = belongs.sum(dim=1)
+        means = (belongs.transpose(1, 2) @ text) / size.clamp(min=1)[:, :, None]
+        chosen = torch.where(size[:, :, None] > 0, means, chosen)
+    return chosen, size / text.shape[1]
 
 
 def decide(errors: Tensor, unseen: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.models.autoencoders import sample
-from flora_engine.models.flora import Flora, Scorer, align_loss, flow_loss
+from flora_engine.models.flora import Flora, Scorer, align_loss, flow_loss, merge_tokens
 from flora_engine.semantics.attunement import attune
 from flora_engine.training.checkpoint import load, save
 from flora_engine.training.heads import Problem
@@ -54,17 +54,26 @@ class FloraModel:
 
     @torch.no_grad()
     def errors(
-        self, x: NDArray[np.float32], classes: NDArray[np.int64] | None = None, sampling: torch.Generator | None = None
+        self,
+        x: NDArray[np.float32],
+        classes: NDArray[np.int64] | None = None,
+        sampling: torch.Generator | None = None,
+        merged: int = 0,
     ) -> NDArray[np.float32]:
         """Decision errors e_c, smaller is better.
 
         x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means; with a `sampling`
-        generator they are drawn per token, as the published evaluation does. Returns float32 (N, K or len(classes)).
+        generator they are drawn per token, as the published evaluation does. merged: 0 is exact; else the tokens of
+        each class are merged into so many (`merge_tokens`; not together with sampling). Returns float32 (N, K or
+        len(classes)).
         """
         device = next(self.network.parameters()).device
         states = self.states if classes is None else self.states[classes]
         mean, log_variance = self.network.text_encoder(torch.from_numpy(states).to(device))
         text = mean if sampling is None else sample(mean, log_variance, _noise(mean, sampling))
+        share = None
+        if merged and sampling is None and merged < text.shape[1]:
+            text, share = merge_tokens(text, merged)
         scorer = Scorer(self.network.velocity, self.decision_time, self.sigma_min)
         rows = max(1, SCORING_ELEMENTS // text.numel())
         if device.type == "cuda":
@@ -77,7 +86,7 @@ class FloraModel:
                 tokens = (len(chunk), text.shape[1], text.shape[2])
                 noise = torch.randn(tokens, generator=sampling, device=device)
                 skeleton = sample(skeleton[:, None], log_variance[:, None], noise)
-            result[start : start + rows] = scorer(text, skeleton).cpu().numpy()
+            result[start : start + rows] = scorer(text, skeleton, share).cpu().numpy()
         return result
 
     @torch.no_grad()

@@ -57,9 +57,10 @@ def errors(model: Flora, x, texts, skeleton_noise, text_noise, time=0.5, sigma_m
     keep = 1 - sigma_min
     with torch.no_grad():
         z_s = encode(model.skeleton_encoder, repeated(x, texts.shape[1]), skeleton_noise)[2]
+        latents_t = encode(model.text_encoder, texts, text_noise)[2]
         columns = []
         for c in range(len(texts)):
-            z_t = encode(model.text_encoder, texts[c : c + 1].repeat(len(x), 1, 1), text_noise[c : c + 1])[2]
+            z_t = latents_t[c : c + 1].repeat(len(x), 1, 1)
             times = torch.full((len(x),), time, device=x.device)
             predicted = model.velocity((1 - keep * time) * z_t + time * z_s, times)
             columns.append(((predicted - (z_s - keep * z_t)) ** 2).mean(dim=(1, 2)))

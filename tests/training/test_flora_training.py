@@ -86,10 +86,20 @@ def test_scoring_equals_the_plain_one() -> None:
     given, x, _ = problem()
     model = randomised_model()
     found = FloraModel(model, given.states, 0, 0.0, 0.5, 1e-5).errors(x, np.array([6, 7, 1]))
-    silent = torch.zeros(3, 1, 1)
     texts = torch.from_numpy(given.states[[6, 7, 1]])
-    expected = plain.errors(model, torch.from_numpy(x), texts, torch.zeros(1), silent)
+    expected = plain.errors(model, torch.from_numpy(x), texts, torch.zeros(1), torch.zeros(1))
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_merging_equal_tokens_is_exact_and_merging_like_ones_is_close() -> None:
+    given, x, _ = problem()
+    model = randomised_model()
+    padded = given.states[:, [0, 1, 2, 2, 2, 2, 3, 2, 4]]
+    scored = FloraModel(model, padded, 0, 0.0, 0.5, 1e-5)
+    exact = scored.errors(x)
+    np.testing.assert_allclose(scored.errors(x, merged=5), exact, rtol=1e-4)
+    np.testing.assert_allclose(scored.errors(x, merged=7), exact, rtol=1e-4)
+    assert 1e-4 < np.abs(scored.errors(x, merged=2) / exact - 1).max() < 0.3
 
 
 def test_a_token_subset_of_the_first_phase_is_unbiased() -> None:

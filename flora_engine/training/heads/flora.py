@@ -24,13 +24,17 @@ def choices(settings: FloraSettings) -> list[Choice]:
 
 @dataclass(frozen=True)
 class FlowScorer:
-    """Scores −log e_c of the flow's decision errors. `model` is the one in training: copy it to keep it."""
+    """Scores −log e_c of the flow's decision errors. `model` is the one in training: copy it to keep it.
+
+    merged: see `FloraModel.errors`.
+    """
 
     model: FloraModel
     sampling: torch.Generator | None = None
+    merged: int = 0
 
     def __call__(self, x: Array, classes: Labels) -> Array:
-        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling), 1e-30))
+        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling, self.merged), 1e-30))
 
 
 def nearest_scorer(model: FloraModel) -> Scorer:
@@ -61,7 +65,7 @@ def fit(
     def look(done: int, model: FloraModel) -> None:
         if generator is not None:
             generator.manual_seed(problem.seed + done)
-        watch(done, FlowScorer(model, generator), nearest_scorer(model))
+        watch(done, FlowScorer(model, generator, settings.scoring_tokens), nearest_scorer(model))
 
     attunement = (int(choice["neighbours"]), float(choice["weight"]))
     return train_flora(job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint)
