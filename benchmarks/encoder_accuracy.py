@@ -21,7 +21,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -37,12 +37,12 @@ DATA_SETS = {"utd_mhad": "UTD-MHAD, cross-subject", "nw_ucla": "NW-UCLA, cross-v
 RULES = {"utd_mhad": ("subjects", (1, 3, 5, 7)), "nw_ucla": ("cameras", (1, 2))}
 
 
-def save_clips(name: str, folder: Path, frames: int, out: Path) -> None:
+def save_clips(name: str, folder: Path, frames: int, persons: Literal[1, 2], out: Path) -> None:
     """Prepare a data set's clips and store what training needs."""
     from flora_engine.config import DataSettings
     from flora_engine.datasets.loading import load_clips
 
-    clips = load_clips(Job(), DataSettings(dataset=name, raw=folder, frames=frames))
+    clips = load_clips(Job(), DataSettings(dataset=name, raw=folder, frames=frames, persons=persons))
     train = np.isin(getattr(clips, RULES[name][0]), RULES[name][1])
     out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(out / f"{name}.npz", joints=clips.joints, labels=clips.labels, train=train)
@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="folder of prepared clips, instead of the raw files")
     parser.add_argument("--save-clips", type=Path, help="prepare the clips into this folder and stop")
     parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--persons", type=int, choices=(1, 2), default=2, help="nobody but the first is ever there")
     parser.add_argument("--data", default=",".join(DATA_SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--streams", default=",".join(STREAMS))
@@ -170,7 +171,7 @@ def main() -> None:
             arguments.clips = arguments.save_clips or Path(temporary)
             chosen = [name for name in chosen if getattr(arguments, name) is not None]
             for name in chosen:
-                save_clips(name, getattr(arguments, name), arguments.frames, arguments.clips)
+                save_clips(name, getattr(arguments, name), arguments.frames, arguments.persons, arguments.clips)
         if arguments.save_clips is None:
             run_all(arguments, chosen)
 
