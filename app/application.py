@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from app.icons import application_icon
 from flora_engine.errors import FloraError
+
+if TYPE_CHECKING:
+    from app.main_window import MainWindow
 
 
 def has_display() -> bool:
@@ -34,6 +40,16 @@ def make_application() -> QApplication:
     return application
 
 
+def _tell_of_bugs(window: MainWindow) -> None:
+    """An exception nobody caught is a bug of ours: it goes to stderr whole, and the window says so and lives on."""
+
+    def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        window.notice.tell(f"Something went wrong inside the program: {kind.__name__}: {error}")
+
+    sys.excepthook = tell
+
+
 def main(paths: list[Path] | None = None, *, demo: bool = False) -> int:
     """Open the window on `paths` or the demo and run until it closes; raises FloraError without a display."""
     if not has_display():
@@ -42,6 +58,8 @@ def main(paths: list[Path] | None = None, *, demo: bool = False) -> int:
     from app.main_window import MainWindow
 
     window = MainWindow()
+    _tell_of_bugs(window)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal; a project survives any kind of end
     window.show()
     if paths:
         window.open_paths(paths)

@@ -26,10 +26,11 @@ MENUS = ("File", "Library", "Playback", "View", "Actions", "Help")
 COMMANDS: tuple[Command, ...] = (
     Command("file.open", "Open recordings…", "File", ("Ctrl+O",), "Choose one or more recording files"),
     Command("file.open_folder", "Open a folder…", "File", ("Ctrl+Shift+O",), "List every recording below a folder"),
-    Command(
-        "file.demo", "Open the demo recordings", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"
-    ),
-    Command("file.clear", "Clear the list", "File", (), "Forget the opened files; nothing is deleted"),
+    Command("file.open_project", "Open a project…", "File", ("Ctrl+Shift+P",), "A folder that holds project.sqlite"),
+    Command("file.new_project", "New project…", "File", ("Ctrl+Shift+N",), "Recordings, labels and splits in a folder"),
+    Command("file.import", "Import into the project…", "File", ("Ctrl+I",), "With a look at the files first"),
+    Command("file.demo", "Open the demo project", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"),
+    Command("file.clear", "Close all", "File", ("Ctrl+W",), "The project and opened files; nothing is deleted"),
     Command("file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs="recording"),
     Command("file.quit", "Quit", "File", ("Ctrl+Q",)),
     Command("library.undo", "Undo", "Library", ("Ctrl+Z",), "Labels, classes, texts, splits", needs="edit"),

@@ -49,7 +49,7 @@ from app.library.statistics_panel import StatisticsPanel
 from app.notice import Notice
 from app.palette import CommandPalette
 from app.settings import Settings, load_settings, save_settings, settings_path
-from app.theme import LIGHT, Theme, apply_theme
+from app.theme import LIGHT, Theme, apply_theme, system_theme
 from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.welcome import Welcome
@@ -123,6 +123,8 @@ class MainWindow(QMainWindow):
         self._connect()
         self._apply_settings()
         QApplication.instance().installEventFilter(self)
+        hints = QGuiApplication.styleHints()
+        hints.colorSchemeChanged.connect(self._on_system_theme, Qt.ConnectionType.QueuedConnection)
 
     # -- outside -------------------------------------------------------------------------------------------------
 
@@ -683,6 +685,12 @@ class MainWindow(QMainWindow):
         self.player.set_theme(theme)
         self.notice.set_theme(theme)
         self.statistics.set_theme(theme)
+
+    def _on_system_theme(self) -> None:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        if self.settings.theme == "system" and system_theme(application) is not self._theme:
+            self._set_theme("system")
 
     # -- commands: actions and help ------------------------------------------------------------------------------
 

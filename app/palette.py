@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QDialog, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from app.commands import matching
 
@@ -17,7 +17,7 @@ class CommandPalette(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Find a command")
-        self.resize(560, 420)
+        self.resize(640, 440)
         self.box = QLineEdit(placeholderText="What do you want to do?")
         self.box.setAccessibleName("Words of the command")
         self.list = QTreeWidget()
@@ -25,6 +25,11 @@ class CommandPalette(QDialog):
         self.list.setHeaderHidden(True)
         self.list.setRootIsDecorated(False)
         self.list.setColumnCount(2)
+        self.list.setUniformRowHeights(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.header().setStretchLastSection(False)
+        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.box.textChanged.connect(self._fill)
         self.box.returnPressed.connect(self._choose)
         self.box.installEventFilter(self)
@@ -45,8 +50,6 @@ class CommandPalette(QDialog):
             item.setData(0, Qt.ItemDataRole.UserRole, command.id)
             item.setToolTip(0, title)
             self.list.addTopLevelItem(item)
-        self.list.resizeColumnToContents(1)
-        self.list.setColumnWidth(0, 410)
         if self.list.topLevelItemCount():
             self.list.setCurrentItem(self.list.topLevelItem(0))
 

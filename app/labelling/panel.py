@@ -81,7 +81,7 @@ class _BarDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         if option.state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
-            painter.setBrush(palette.color(QPalette.ColorRole.Button))
+            painter.setBrush(palette.color(QPalette.ColorRole.Window))
             painter.drawRoundedRect(QRectF(option.rect).adjusted(1, 1, -1, -1), 5, 5)
         font = option.font
         font.setBold(first)
@@ -96,7 +96,7 @@ class _BarDelegate(QStyledItemDelegate):
         painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, value)
         groove = QRectF(box.left(), box.bottom() - 5, box.width(), 5)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(palette.color(QPalette.ColorRole.Button).darker(104))
+        painter.setBrush(palette.color(QPalette.ColorRole.Button))
         painter.drawRoundedRect(groove, 2.5, 2.5)
         bar = QColor(palette.color(QPalette.ColorRole.Highlight))
         bar.setAlphaF(1.0 if first else 0.55)

@@ -135,11 +135,15 @@ class StageView:
         font = QFont(self.font())
         font.setPointSizeF(font.pointSizeF() * (0.85 if self.hovered is None else 1.0))
         painter.setFont(font)
+        metrics = QFontMetricsF(font)
         pixels, depth = self.camera.to_pixels(self.frame.points, self.width(), self.height())
-        for row in rows:
-            if depth[row] > 0:
-                text = self.scene.name(self.frame, row)
-                self._paint_word(painter, QFontMetricsF(font), QPointF(*pixels[row]), text)
+        taken: list[QRectF] = []
+        for row in sorted((row for row in rows if depth[row] > 0), key=lambda row: float(depth[row])):
+            text = self.scene.name(self.frame, row, whose=len(rows) == 1)
+            box = self._word_box(metrics, QPointF(*pixels[row]), text)
+            if not any(box.intersects(other) for other in taken):  # a name on another would make both unreadable
+                taken.append(box)
+                self._paint_word(painter, box, text)
 
     def _named_rows(self) -> list[int]:
         if self.hovered is not None:
@@ -148,11 +152,14 @@ class StageView:
             return [int(row) for row in here.nonzero()[0]]
         return list(range(len(self.frame.points))) if self.names else []
 
-    def _paint_word(self, painter: QPainter, metrics: QFontMetricsF, at: QPointF, text: str) -> None:
-        box = metrics.boundingRect(text)
-        box = QRectF(0, 0, box.width() + 8, metrics.height() + 2)
+    def _word_box(self, metrics: QFontMetricsF, at: QPointF, text: str) -> QRectF:
+        """Beside the joint, on the side where there is room."""
+        box = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
         left = at.x() + 9 if at.x() + 9 + box.width() < self.width() else at.x() - 9 - box.width()
         box.moveTo(left, at.y() - box.height() / 2)
+        return box
+
+    def _paint_word(self, painter: QPainter, box: QRectF, text: str) -> None:
         path = QPainterPath()
         path.addRoundedRect(box, 3, 3)
         painter.fillPath(path, self.colours.box)

@@ -45,6 +45,7 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
 
     def __init__(self, colours: StageColours, parent: QWidget | None = None) -> None:
         gl.GLViewWidget.__init__(self, parent)
+        self._grabbing = False
         self._grid = gl.GLLinePlotItem(pos=np.zeros((0, 3)), mode="lines", width=1.0, glOptions="translucent")
         self._bones = gl.GLLinePlotItem(
             pos=np.zeros((0, 3)), mode="lines", width=3.0, antialias=True, glOptions="translucent"
@@ -91,7 +92,7 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
     def paintGL(self) -> None:
         try:
             super().paintGL()
-            if self.names or self.hovered is not None:
+            if (self.names or self.hovered is not None) and not self._grabbing:
                 painter = QPainter(self)
                 self.paint_words(painter)
                 painter.end()
@@ -99,4 +100,12 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
             self.failed.emit(f"{error}")
 
     def picture(self) -> QImage:
-        return self.grabFramebuffer()
+        """What OpenGL draws, with the words painted on it afterwards: a grab does not take them along."""
+        self._grabbing = True
+        image = self.grabFramebuffer()
+        self._grabbing = False
+        image.setDevicePixelRatio(self.devicePixelRatioF())
+        painter = QPainter(image)
+        self.paint_words(painter)
+        painter.end()
+        return image

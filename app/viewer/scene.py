@@ -94,10 +94,10 @@ class Scene:
         bones = ends[(ends >= 0).all(axis=1)]
         return Frame(self._points[index][persons, joints], persons, joints, inferred, bones)
 
-    def name(self, frame: Frame, row: int) -> str:
-        """What to call a joint of `frame`: its name, and whose it is where there are several persons."""
+    def name(self, frame: Frame, row: int, *, whose: bool = True) -> str:
+        """What to call a joint of `frame`: its name, and `whose` it is where there are several persons."""
         text = self.joint_names[int(frame.joints[row])]
-        if self.sequence.persons > 1:
+        if whose and self.sequence.persons > 1:
             text = f"{text}, person {int(frame.persons[row]) + 1}"
         return text + (" (inferred)" if frame.inferred[row] else "")
 

@@ -44,6 +44,12 @@ def test_every_command_has_a_menu_and_a_handler() -> None:
         assert callable(getattr(MainWindow, "_" + command.id.replace(".", "_")))
 
 
+def test_every_handler_has_a_command() -> None:
+    prefixes = tuple(f"_{menu.lower()}_" for menu in MENUS)
+    handlers = {name for name in vars(MainWindow) if name.startswith(prefixes)}
+    assert handlers == {"_" + command.id.replace(".", "_") for command in COMMANDS}
+
+
 def test_no_two_commands_share_a_shortcut() -> None:
     keys = [key for command in COMMANDS for key in command.shortcuts]
     assert len(keys) == len(set(keys))
