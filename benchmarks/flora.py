@@ -73,50 +73,60 @@ def main() -> None:
     for phase in ("align", "flow"):
         run, count = steps(settings, problem, phase, many)
         found[f"fast_{phase}_s"] = seconds(run, given.device, 3) / count
-        wanted = (given.plain_steps, 0) if phase == "align" else (0, given.plain_steps)
-
-        def slow(wanted: tuple[int, int] = wanted) -> None:
-            plain.train(settings, problem.data, problem.labels, states, (0, 0.0), 0, given.device, steps=wanted)
-
-        def setup() -> None:
-            plain.train(settings, problem.data, problem.labels, states, (0, 0.0), 0, given.device, steps=(0, 0))
-
-        whole, base = seconds(slow, given.device, 1), seconds(setup, given.device, 1)
-        found[f"plain_{phase}_s"] = (whole - base) / given.plain_steps
-        found[f"{phase}_ratio"] = found[f"plain_{phase}_s"] / found[f"fast_{phase}_s"]
-    found["peak_resident_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     model = fast.train_flora(Job(), settings, problem, (0, 0.0))
-    x = features.zsl_data[: 2000 if given.device == "cuda" else 24]
-    texts = torch.from_numpy(model.states[unseen]).to(given.device)
-    zero = torch.zeros(1, device=given.device)
-
-    def score_plain() -> np.ndarray:
-        batches = [torch.from_numpy(x[i : i + 64]).to(given.device) for i in range(0, len(x), 64)]
-        return np.concatenate([plain.errors(model.network, b, texts, zero, zero).cpu().numpy() for b in batches])
-
-    expected = score_plain()
-    slow_s = seconds(score_plain, given.device, 2)
-    for merged in (0, 16, 8):
-        errors = model.errors(x, unseen, merged=merged)
-        name = f"merged{merged}" if merged else "exact"
-        taken = seconds(lambda merged=merged: model.errors(x, unseen, merged=merged), given.device, 2)
-        found[f"score_{name}_pairs_per_s"] = errors.size / taken
-        found[f"score_{name}_ratio"] = slow_s / taken
-        found[f"score_{name}_largest_deviation"] = float(np.abs(errors / expected - 1).max())
-        found[f"score_{name}_same_decisions"] = float(np.mean(errors.argmin(1) == expected.argmin(1)))
+    found["fast_peak_resident_MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # before plain starts
+    for phase, wanted in (("align", (given.plain_steps, 0)), ("flow", (0, given.plain_steps))):
+        taken = seconds(lambda wanted=wanted: plain_steps(settings, problem, wanted), given.device, 1)
+        base = seconds(lambda: plain_steps(settings, problem, (0, 0)), given.device, 1)
+        found[f"plain_{phase}_s"] = (taken - base) / given.plain_steps
+        found[f"{phase}_ratio"] = found[f"plain_{phase}_s"] / found[f"fast_{phase}_s"]
+    measure_scoring(given.device, model, features.zsl_data[: 2000 if given.device == "cuda" else 24], unseen, found)
     if given.device == "cuda":
-        half = settings.model_copy(update={"precision": "bfloat16", "tokens_per_step": 0, "batch_size": 64})
-        run, count = steps(half, problem, "flow", many)
-        step_s = seconds(run, "cuda", 3) / count
-        work = 3 * 2 * 14 * given.hidden**2 * 64 * given.tokens  # forward and backward of the velocity network
-        found["gpu_bf16_samples_per_s"] = 64 / step_s
-        found["gpu_bf16_TFLOPs"] = work / step_s / 1e12
-        if given.peak:
-            found["gpu_share_of_peak"] = found["gpu_bf16_TFLOPs"] / given.peak
+        measure_gpu(settings, problem, given, found)
     for name, value in found.items():
         print(f"{name:36s} {value:12.4f}")
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
+
+
+def plain_steps(settings: FloraSettings, problem: Problem, wanted: tuple[int, int]) -> None:
+    """So many plain steps of each phase."""
+    arrays = (problem.data, problem.labels, problem.states)
+    plain.train(settings, *arrays, (0, 0.0), 0, problem.device, steps=wanted)
+
+
+def measure_scoring(
+    device: str, model: fast.FloraModel, x: np.ndarray, unseen: np.ndarray, found: dict[str, float]
+) -> None:
+    """Pairs a second, and how far merged tokens change errors and decisions."""
+    texts, zero = torch.from_numpy(model.states[unseen]).to(device), torch.zeros(1, device=device)
+
+    def score_plain() -> np.ndarray:
+        batches = [torch.from_numpy(x[i : i + 64]).to(device) for i in range(0, len(x), 64)]
+        return np.concatenate([plain.errors(model.network, b, texts, zero, zero).cpu().numpy() for b in batches])
+
+    expected = score_plain()
+    slow = seconds(score_plain, device, 2)
+    for merged in (0, 16, 8):
+        errors = model.errors(x, unseen, merged=merged)
+        name = f"score_merged{merged}" if merged else "score_exact"
+        taken = seconds(lambda merged=merged: model.errors(x, unseen, merged=merged), device, 2)
+        found[f"{name}_pairs_per_s"] = errors.size / taken
+        found[f"{name}_ratio"] = slow / taken
+        found[f"{name}_largest_deviation"] = float(np.abs(errors / expected - 1).max())
+        found[f"{name}_same_decisions"] = float(np.mean(errors.argmin(1) == expected.argmin(1)))
+
+
+def measure_gpu(settings: FloraSettings, problem: Problem, given: argparse.Namespace, found: dict[str, float]) -> None:
+    """The captured bfloat16 step of phase 2 on all tokens."""
+    half = settings.model_copy(update={"precision": "bfloat16", "tokens_per_step": 0})
+    run, count = steps(half, problem, "flow", 100)
+    step = seconds(run, "cuda", 3) / count
+    work = 3 * 2 * 14 * given.hidden**2 * half.batch_size * given.tokens  # forward and backward, linear layers only
+    found["gpu_bf16_samples_per_s"] = half.batch_size / step
+    found["gpu_bf16_TFLOPs"] = work / step / 1e12
+    if given.peak:
+        found["gpu_share_of_peak"] = found["gpu_bf16_TFLOPs"] / given.peak
 
 
 if __name__ == "__main__":

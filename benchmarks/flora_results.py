@@ -3,7 +3,7 @@
     python benchmarks/flora_results.py --split utd1=features.npz,states.npy,2+8+14+21+24 [--split …] --out results
         [--device cuda] [--workers 12] [--seeds 5] [--hidden 768] [--plain] [--heads …] [--quick]
 
-A split is NAME=FEATURES.npz,STATES.npy,UNSEEN (the unified feature file; class states (K, L+1, 2d); classes joined by +).
+A split is NAME=FEATURES.npz,STATES.npy,UNSEEN: unified feature file; class states (K, L+1, 2d); classes joined by +.
 Every cell is a process of its own task, run `--workers` at a time: short trainings leave a GPU mostly idle, so a dozen
 share one well. Unfinished cells are skipped when --minutes is over, and the tables say which are missing.
 """

@@ -22,7 +22,7 @@ def synthetic_features(
     difficulty: float = 1.0,
     seed: int = 0,
 ) -> tuple[Features, np.ndarray, np.ndarray]:
-    """(features, states float32 (classes, tokens, text), unseen classes). difficulty: spread of samples around means."""
+    """(features, states float32 (classes, tokens, text), unseen classes). difficulty: spread around the means."""
     random = np.random.default_rng(seed)
     core = random.normal(size=(classes, 24))
     states = core @ random.normal(size=(24, text)) / 24**0.5
