@@ -43,7 +43,7 @@ from app.library.classes_editor import ClassesEditor
 from app.library.import_dialog import ImportDialog, ImportRequest
 from app.library.import_form import options_data
 from app.library.panel import LibraryPanel
-from app.library.recordings import Found, RecordingsPanel, find_recordings
+from app.library.recordings import Found, RecordingsPanel, counted, find_recordings
 from app.library.split_editor import SplitEditor
 from app.library.statistics_panel import StatisticsPanel
 from app.notice import Notice
@@ -546,7 +546,7 @@ class MainWindow(QMainWindow):
         dialog = QInputDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("Set the class")
-        dialog.setLabelText(f"Class of {len(ids):,} recording{'s' * (len(ids) != 1)} (a new name makes a new class)")
+        dialog.setLabelText(f"Class of {counted(len(ids))} (a new name makes a new class)")
         dialog.setComboBoxItems(list(self.project.class_names()))
         dialog.setComboBoxEditable(True)
         dialog.textValueSelected.connect(lambda name: self.set_class(ids, name))
@@ -562,7 +562,7 @@ class MainWindow(QMainWindow):
     def _library_remove(self) -> None:
         ids = self.library.selected_ids()
         self._edit(lambda project: project.remove(ids))
-        self.statusBar().showMessage(f"Removed {len(ids):,} recordings; Ctrl+Z brings them back")
+        self.statusBar().showMessage(f"Removed {counted(len(ids))}; Ctrl+Z brings them back")
 
     def _library_filter(self) -> None:
         box = self.recordings.filter if self.project is None else self.library.filter

@@ -10,6 +10,7 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, QTim
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
 from app.library.query import common_values, with_term
+from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
 from app.workers.tasks import Newest
 from flora_engine.datasets.filters import select, sort_rows
@@ -181,7 +182,7 @@ class LibraryPanel(QWidget):
         self._select_again(selected, keep)
         selection.blockSignals(False)
         rows, total = len(found.rows), len(found.table)
-        self._count.setText(f"{rows:,} of {total:,} recordings" if rows < total else f"{total:,} recordings")
+        self._count.setText(f"{rows:,} of {counted(total)}" if rows < total else counted(total))
         if not total:
             self._count.setText("The project is empty. Import recordings: Ctrl+I, or drag a folder here.")
         self.view.viewport().update()

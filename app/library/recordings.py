@@ -127,6 +127,11 @@ class RecordingsModel(QAbstractListModel):
         return str(path) if role == PathRole else None
 
 
+def counted(number: int, what: str = "recording") -> str:
+    """ "1 recording", "2 recordings"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 class _TwoLines(QStyledItemDelegate):
     """A recording's class or name, and a fainter line below."""
 
@@ -229,4 +234,4 @@ class RecordingsPanel(QWidget):
             self._count.clear()
             return
         self._empty.setText("No recording has this in its name.")
-        self._count.setText(f"{rows:,} of {all_rows:,} recordings" if rows < all_rows else f"{rows:,} recordings")
+        self._count.setText(f"{rows:,} of {counted(all_rows)}" if rows < all_rows else counted(all_rows))

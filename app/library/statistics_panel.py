@@ -6,6 +6,7 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from app.library.recordings import counted as number_of
 from app.theme import LIGHT, Theme
 from app.workers.tasks import Newest
 from flora_engine.datasets.project import Project
@@ -82,8 +83,8 @@ class StatisticsPanel(QWidget):
         self.counted = counted
         minutes = counted.seconds / 60
         self._summary.setText(
-            f"{counted.recordings:,} recordings, {counted.frames:,} frames, {minutes:,.1f} minutes, "
-            f"{len(counted.subjects)} subjects"
+            f"{number_of(counted.recordings)}, {number_of(counted.frames, 'frame')}, {minutes:,.1f} minutes, "
+            f"{number_of(len(counted.subjects), 'subject')}"
         )
         classes = {name or "(no class)": count for name, count in counted.classes.items() if count or name}
         self._draw_classes(classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 import yaml
 from app_fakes import GapMeter
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QDeadlineTimer, Qt, QTimer
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.library.import_form import advice_of, look_at, number, options_data
 from app.library.query import common_values, with_term
 from app.library.split_form import fitting_presets, judge, numbers_text, parse_numbers
 from app.library.table_model import COLUMNS
 from app.main_window import MainWindow
+from flora_engine.cli import main
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.datasets.project import Incoming, Project
@@ -102,6 +105,70 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     assert len(project) == 4 and again.library.model.rowCount() == 4
 
 
+class Driver:
+    """Does one step after the other in the window that `main` opens, each as soon as it can be done."""
+
+    def __init__(self, *steps: Callable[[MainWindow], bool]) -> None:
+        self.steps, self.done = list(steps), 0
+        self._timer = QTimer(interval=20)
+        self._timer.timeout.connect(self._go_on)
+        self._timer.start()
+        self._deadline = QDeadlineTimer(60_000)
+
+    def _go_on(self) -> None:
+        windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible()]
+        if not windows:
+            return
+        if self._deadline.hasExpired():
+            self.steps = []
+        if self.steps and self.steps[0](windows[0]):
+            self.done += 1
+            self.steps.pop(0)
+        if not self.steps:
+            self._timer.stop()
+            windows[0].close()
+
+
+def test_a_session_through_main(
+    qapp: QApplication, project_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`flora gui PROJECT` twice: label, undo, split and close; the second time everything is as it was left."""
+    monkeypatch.setenv("FLORA_SETTINGS", str(tmp_path / "settings.json"))
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)
+
+    def shown(window: MainWindow) -> bool:
+        return window.player.sequence is not None
+
+    def label(window: MainWindow) -> bool:
+        window.set_class(window.library.selected_ids(), "first thought")
+        window.set_class(window.library.selected_ids(), "second thought")
+        return True
+
+    def undo(window: MainWindow) -> bool:
+        window.run_command("library.undo")
+        return window.project is not None and "second thought" not in window.project.class_names()
+
+    def split(window: MainWindow) -> bool:
+        assert window.project is not None
+        return window.project.save_split(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
+
+    driver = Driver(shown, label, undo, split)
+    assert main(["gui", str(project_folder)]) == 0 and driver.done == 4
+
+    def as_left(window: MainWindow) -> bool:
+        project = window.project
+        assert project is not None
+        return (
+            project.class_names()[-1] == "first thought"
+            and project.table.class_of(0) == "first thought"
+            and list(project.splits()) == ["mine"]
+            and "Redo" in window._actions["library.redo"].text()
+        )
+
+    driver = Driver(shown, as_left)
+    assert main(["gui", str(project_folder)]) == 0 and driver.done == 2
+
+
 def test_selecting_plays_and_the_newest_wins(window: MainWindow, qtbot: Any, project_folder: Path) -> None:
     opened(window, qtbot, project_folder)
     for row in range(1, 14):
@@ -167,7 +234,10 @@ def test_statistics_follow_the_filter(window: MainWindow, qtbot: Any, project_fo
     qtbot.waitUntil(lambda: window.statistics.counted is not None and window.statistics.counted.recordings == 16)
     filtered(window, qtbot, "subject:2", 8)
     qtbot.waitUntil(lambda: window.statistics.counted.recordings == 8)
-    assert "1 subjects" in window.statistics._summary.text()
+    assert (
+        window.statistics._summary.text().startswith("8 recordings")
+        and "1 subject" in window.statistics._summary.text()
+    )
 
 
 def test_split_editor_counts_warns_saves_and_exports(
