@@ -144,6 +144,11 @@ def _check_data(joints: NDArray[np.float32], labels: NDArray[np.int64], rows: ND
             f"training needs at least two classes, numbered from 0 without a gap; got {present.tolist()}",
             remedy="Choose more recordings or fewer unseen classes.",
         )
+    for row in rows:
+        if not np.isfinite(joints[row].sum(dtype=np.float64)):
+            raise FloraError(
+                f"training clip {row} holds values that are no numbers", remedy="Leave it out or prepare it again."
+            )
 
 
 class _Rows:

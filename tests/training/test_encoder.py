@@ -113,6 +113,13 @@ def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
         train_encoder(Job(), SMALL, x.astype(np.float64), y, tmp_path)
 
 
+def test_a_clip_that_is_not_numbers_is_named(tmp_path: Path) -> None:
+    joints, labels = clips()
+    joints[7, 0, 3, 5, 0] = np.nan
+    with pytest.raises(FloraError, match="clip 7 holds values that are no numbers"):
+        train_encoder(Job(), EncoderSettings(epochs=1, base_channels=8), joints, labels, tmp_path / "run")
+
+
 def test_a_diverging_loss_is_named(tmp_path: Path) -> None:
     with pytest.raises(FloraError, match="no longer a number"):
         train_encoder(Job(), SMALL.model_copy(update={"learning_rate": 1e30}), *clips(), tmp_path)
