@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication
 sys.path.insert(0, str(Path(__file__).parent))
 from project import make
 
-from app.application import make_application
+from app.application import calm_collector, make_application
 from app.main_window import MainWindow
 from flora_engine.demo import ACTIONS, synthesise
 
@@ -109,6 +109,7 @@ def main() -> int:
         maker.join()
         make_application()
         window = MainWindow(settings_file=folder / "settings.json")
+        calm_collector()
         window.show()
         measure_project(window, folder / "project")
         window._middle.setCurrentWidget(window.player)
