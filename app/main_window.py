@@ -369,6 +369,7 @@ class MainWindow(QMainWindow):
             self.statistics.show_rows(None, self.library.shown_rows())
             QThreadPool.globalInstance().waitForDone(2000)
             project.close()
+            self._share_width()
         self._charts.hide()
         self._lists.setCurrentWidget(self.recordings)
         self._left.setWindowTitle("Recordings")

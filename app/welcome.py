@@ -9,7 +9,9 @@ _TEXT = (
     "Open a recording of a moving skeleton, see it in 3D, and describe actions in your own words: "
     "they are ranked by how well they fit, with no training."
 )
-_FORMATS = "Drag files or folders here. NTU RGB+D .skeleton, UTD-MHAD .mat, NW-UCLA .json and .npz are understood."
+_FORMATS = (
+    "Or drag files or folders here: NTU RGB+D, PKU-MMD, UTD-MHAD, NW-UCLA, BVH, CSV, MediaPipe and .npz recordings."
+)
 
 
 class Welcome(QWidget):

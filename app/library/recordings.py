@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import can_read
+from flora_engine.readers import READERS, can_read
 
 _Index = QModelIndex | QPersistentModelIndex
 _MOST = 200_000  # entries looked at below one folder
@@ -63,9 +63,8 @@ def find_recordings(paths: Iterable[Path]) -> Found:
         else:
             raise FloraError("is not there", path=path, remedy="Check the name, or drag the file onto the window.")
     if not found:
-        return Found(
-            (), "No recordings in there. Known are .skeleton, .mat, .json and .npz files; see docs/formats.md."
-        )
+        suffixes = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
+        return Found((), f"No recordings in there. Known are {suffixes} files; docs/formats.md describes each.")
     unique = tuple(dict.fromkeys(found))
     return Found(unique, titles=_titles(unique))
 
