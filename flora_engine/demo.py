@@ -246,7 +246,7 @@ ACTIONS: tuple[Action, ...] = (
         (
             (0, {}),
             (0.3, _both_arms((40, 10), (110, 0))),
-            (0.5, _both_arms((85, 5), (88, 5), trunk=(18, 0, 0))),
+            (0.5, _both_arms((85, 5), (88, 5), trunk=(18, 0, 0), root=(0, 0, 0.2))),
             (1.0, {}),
         ),
         other=_STAGGERING,
@@ -389,7 +389,8 @@ def synthesise(
     moves = [chosen.keys] if chosen.other is None else [chosen.keys, chosen.other]
     acted = np.stack([_person(keys, chosen.repeats, frames, b) for keys, b in zip(moves, bodies, strict=False)], axis=1)
     if len(moves) == 2:
-        gap = float(take.uniform(0.85, 1.0))
+        # Outstretched right hands just meet.
+        gap = 0.33 * (bodies[0].height + bodies[1].height) * float(take.uniform(0.97, 1.05))
         acted[:, 0, :, 2] -= gap / 2
         acted[:, 1] = acted[:, 1] * np.array([-1, 1, -1]) + np.array([0, 0, gap / 2])
     view = {1: 0.0, 2: 45.0, 3: -45.0}.get(camera, 0.0) + float(take.normal(0, 6))
