@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from flora_engine.datasets.importing import ImportOptions, import_folder
@@ -10,16 +9,14 @@ from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
 from flora_engine.demo import write_demo
 from flora_engine.jobs import Job
+from flora_engine.resources import cache_folder
 
 _DONE = "classes.csv"  # the last file that write_demo writes
 
 
 def demo_folder() -> Path:
-    """FLORA_CACHE, else the user's cache folder."""
-    base = os.environ.get("FLORA_CACHE")
-    if base:
-        return Path(base) / "demo"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flora-studio" / "demo"
+    """Where the demo recordings are kept."""
+    return cache_folder() / "demo"
 
 
 def demo_recordings(folder: Path | None = None) -> Path:
