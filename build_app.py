@@ -43,6 +43,8 @@ LINUX_LIBRARIES = {
     "xcb-xkb": "libxcb-xkb1",
     "fontconfig": "libfontconfig1",
 }
+TORCH = "torch>=2.6,<2.14"  # as in pyproject.toml
+TORCH_CUDA, TORCH_CPU = "https://download.pytorch.org/whl/cu128", "https://download.pytorch.org/whl/cpu"
 DRIVERS = "libgl1-mesa-dri"  # loaded by name at run time; comes with libgl1's recommendations
 FONTS = "fonts-dejavu-core"
 
@@ -93,8 +95,11 @@ def need_venv_module() -> None:
         raise SystemExit(f"build_app: Python's venv module is missing; run:  sudo apt-get install {package}")
 
 
-def install(extras: set[str]) -> None:
-    """Make `.venv` hold the project and `extras`; does nothing where it already does."""
+def install(extras: set[str], torch_index: str | None = None) -> None:
+    """Make `.venv` hold the project and `extras`; does nothing where it already does.
+
+    torch_index: a package index to take torch alone from, for a build other than the default of the platform.
+    """
     mark = VENV / "installed.txt"
     extras = extras | installed_extras(mark)
     wanted = ",".join(sorted(extras))
@@ -107,11 +112,15 @@ def install(extras: set[str]) -> None:
     mark.unlink(missing_ok=True)
     say("installing; the first time this takes a few minutes")
     pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if torch_index:
+        call(*pip, "--index-url", torch_index, TORCH)
     call(*pip, "--editable", f".[{wanted}]" if wanted else ".")
     if "gpu" in extras:
         # Both packages own the same folder: the CPU one has to go before the GPU one is laid down.
         call(PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", "onnxruntime")
         call(*pip, "--force-reinstall", "--no-deps", "onnxruntime-gpu")
+        if subprocess.run([PYTHON, "-c", "import torch; assert torch.cuda.is_available()"], check=False).returncode:
+            say(f"torch sees no GPU; delete .venv and add:  --torch-index {TORCH_CUDA}")
     mark.write_text("\n".join([stamp(wanted), *sorted(extras)]))
 
 
@@ -159,7 +168,7 @@ def has_display() -> bool:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    install({"gpu"} if wants_gpu(arguments.gpu) else set())
+    install({"gpu"} if wants_gpu(arguments.gpu) else set(), arguments.torch_index)
     call(PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare")
     if not has_display():
         say("no display here, so no window; label recordings with:  .venv/bin/flora label FILE --classes 'wave; sit'")
@@ -170,7 +179,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def test(arguments: argparse.Namespace) -> None:
     """Lint, types, and all tests; widgets offscreen, then OpenGL on a virtual display."""
-    install({"dev"})
+    install({"dev"}, arguments.torch_index)
     libraries = system_libraries(("xvfb",) if not shutil.which("xvfb-run") else ())
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
     call(PYTHON, "-m", "ruff", "check", ".")
@@ -187,13 +196,13 @@ def test(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    install(set())
+    install(set(), arguments.torch_index)
     call(PYTHON, "-m", "flora_engine.cli", "doctor")
 
 
 def bundle(arguments: argparse.Namespace) -> None:
     """One folder with the program and its own Python, under dist/."""
-    install(set())
+    install(set(), arguments.torch_index)
     call(PYTHON, "-m", "pip", "install", "--quiet", "pyinstaller>=6.6")
     separator = os.pathsep
     data = [f"--add-data={folder}{separator}{folder}" for folder in ("resources", "configs")]
@@ -215,8 +224,10 @@ def main() -> None:
     start.add_argument(
         "--gpu", action=argparse.BooleanOptionalAction, help="install the NVIDIA runtimes or not, unasked"
     )
-    for name in ("test", "doctor", "bundle"):
-        commands.add_parser(name)
+    parsers = [start, *(commands.add_parser(name) for name in ("test", "doctor", "bundle"))]
+    index_help = f"take torch from this index: {TORCH_CPU} saves GBs on Linux, {TORCH_CUDA} brings CUDA on Windows"
+    for one in parsers:
+        one.add_argument("--torch-index", metavar="URL", help=index_help)
     arguments = parser.parse_args()
     {"run": run, "test": test, "doctor": doctor, "bundle": bundle}[arguments.command](arguments)
 

@@ -1,0 +1,95 @@
+"""The setup script: what it decides, without installing anything."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def build_app() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_app", ROOT / "build_app.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ci_calls_the_readme_test_command_and_nothing_else() -> None:
+    commands = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line and not line.startswith("#")]
+    assert commands[-1] == "exec python3 build_app.py test"
+    assert all(line.startswith(("set ", "cd ", "exec ")) for line in commands)
+    assert "python3 build_app.py test" in (ROOT / "README.md").read_text()
+
+
+def test_torch_is_asked_for_in_one_version_range(build_app: ModuleType) -> None:
+    assert f'"{build_app.TORCH}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_second_start_installs_nothing(
+    build_app: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(build_app, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(build_app, "PYTHON", tmp_path / "venv" / "python")
+    monkeypatch.setattr(build_app, "call", lambda *command, env=None: calls.append(command))
+    monkeypatch.setattr(
+        build_app.venv, "create", lambda folder, **_: (folder.mkdir(), (folder / "python").write_text(""))
+    )
+    build_app.install({"dev"})
+    assert len(calls) == 1 and calls[0][-1] == ".[dev]"
+    build_app.install({"dev"})
+    build_app.install(set())  # what was installed for tests stays
+    assert len(calls) == 1
+    build_app.install({"dev"}, None)
+    monkeypatch.setattr(build_app, "stamp", lambda extras: "something changed")
+    build_app.install({"dev"})
+    assert len(calls) == 2
+
+
+def test_a_gpu_is_offered_only_where_there_is_one(build_app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_app, "has_nvidia_gpu", lambda: False)
+    assert not build_app.wants_gpu(None)
+    monkeypatch.setattr(build_app, "has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(sys, "stdin", type("Nobody", (), {"isatty": lambda self: False})())
+    assert not build_app.wants_gpu(None)  # unattended: named, not installed
+    assert build_app.wants_gpu(True)
+    assert not build_app.wants_gpu(False)
+
+
+def test_missing_libraries_are_named_with_the_command(
+    build_app: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_app, "missing_packages", lambda: ["libegl1"])
+    monkeypatch.setattr(build_app.os, "geteuid", lambda: 1000, raising=False)
+    monkeypatch.setattr(build_app.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert not build_app.system_libraries()
+    assert "sudo apt-get install libegl1" in capsys.readouterr().out
+
+
+def test_without_a_display_it_says_so_and_names_the_command(
+    build_app: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build_app, "install", lambda *_: None)
+    monkeypatch.setattr(build_app, "call", lambda *_, **__: None)
+    monkeypatch.setattr(build_app, "has_display", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["build_app.py", "run", "--no-gpu"])
+    build_app.main()
+    assert "flora label" in capsys.readouterr().out
+
+
+def test_doctor_tells_each_thing_on_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flora_engine.cli", "doctor"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    told = re.findall(r"^(?:ok   |WRONG) ([^:]+):", done.stdout, re.MULTILINE)
+    assert told == ["Python", "torch", "ONNX Runtime", "Qt", "OpenGL", "text encoder", "built-in model", "disk"]
+    assert "a matrix product took" in done.stdout
