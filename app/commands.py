@@ -29,6 +29,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("file.open_project", "Open a project…", "File", ("Ctrl+Shift+P",), "A folder that holds project.sqlite"),
     Command("file.new_project", "New project…", "File", ("Ctrl+Shift+N",), "Recordings, labels and splits in a folder"),
     Command("file.import", "Import into the project…", "File", ("Ctrl+I",), "With a look at the files first"),
+    Command("file.prepare", "Prepare a published data set…", "File", (), "NTU RGB+D and PKU-MMD, raw or npz"),
+    Command("file.export", "Export from the project…", "File", (), "Labels, splits, published npz", needs="project"),
     Command("file.demo", "Open the demo project", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"),
     Command("file.clear", "Close all", "File", ("Ctrl+W",), "The project and opened files; nothing is deleted"),
     Command("file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs="recording"),

@@ -40,21 +40,23 @@ from app.demo import demo_project
 from app.labelling.panel import LabelPanel, class_presets
 from app.labelling.service import BUILTIN, LabelService
 from app.library.classes_editor import ClassesEditor
-from app.library.import_dialog import ImportDialog, ImportRequest
-from app.library.import_form import options_data
+from app.library.export_dialog import ExportDialog
+from app.library.import_dialog import ImportDialog
 from app.library.panel import LibraryPanel
+from app.library.prepare_dialog import PrepareDialog
+from app.library.prepare_form import PrepareRequest
 from app.library.recordings import Found, RecordingsPanel, counted, find_recordings
 from app.library.split_editor import SplitEditor
 from app.library.statistics_panel import StatisticsPanel
 from app.notice import Notice
 from app.palette import CommandPalette
+from app.project_jobs import ProjectJobs
 from app.settings import Settings, load_settings, save_settings, settings_path
 from app.theme import LIGHT, Theme, apply_theme, system_theme
 from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.welcome import Welcome
-from app.workers.jobs import HeavyJob, JobBar
-from app.workers.supervisor import End
+from app.workers.jobs import JobBar
 from app.workers.tasks import Newest
 from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
@@ -89,6 +91,11 @@ def open_from(project: Project, id: int) -> Opened:
     return Opened(None, sequence, Scene(sequence))
 
 
+def open_or_create(folder: Path) -> Project:
+    """The project at `folder`, made where there is none; raises FloraError."""
+    return Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
+
+
 class MainWindow(QMainWindow):
     """Wires the parts together; every command of `app.commands` has a handler here, named after its id."""
 
@@ -110,6 +117,8 @@ class MainWindow(QMainWindow):
         self.labels = LabelPanel(service or LabelService(), self._presets)
         self.jobs = JobBar()
         self.notice = Notice()
+        self.project_jobs = ProjectJobs(self.jobs, self.notice, lambda: self.project, self)
+        self._after_opening: tuple[Path, Callable[[], None]] | None = None
         self.welcome = Welcome()
         self._opening = Newest(self)
         self._searching = Newest(self)
@@ -157,7 +166,25 @@ class MainWindow(QMainWindow):
         """The import dialog over these paths."""
         dialog = ImportDialog(paths, self._theme, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.wanted.connect(self._start_import)
+        dialog.wanted.connect(self.project_jobs.start_import)
+        dialog.open()
+        return dialog
+
+    def show_prepare(self) -> PrepareDialog:
+        """The dialog that prepares a published data set."""
+        project = self.project
+        dialog = PrepareDialog(project.folder if project is not None and project.writable else None, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.wanted.connect(self._start_prepare)
+        dialog.open()
+        return dialog
+
+    def show_export(self) -> ExportDialog:
+        """The dialog that exports from the open project."""
+        assert self.project is not None
+        dialog = ExportDialog(self.project.folder, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.wanted.connect(self.project_jobs.start_export)
         dialog.open()
         return dialog
 
@@ -243,6 +270,8 @@ class MainWindow(QMainWindow):
         self._projecting.done.connect(self._on_project)
         self._projecting.failed.connect(self._on_problem)
         self.recordings.chosen.connect(self._open)
+        self.project_jobs.grown.connect(self.library.refresh)
+        self.project_jobs.changed.connect(self._project_changed)
         self.library.chosen.connect(self._open_id)
         self.library.shown.connect(self._on_rows_shown)
         self.library.selection_changed.connect(self._refresh_enabled)
@@ -354,6 +383,9 @@ class MainWindow(QMainWindow):
             self.notice.tell(f"The project is open for reading only: {project.read_only_reason}.")
         self._share_width()
         self._refresh_enabled()
+        after, self._after_opening = self._after_opening, None
+        if after is not None and after[0].absolute() == project.folder.absolute():
+            after[1]()
 
     def _close_project(self) -> None:
         for editor in (self._split_editor, self._classes_editor):
@@ -406,42 +438,15 @@ class MainWindow(QMainWindow):
             menu.addAction(self._actions[f"library.{name}"])
         menu.popup(at)
 
-    def _start_import(self, request: object) -> None:
-        assert isinstance(request, ImportRequest)
-        if self.project is None:
+    def _start_prepare(self, request: object) -> None:
+        """Prepare into the project of the request, which is opened or made first if it is not open."""
+        assert isinstance(request, PrepareRequest)
+        folder = request.project
+        if self.project is not None and self.project.folder.absolute() == folder.absolute():
+            self.project_jobs.start_prepare(request)
             return
-        project = self.project
-        project.hand_over("an import is running")
-        arguments = {
-            "project": str(project.folder),
-            "paths": [str(path) for path in request.paths],
-            "options": options_data(request.options),
-        }
-        job = HeavyJob("Import", "import", arguments, self)
-        job.event.connect(lambda event: self._on_import_event(project, event))
-        job.ended.connect(lambda end: self._on_import_end(project, end))
-        self.jobs.add(job)
-        self._refresh_enabled()
-
-    def _on_import_event(self, project: Project, event: dict[str, object]) -> None:
-        if event.get("kind") == "committed" and project is self.project and project.refresh():
-            self.library.refresh()
-
-    def _on_import_end(self, project: Project, end: object) -> None:
-        assert isinstance(end, End)
-        if project is not self.project:
-            return
-        try:
-            project.take_back()
-        except FloraError as error:
-            self._on_problem(str(error))
-        self._project_changed()
-        if end.outcome == "finished":
-            self.notice.tell(str(end.result["text"]))
-        elif end.outcome == "cancelled":
-            self.notice.tell("The import was stopped. What was read is in the project; importing again goes on there.")
-        else:
-            self.notice.tell(end.text)
+        self._after_opening = (folder, lambda: self.project_jobs.start_prepare(request))
+        self._projecting.submit(lambda: open_or_create(folder))
 
     def _presets(self) -> list[tuple[str, str]]:
         presets = class_presets()
@@ -487,6 +492,12 @@ class MainWindow(QMainWindow):
             self.notice.tell("Recordings are imported into a project.", "New project…", self._file_new_project)
             return
         self.show_import([])
+
+    def _file_prepare(self) -> None:
+        self.show_prepare()
+
+    def _file_export(self) -> None:
+        self.show_export()
 
     def _file_demo(self) -> None:
         self.statusBar().showMessage("Making the demo project…")

@@ -8,7 +8,7 @@ from pathlib import Path
 from flora_engine.commands.console import console_job
 from flora_engine.datasets import ntu, pku, preparing
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.preparing import Report
+from flora_engine.datasets.preparing import Report, Task
 from flora_engine.datasets.processes import cpu_count
 from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import import_split
@@ -42,6 +42,13 @@ def class_names(dataset: str) -> tuple[str, ...]:
     return load_dataset(name).class_names if name in dataset_names() else ()
 
 
+def find_tasks(dataset: str, raw: Path, missing: Path | None, report: Report) -> list[Task]:
+    """What `prepare` would read below `raw`; what it would not goes into `report`. Raises FloraError as it does."""
+    if dataset in ntu.PARTS:
+        return ntu.find(raw, dataset, preparing.missing_names(raw, missing, ntu.NAME), report)
+    return pku.find(raw, dataset, preparing.missing_names(raw, missing, pku.CLIP), report)
+
+
 def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | None = None, jobs: int = 1) -> Report:
     """Prepare the raw folder of a data set into the project at `folder`; may be run again to continue.
 
@@ -49,11 +56,9 @@ def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | Non
     """
     names = class_names(dataset)
     report = Report(dataset, str(raw))
+    tasks = find_tasks(dataset, raw, missing, report)
     if dataset in ntu.PARTS:
-        left_out = preparing.missing_names(raw, missing, ntu.NAME)
-        tasks = ntu.find(raw, dataset, left_out, report)
         return preparing.prepare_all(job, folder, report, tasks, ntu.Prepare(names), names, jobs)
-    tasks = pku.find(raw, dataset, preparing.missing_names(raw, missing, pku.CLIP), report)
     sides = pku.find_split(raw, "subject")
     if sides is None:
         report.warnings.append("no cross-subject file in the raw folder: clips do not know which part they are of")
@@ -62,11 +67,22 @@ def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | Non
 
 
 def prepare_action(
-    job: Job, dataset: str, raw: str, project: str, missing: str | None = None, jobs: int | None = None
+    job: Job,
+    dataset: str,
+    project: str,
+    raw: str | None = None,
+    npz: str | None = None,
+    missing: str | None = None,
+    jobs: int | None = None,
 ) -> dict[str, object]:
-    """`prepare` for the worker: plain arguments in, the report out."""
+    """`prepare` for the worker: plain arguments in, the report out; {"imported": N} of a published split file `npz`."""
     if dataset not in CLASSES:
         raise FloraError(f"the data set “{dataset}” is unknown", remedy=f"Known ones: {', '.join(sorted(CLASSES))}.")
+    if (raw is None) == (npz is None):
+        raise FloraError("prepare needs either a raw folder or a published split file")
+    if npz is not None:
+        return {"imported": _import(job, Path(npz), Path(project), class_names(dataset))}
+    assert raw is not None
     listed = Path(missing) if missing else None
     return vars(prepare(job, dataset, Path(raw), Path(project), listed, jobs or cpu_count()))
 
@@ -76,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise FloraError("--jobs should be 1 or more")
     with console_job() as job:
         if arguments.npz:
-            return _import(job, arguments.npz, arguments.project, class_names(arguments.dataset))
+            count = _import(job, arguments.npz, arguments.project, class_names(arguments.dataset))
+            print(f"{count} new recordings from {arguments.npz}; set-up 1 is its train part, set-up 2 its test part")
+            return 0
         report = prepare(job, arguments.dataset, arguments.raw, arguments.project, arguments.missing, arguments.jobs)
     if arguments.write_missing:
         write_text(arguments.write_missing, "".join(f"{name}\n" for name in sorted(report.skipped)))
@@ -87,6 +105,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _import(job: Job, npz: Path, folder: Path, names: tuple[str, ...]) -> int:
     with Project.open(folder, "write") if (folder / "project.sqlite").exists() else Project.create(folder) as project:
-        count = import_split(job, project, npz, names)
-    print(f"{count} new recordings from {npz}; set-up 1 is its train part, set-up 2 its test part")
-    return 0
+        return import_split(job, project, npz, names)

@@ -1,0 +1,57 @@
+"""Small parts that several dialogs are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+
+def button(title: str, act: Callable[[], object], *, primary: bool = False) -> QPushButton:
+    """A button that Return presses only where it is the `primary` one of its dialog."""
+    made = QPushButton(title)
+    made.setAutoDefault(primary)
+    made.setDefault(primary)
+    made.setProperty("primary", primary)
+    made.clicked.connect(lambda _=False: act())
+    return made
+
+
+def path_row(line: QLineEdit, *choices: tuple[str, Callable[[], object]]) -> QWidget:
+    """A line for a path with buttons that choose it."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(line, 1)
+    for title, act in choices:
+        row.addWidget(button(title, act))
+    return holder
+
+
+def buttons_row(message: QLabel, *buttons: QPushButton) -> QHBoxLayout:
+    """The foot of a dialog: what there is to say, then what there is to press."""
+    row = QHBoxLayout()
+    message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    row.addWidget(message, 1)
+    for each in buttons:
+        row.addWidget(each, 0, Qt.AlignmentFlag.AlignBottom)
+    return row
+
+
+class TextDialog(QDialog):
+    """A longer text to read and copy, such as the report of a job."""
+
+    def __init__(self, title: str, heading: str, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.resize(720, 460)
+        self.heading = QLabel(heading, wordWrap=True)
+        self.heading.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = QPlainTextEdit(text, readOnly=True)
+        self.text.setAccessibleName(title)
+        column = QVBoxLayout(self)
+        column.addWidget(self.heading)
+        column.addWidget(self.text, 1)
+        column.addLayout(buttons_row(QLabel(), button("Close", self.accept, primary=True)))
