@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QDeadlineTimer, QTimer
+from PySide6.QtWidgets import QApplication
 
+from app.main_window import MainWindow
 from flora_engine.errors import FloraError
 from flora_engine.skeleton import SkeletonSequence
 
@@ -65,3 +68,27 @@ class GapMeter:
 
     def reset(self) -> None:
         self.longest, self._last = 0.0, time.perf_counter()
+
+
+class Driver:
+    """Does one step after the other in the window that `main` opens, each as soon as it can be done."""
+
+    def __init__(self, *steps: Callable[[MainWindow], bool]) -> None:
+        self.steps, self.done, self.stuck = list(steps), 0, ""
+        self._timer = QTimer(interval=20)
+        self._timer.timeout.connect(self._go_on)
+        self._timer.start()
+        self._deadline = QDeadlineTimer(60_000)
+
+    def _go_on(self) -> None:
+        windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible()]
+        if not windows:
+            return
+        if self._deadline.hasExpired() and self.steps:
+            self.stuck, self.steps = self.steps[0].__name__, []
+        if self.steps and self.steps[0](windows[0]):
+            self.done += 1
+            self.steps.pop(0)
+        if not self.steps:
+            self._timer.stop()
+            windows[0].close()

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from app_fakes import GapMeter
-from PySide6.QtCore import QDeadlineTimer, Qt, QTimer
+from app_fakes import Driver, GapMeter
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -103,30 +103,6 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     project = opened(again, qtbot, folder)
     assert project.splits()["mine"].unseen == (0,)
     assert len(project) == 4 and again.library.model.rowCount() == 4
-
-
-class Driver:
-    """Does one step after the other in the window that `main` opens, each as soon as it can be done."""
-
-    def __init__(self, *steps: Callable[[MainWindow], bool]) -> None:
-        self.steps, self.done = list(steps), 0
-        self._timer = QTimer(interval=20)
-        self._timer.timeout.connect(self._go_on)
-        self._timer.start()
-        self._deadline = QDeadlineTimer(60_000)
-
-    def _go_on(self) -> None:
-        windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible()]
-        if not windows:
-            return
-        if self._deadline.hasExpired():
-            self.steps = []
-        if self.steps and self.steps[0](windows[0]):
-            self.done += 1
-            self.steps.pop(0)
-        if not self.steps:
-            self._timer.stop()
-            windows[0].close()
 
 
 def test_a_session_through_main(

@@ -1,0 +1,142 @@
+"""The story of a first day through `flora gui`: from an empty home to a project that is all there the next day."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from app_fakes import Driver
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QApplication, QFileDialog
+
+from app.library.import_dialog import ImportDialog
+from app.main_window import MainWindow
+from flora_engine.cli import main
+from flora_engine.datasets.project import Project
+from flora_engine.datasets.splits import Split, TrainRule
+from flora_engine.demo import ACTIONS, write_demo
+from flora_engine.jobs import Job
+
+ALL = 2 * len(ACTIONS)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home; nothing of the machine's settings is seen."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("FLORA_SETTINGS", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # `main` puts its own there
+    return folder
+
+
+def dropped(path: Path) -> QDropEvent:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    dropped.kept = data  # type: ignore[attr-defined]  # the event does not own it
+    nothing, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    return QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, left, nothing)
+
+
+def rows(window: MainWindow) -> int:
+    return -1 if window.library._task.is_busy else window.library.model.rowCount()
+
+
+def test_import_filter_split_undo_redo_reopen(
+    qapp: QApplication, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, study = tmp_path / "raw", home / "study"
+    write_demo(Job(), raw)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(study), ""))
+
+    def welcomed(window: MainWindow) -> bool:
+        window.labels.set_text("")  # ranking is no part of this story
+        return window._middle.currentWidget() is window.welcome and window.project is None
+
+    def new_project(window: MainWindow) -> bool:
+        if window.project is None and not window._projecting.is_busy:
+            window.run_command("file.new_project")
+        return window.project is not None and "empty" in window.library._count.text()
+
+    def drop_the_folder(window: MainWindow) -> bool:
+        window.dropEvent(dropped(raw))
+        return window.findChild(ImportDialog) is not None
+
+    def import_it(window: MainWindow) -> bool:
+        dialog = window.findChild(ImportDialog)
+        if dialog is None or not dialog._go.isEnabled():
+            return False
+        dialog.go()
+        return bool(window.jobs.jobs)
+
+    def imported(window: MainWindow) -> bool:
+        return not window.jobs.jobs and rows(window) == ALL and window.player.sequence is not None
+
+    def type_a_filter(window: MainWindow) -> bool:
+        window.library.filter.setText("subject:2")
+        return True
+
+    def filtered(window: MainWindow) -> bool:
+        return rows(window) == len(ACTIONS) and "of" in window.library._count.text()
+
+    def label(window: MainWindow) -> bool:
+        window.set_class(window.library.selected_ids(), "something new")
+        return window.project is not None and "something new" in window.project.class_names()
+
+    def split(window: MainWindow) -> bool:
+        window.run_command("library.splits")
+        editor = window._split_editor
+        assert editor is not None
+        if editor.classes.topLevelItemCount() < len(ACTIONS):
+            return False
+        if editor._judgement is None or editor._judgement.split.name != "by person":
+            editor.show_split(Split(name="by person", unseen=(0, 5), train=TrainRule(by="subject", values=(1,))))
+            return False
+        editor.save()
+        editor.close()
+        assert window.project is not None
+        return "by person" in window.project.splits()
+
+    def undo(window: MainWindow) -> bool:
+        window.run_command("library.undo")
+        window.run_command("library.undo")
+        project = window.project
+        assert project is not None
+        return not project.splits() and "something new" not in project.class_names()
+
+    def redo(window: MainWindow) -> bool:
+        window.run_command("library.redo")
+        project = window.project
+        assert project is not None
+        return not project.splits() and "something new" in project.class_names()
+
+    steps: list[Callable[[MainWindow], bool]] = [welcomed, new_project, drop_the_folder, import_it, imported]
+    steps += [type_a_filter, filtered, label, split, undo, redo]
+    driver = Driver(*steps)
+    assert main(["gui"]) == 0
+    assert driver.done == len(steps), f"stuck at {driver.stuck}"
+    assert (home / ".config" / "flora-studio" / "settings.json").is_file()
+
+    def all_there(window: MainWindow) -> bool:
+        if rows(window) != ALL or window.project is None:
+            return False
+        project = window.project
+        labelled = [name for name in map(project.table.class_of, range(ALL)) if name == "something new"]
+        assert len(labelled) == 1 and not project.splits() and project.writable
+        return window.player.sequence is not None and "Redo" in window._actions["library.redo"].text()
+
+    def redo_the_split(window: MainWindow) -> bool:
+        window.run_command("library.redo")
+        assert window.project is not None
+        return window.project.splits()["by person"].unseen == (0, 5)
+
+    driver = Driver(all_there, redo_the_split)
+    assert main(["gui", str(study)]) == 0
+    assert driver.done == 2, f"stuck at {driver.stuck}"
+    with Project.open(study, "read") as project:
+        assert list(project.splits()) == ["by person"] and len(project) == ALL
