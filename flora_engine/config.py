@@ -181,11 +181,16 @@ class EncoderConfig(Section):
 
 
 class FloraConfig(Section):
-    """`flora train --config …` from a unified feature file."""
+    """`flora train --config …` from a unified feature file, or from recordings and an encoder's checkpoints.
+
+    encoder: checkpoints or run folders, one stream each; the features are then extracted on the benchmark's split.
+    """
 
     kind: Literal["flora"]
     benchmark: str
-    features: Path
+    features: Path | None = None
+    data: DataSettings | None = None
+    encoder: tuple[Path, ...] = ()
     texts: TextSettings = TextSettings()
     setting: Literal["zsl", "gzsl", "both"] = "both"
     low_shot: float | None = Field(None, gt=0, le=1)
@@ -194,11 +199,22 @@ class FloraConfig(Section):
 
     _known = field_validator("benchmark")(_known_benchmark)
 
+    @model_validator(mode="after")
+    def _one_origin(self) -> FloraConfig:
+        if self.features is not None and (self.data is not None or self.encoder):
+            raise ValueError("give features, or data and encoder, not both")
+        if self.features is None and (self.data is None or not self.encoder):
+            raise ValueError("give features (a feature file), or data and encoder (checkpoints or runs)")
+        if self.data is not None and self.data.raw is None and self.data.project is None:
+            raise ValueError("data names neither raw nor project")
+        return self
+
 
 class PipelineConfig(Section):
     """`flora train --config …` from raw recordings to a bundle: encoder, features, Flora, evaluation, per split.
 
-    final: after the splits, train once more on every class and recording and bundle that model.
+    final: after the splits, train once more on every class and recording and bundle that model; final_epochs of its
+    encoder where more recordings need fewer passes (None: as many as the splits).
     """
 
     kind: Literal["pipeline"]
@@ -209,6 +225,7 @@ class PipelineConfig(Section):
     flora: FloraSettings = FloraSettings()
     heads: tuple[Head, ...] = ("flora", "nearest_mean")
     final: bool = False
+    final_epochs: int | None = Field(None, ge=1)
 
 
 Config = Annotated[EncoderConfig | FloraConfig | PipelineConfig, Field(discriminator="kind")]
@@ -332,10 +349,11 @@ def _between_sections(data: dict[Any, Any]) -> list[Problem]:
         problems += [(("split", "unseen"), text) for text in _unseen_problems(sets, split)]
         problems += [(("split", "train"), text) for text in _rule_problems(split)]
         problems += _same_dataset(sets[0], data.get("benchmark"))
-    elif kind == "flora" and flora is not None:
+    elif kind == "flora":
         benchmark = _benchmark(data.get("benchmark"))
-        if benchmark is not None:
+        if benchmark is not None and flora is not None:
             problems += _fold_problems(flora, len(benchmark.seen))
+        problems += _same_dataset(_valid(DataSettings, data.get("data")), data.get("benchmark"))
     return problems
 
 

@@ -35,6 +35,8 @@ ACTIONS: dict[str, str] = {
     "train-encoder": "flora_engine.commands.train_encoder:train_encoder_action",
     "extract": "flora_engine.commands.extract:extract_action",
     "train": "flora_engine.commands.train:train_action",
+    "compare": "flora_engine.commands.compare:compare_action",
+    "evaluate": "flora_engine.commands.evaluate:evaluate_action",
     "prepare": "flora_engine.commands.prepare:prepare_action",
     "export": "flora_engine.commands.export:export_action",
 }

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+from typing import Any, get_args
 
 from flora_engine.commands import train
 from flora_engine.commands.console import console_job
 from flora_engine.config import Head
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_arguments(parser)
-    names = list(Head.__args__)  # type: ignore[attr-defined]
+    names = list(get_args(Head))
     parser.add_argument("--heads", nargs="+", choices=names, default=names, help="which (default: all)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     with console_job() as job:
-        result = train.train_action(
-            job,
-            config=None if arguments.config is None else str(arguments.config),
-            resume=arguments.resume,
-            out=arguments.out,
-            features_root=arguments.features_root,
-            data_root=arguments.data_root,
-            device=arguments.device,
-            low_shot=arguments.percentage if arguments.low_shot else None,
-            setting=arguments.setting,
-            protocol=arguments.protocol,
-            seeds=arguments.seeds,
-            heads=arguments.heads,
-        )
+        result = compare_action(job, **train.options(arguments), heads=arguments.heads)
     train.print_result(result)
     return 0
+
+
+def compare_action(job: Job, heads: list[str] | None = None, **options: Any) -> dict[str, Any]:
+    """`train_action` with every head, or with those named; its other arguments are the same. FloraError, Cancelled."""
+    known = inspect.signature(train.train_action).parameters
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise FloraError(f"wrong arguments for the action “compare”: {', '.join(unknown)}")
+    return train.train_action(job, **options, heads=heads or list(get_args(Head)))

@@ -59,7 +59,8 @@ def _configs(path: Path) -> list[Path]:
 
 def _summary(config: EncoderConfig | FloraConfig | PipelineConfig) -> str:
     if isinstance(config, FloraConfig):
-        return f"flora on {config.benchmark}"
+        origin = "" if config.data is None else f" from {config.data.project or config.data.raw}"
+        return f"flora on {config.benchmark}{origin}"
     if isinstance(config, EncoderConfig):
         what = config.benchmark or (config.split.name if config.split else "")
         return f"encoder on {what} ({', '.join(config.encoder.streams)})"

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from flora_engine.errors import FloraError
-from flora_engine.training.run_folder import RunFolder, list_runs
+from flora_engine.evaluation.tables import numbers, result_table
+from flora_engine.training.run_folder import RESULT, RunFolder, list_runs
 
 UNFINISHED = ("new", "stopped", "failed", "interrupted")
 
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="one line for each run")
     show = verbs.add_parser("show", help="what was asked, how it went and what came out")
     show.add_argument("run", type=Path)
-    compare = verbs.add_parser("compare", help="the last value of each curve, a column for each run")
+    compare = verbs.add_parser("compare", help="last values of curves and the results, a column for each run")
     compare.add_argument("chosen", type=Path, nargs="+", metavar="RUN")
     prune = verbs.add_parser("prune", help="remove runs that did not finish")
     prune.add_argument("--older-than", type=float, default=7.0, metavar="DAYS", help="(default: %(default)s)")
@@ -54,15 +55,9 @@ def _show(found: RunFolder) -> int:
         print(f"{name}: {points[-1][1]:.6g} at step {points[-1][0]}")
     result = found.result()
     if result is not None:
-        print("\n" + json.dumps(_without_history(result), indent=1, ensure_ascii=False))
+        print("\n" + (result_table(result) or json.dumps(result, indent=1, ensure_ascii=False)))
+        print(f"\neverything, per class and confusion too: {found.path / RESULT}")
     return 0
-
-
-def _without_history(value: object) -> object:
-    """The result without the curves, which are told apart."""
-    if isinstance(value, dict):
-        return {key: _without_history(item) for key, item in value.items() if key != "history"}
-    return value
 
 
 def _compare(chosen: list[RunFolder]) -> int:
@@ -70,6 +65,10 @@ def _compare(chosen: list[RunFolder]) -> int:
     names = sorted({name for curve in curves for name in curve})
     rows = [["", *(found.path.name for found in chosen)], ["status", *(found.status() for found in chosen)]]
     rows += [[name, *(f"{curve[name][-1][1]:.6g}" if name in curve else "" for curve in curves)] for name in names]
+    results = [numbers(found.result() or {}) for found in chosen]
+    rows += [
+        [name, *(one.get(name, "") for one in results)] for name in dict.fromkeys(n for one in results for n in one)
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

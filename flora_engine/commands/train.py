@@ -9,6 +9,7 @@ from typing import Any
 from flora_engine.commands.console import console_job
 from flora_engine.config import EncoderConfig, FloraConfig, PipelineConfig, load_config, parse_config
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.tables import result_table
 from flora_engine.jobs import Job
 
 RUNS = Path("runs")
@@ -19,6 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--config", type=Path, help="a configuration of kind flora, pipeline or encoder")
     source.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
     parser.add_argument("--out", type=Path, default=RUNS, help="folder of runs (default: %(default)s)")
+    own = parser.add_argument_group("features straight from recordings, instead of a feature file (kind flora)")
+    own.add_argument("--project", type=Path, help="a project of the benchmark's recordings")
+    own.add_argument(
+        "--checkpoint", type=Path, nargs="+", metavar="PATH", help="the encoder: a checkpoint or a run for each stream"
+    )
+    own.add_argument("--preparation", help="how the encoder wants them prepared (default: as its run says, or clip)")
+    own.add_argument("--frames", type=int, help="frames of a clip (default: as its run says, or 64)")
     parser.add_argument("--features-root", type=Path, help="folder that a relative feature path starts at")
     parser.add_argument("--data-root", type=Path, help="folder that relative data paths start at")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: cuda where it works)")
@@ -31,33 +39,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     with console_job() as job:
-        result = train_action(
-            job,
-            config=None if arguments.config is None else str(arguments.config),
-            resume=arguments.resume,
-            out=arguments.out,
-            features_root=arguments.features_root,
-            data_root=arguments.data_root,
-            device=arguments.device,
-            low_shot=arguments.percentage if arguments.low_shot else None,
-            setting=arguments.setting,
-            protocol=arguments.protocol,
-            seeds=arguments.seeds,
-        )
+        result = train_action(job, **options(arguments))
     print_result(result)
     return 0
 
 
+def options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `train_action` from the command line."""
+    names = "resume out features_root data_root device setting protocol seeds project checkpoint preparation frames"
+    return {
+        **{name: getattr(arguments, name) for name in names.split()},
+        "config": None if arguments.config is None else str(arguments.config),
+        "low_shot": arguments.percentage if arguments.low_shot else None,
+    }
+
+
 def print_result(result: dict[str, Any]) -> None:
-    """The table of a flora or pipeline result, and where the run is."""
-    if result["kind"] == "flora":
-        from flora_engine.evaluation.experiments import table
-
-        print(table(result))
-    elif result["kind"] == "pipeline":
-        from flora_engine.training.pipeline import table as pipeline_table
-
-        print(pipeline_table(result))
+    """What came out, and where the run is."""
+    print(result_table(result))
     print(f"run: {result['run']}")
 
 
@@ -74,11 +73,16 @@ def train_action(
     protocol: str | None = None,
     seeds: list[int] | None = None,
     heads: list[str] | None = None,
+    project: Path | str | None = None,
+    checkpoint: list[Path] | list[str] | None = None,
+    preparation: str | None = None,
+    frames: int | None = None,
 ) -> dict[str, Any]:
     """Train as a configuration (a file's path, or its content) says in a new run below `out`, or go on with `resume`.
 
-    low_shot, setting, protocol ("both" for both), seeds and heads replace what the configuration says. Returns what
-    result.json holds, and ``run``, the folder. Raises FloraError, Cancelled.
+    low_shot, setting, protocol ("both" for both), seeds and heads replace what the configuration says. project and
+    checkpoint, given together, replace its features; preparation and frames go with them. Returns what result.json
+    holds, and ``run``, the folder. Raises FloraError, Cancelled.
     """
     from flora_engine.training.run_folder import RunFolder
 
@@ -88,6 +92,7 @@ def train_action(
     elif config is not None:
         found = load_config(Path(config)) if isinstance(config, str) else parse_config(config)
         settings = _changed(found, low_shot, setting, protocol, seeds, heads)
+        settings = _with_project(settings, project, checkpoint, preparation, frames)
     else:
         raise FloraError("train needs a configuration or a run to resume")
     name = Path(config).stem if isinstance(config, str) else settings.kind
@@ -102,10 +107,11 @@ def train_action(
         root = None if data_root is None else Path(data_root)
         path = None if resume is None else Path(resume)
         return pipeline_action(job, settings, name=name, out=Path(out), resume=path, data_root=root, device=device)
-    from flora_engine.evaluation.experiments import resolve_features, run_flora
+    from flora_engine.evaluation.experiments import run_flora
 
     if folder is None:
-        settings = resolve_features(settings, None if features_root is None else Path(features_root))
+        roots = [None if root is None else Path(root) for root in (features_root, data_root)]
+        settings = resolve_paths(settings, *roots)
         folder = RunFolder.create(Path(out), name, settings.model_dump(mode="json"))
     return {**run_flora(job, settings, folder, device or best_device()), "run": str(folder.path)}
 
@@ -135,3 +141,40 @@ def _changed(
     if seeds is not None:
         data.setdefault("flora", {})["seeds"] = seeds
     return parse_config(data)
+
+
+def _with_project(
+    config: EncoderConfig | FloraConfig | PipelineConfig,
+    project: Path | str | None,
+    checkpoint: list[Path] | list[str] | None,
+    preparation: str | None,
+    frames: int | None,
+) -> EncoderConfig | FloraConfig | PipelineConfig:
+    if project is None and not checkpoint:
+        if preparation is not None or frames is not None:
+            raise FloraError("--preparation and --frames go with --project and --checkpoint")
+        return config
+    if project is None or not checkpoint:
+        raise FloraError("--project and --checkpoint go together")
+    if not isinstance(config, FloraConfig):
+        raise FloraError(f"--project and --checkpoint are for configurations of kind flora, not {config.kind}")
+    from flora_engine.evaluation.origin import with_project
+
+    return with_project(config, Path(project), [Path(path) for path in checkpoint], preparation, frames)
+
+
+def resolve_paths(config: FloraConfig, features_root: Path | None, data_root: Path | None) -> FloraConfig:
+    """The configuration with its relative paths starting at these folders where they are given.
+
+    Paths of recordings and checkpoints become absolute, so that a run can be resumed from anywhere.
+    """
+    if config.data is None:
+        if features_root is None or config.features is None or config.features.is_absolute():
+            return config
+        return config.model_copy(update={"features": features_root / config.features})
+    from flora_engine.commands.train_encoder import rooted
+
+    data = rooted(config.data, data_root)
+    source = {name: path.absolute() for name in ("raw", "project") if (path := getattr(data, name)) is not None}
+    encoder = tuple(path.expanduser().absolute() for path in config.encoder)
+    return config.model_copy(update={"data": data.model_copy(update=source), "encoder": encoder})

@@ -296,6 +296,9 @@ def _run_final(
     if done is not None:
         return done
     clips, everything = material.clips, np.arange(len(material.clips.labels))
+    if config.final_epochs is not None:
+        encoder = config.encoder.model_copy(update={"epochs": config.final_epochs})
+        config = config.model_copy(update={"encoder": encoder})
     checkpoints, trained = _train_encoder(job, config, clips, everything, folder, device)
     data = extract_streams(job, checkpoints, clips.joints, device=device)
     nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
@@ -354,31 +357,3 @@ def pipeline_action(
     config = located(config, data_root)
     run = RunFolder.open(resume) if resume else RunFolder.create(out, name, config.model_dump(mode="json"))
     return {**run_pipeline(job, config, run, device), "run": str(run.path)}
-
-
-def table(result: dict[str, Any]) -> str:
-    """The held-out numbers of a pipeline's result as a Markdown table, percent; ± is the standard error over seeds."""
-    lines = [
-        "| split | head | ZSL | GZSL seen | GZSL unseen | harmonic | chance | minutes |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, split in result["splits"].items():
-        for head_name, protocols in split["heads"].items():
-            for protocol, outcome in protocols.items():
-                label = head_name if protocol == "held-out" else f"{head_name} ({protocol}: best on test)"
-                gzsl = [_percent(outcome["gzsl"][key]) for key in ("seen", "unseen", "harmonic")]
-                cells = [name, label, _percent(outcome["zsl"]["accuracy"]), *gzsl]
-                lines.append(
-                    "| " + " | ".join([*cells, f"{split['chance']:.1%}", f"{split['minutes']['all']:.1f}"]) + " |"
-                )
-                if "nearest_aligned" in outcome:
-                    nearest = _percent(outcome["nearest_aligned"]["accuracy"])
-                    lines.append(f"| {name} | nearest mean in Flora's aligned space | {nearest} | | | | | |")
-    return "\n".join(lines)
-
-
-def _percent(value: Any) -> str:
-    if isinstance(value, dict):
-        error = value.get("error")
-        return f"{value['mean']:.1%}" if not error else f"{value['mean']:.1%} ± {error:.1%}"
-    return f"{value:.1%}"

@@ -14,11 +14,12 @@ from flora_engine.datasets.splits import Split, divide
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.evaluation.tables import result_table
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.class_texts import parse_typed
-from flora_engine.training.pipeline import check_no_leak, load_material, pipeline_action, table
+from flora_engine.training.pipeline import check_no_leak, load_material, pipeline_action
 from flora_engine.training.run_folder import RunFolder
 
 ACTIONS, UNSEEN = 8, [1, 5]
@@ -74,7 +75,7 @@ def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path
         assert len(labeller.manifest.seen_classes) == seen
         assert labeller.manifest.accuracy["zsl"] == split["heads"]["flora"]["held-out"]["zsl"]["accuracy"]["mean"]
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
-    assert "| a | flora |" in table(result)
+    assert "| a | flora |" in result_table(result)
     assert RunFolder.open(run).status() == "finished"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -124,7 +123,7 @@ def test_attach_shows_the_whole_run_and_ends_with_it(tmp_path: Path) -> None:
 def test_runs_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = (RunFolder.create(tmp_path, name, {"kind": "encoder"}) for name in ("one", "two"))
     first.metrics(Job(), 4, {"joint/loss": 0.25})
-    first.write_result({"streams": {"joint": {"accuracy": 0.5, "history": [1, 2]}}})
+    first.write_result({"streams": {"joint": {"epoch": 6, "accuracy": 0.5, "checkpoint": "c", "history": [1, 2]}}})
     assert main(["runs", "--runs", str(tmp_path), "list"]) == 0
     listed = capsys.readouterr().out
     assert f"{first.path.name:<50} finished     encoder" in listed
@@ -132,9 +131,13 @@ def test_runs_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["runs", "--runs", str(tmp_path), "show", first.path.name]) == 0
     shown = capsys.readouterr().out
     assert "joint/loss: 0.25 at step 4" in shown
-    assert json.loads(shown[shown.index("\n{") :]) == {"streams": {"joint": {"accuracy": 0.5}}}
+    assert "joint: epoch 7, held-out accuracy 50.0%, c" in shown
     assert main(["runs", "compare", str(first.path), str(second.path)]) == 0
-    assert "joint/loss  0.25" in capsys.readouterr().out
+    compared = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in compared[2:]] == [
+        ["joint/loss", "0.25"],
+        ["joint:", "held-out", "accuracy", "50.0%"],
+    ]
     assert main(["runs", "--runs", str(tmp_path), "prune", "--older-than", "0"]) == 0
     assert second.path.exists()
     assert main(["runs", "--runs", str(tmp_path), "prune", "--older-than", "0", "--yes"]) == 0

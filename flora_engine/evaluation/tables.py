@@ -1,0 +1,88 @@
+"""Results of runs as Markdown tables and as flat numbers. Plain data in, text out; no torch.
+
+Accuracies are means over seeds in per cent; ± is the standard error over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Result = Mapping[str, Any]
+GZSL = ("seen", "unseen", "harmonic", "area")
+FLOW_OFF = "nearest mean in Flora's aligned space"
+
+
+def percent(value: Result | float) -> str:
+    """A number, or a mean with its standard error where there is more than one seed."""
+    if not isinstance(value, Mapping):
+        return f"{value:.1%}"
+    return f"{value['mean']:.1%}" + ("" if value.get("error") is None else f" ± {value['error']:.1%}")
+
+
+def outcome_line(outcome: Result) -> str:
+    """One outcome of a protocol in a line."""
+    parts = [f"ZSL {percent(outcome['zsl']['accuracy'])}"] if "zsl" in outcome else []
+    if "gzsl" in outcome:
+        parts += [f"GZSL {name} {percent(outcome['gzsl'][name])}" for name in GZSL[:3]]
+    return ", ".join(parts) + f" ({outcome['note']})"
+
+
+def result_table(result: Result) -> str:
+    """What came out of a run of any kind: a Markdown table of heads and protocols, or a line for each encoder."""
+    if "heads" in result:
+        chance = next(iter(next(iter(result["heads"].values())).values()))["chance"]
+        return "\n".join([*_head(), *_rows(result["heads"]), "", f"Chance (ZSL): {chance:.1%}"])
+    if "splits" in result:
+        rows = [row for name, split in result["splits"].items() for row in _rows(split["heads"], name, split["chance"])]
+        return "\n".join([*_head("split", "chance"), *rows])
+    return "\n".join(_encoder_line(stream, found) for stream, found in result.get("streams", {}).items())
+
+
+def _head(first: str = "", last: str = "") -> list[str]:
+    columns = [*filter(None, [first]), "head", "protocol", "ZSL", *GZSL, "minutes", *filter(None, [last])]
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
+def _rows(heads: Result, split: str = "", chance: float | None = None) -> list[str]:
+    before, after = ([split], [f"{chance:.1%}"]) if chance is not None else ([], [])
+    rows = []
+    for name, protocols in heads.items():
+        for protocol, outcome in protocols.items():
+            label = "published (best on test)" if protocol == "published" else protocol
+            zsl = percent(outcome["zsl"]["accuracy"]) if "zsl" in outcome else ""
+            gzsl = [percent(outcome["gzsl"][column]) if "gzsl" in outcome else "" for column in GZSL]
+            minutes = f"{outcome['seconds']['all'] / 60:.1f}"
+            rows.append([*before, name, label, zsl, *gzsl, minutes, *after])
+            if "nearest_aligned" in outcome:
+                nearest = percent(outcome["nearest_aligned"]["accuracy"])
+                rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 1 + len(after))])
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _encoder_line(stream: str, found: Result) -> str:
+    accuracy = "" if found.get("accuracy") is None else f", held-out accuracy {found['accuracy']:.1%}"
+    return f"{stream}: epoch {found['epoch'] + 1}{accuracy}, {found['checkpoint']}"
+
+
+def numbers(result: Result) -> dict[str, str]:
+    """The numbers of a result of any kind by name, to lay runs side by side."""
+    if "splits" in result:
+        parts = {f"{name}, ": split["heads"] for name, split in result["splits"].items()}
+    else:
+        parts = {"": result.get("heads", {})}
+    found: dict[str, str] = {}
+    for before, heads in parts.items():
+        for name, protocols in heads.items():
+            for protocol, outcome in protocols.items():
+                label = f"{before}{name}, {protocol}: "
+                if "zsl" in outcome:
+                    found[label + "ZSL"] = percent(outcome["zsl"]["accuracy"])
+                if "gzsl" in outcome:
+                    found |= {label + f"GZSL {column}": percent(outcome["gzsl"][column]) for column in GZSL}
+    for stream, one in result.get("streams", {}).items():
+        if one.get("accuracy") is not None:
+            found[f"{stream}: held-out accuracy"] = percent(one["accuracy"])
+    if "minutes" in result:
+        found["minutes"] = f"{result['minutes']:.1f}"
+    return found
