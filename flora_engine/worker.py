@@ -37,6 +37,7 @@ ACTIONS: dict[str, str] = {
     "train": "flora_engine.commands.train:train_action",
     "compare": "flora_engine.commands.compare:compare_action",
     "evaluate": "flora_engine.commands.evaluate:evaluate_action",
+    "label-folder": "flora_engine.commands.label:label_folder_action",
     "prepare": "flora_engine.commands.prepare:prepare_action",
     "export": "flora_engine.commands.export:export_action",
 }

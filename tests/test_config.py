@@ -95,7 +95,7 @@ def test_the_least_configuration_is_valid(config: dict[str, Any]):
         ({}, "file: kind must be encoder, flora or pipeline"),
         ({"kind": "x"}, "file: kind must be encoder, flora or pipeline"),
         (FLORA | {"benchmark": 3}, "benchmark: is 3; expected text"),
-        ({"kind": "flora", "benchmark": FLORA["benchmark"]}, "file: give features (a feature file), or data and encoder"),
+        ({"kind": "flora", "benchmark": FLORA["benchmark"]}, "file: give features (a feature file), or data and"),
         (FLORA | {"setting": "all"}, "setting: is 'all'; expected 'zsl', 'gzsl' or 'both'"),
         (FLORA | {"low_shot": 0}, "low_shot: is 0; must be more than 0"),
         (FLORA | {"flora": {"hiden": 24}}, "flora.hiden: is not a known key; did you mean hidden?"),
