@@ -169,7 +169,8 @@ def has_display() -> bool:
 
 def run(arguments: argparse.Namespace) -> None:
     install({"gpu"} if wants_gpu(arguments.gpu) else set(), arguments.torch_index)
-    call(PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare")
+    # What is wrong has been told, with its mend; much works all the same, so the window opens.
+    subprocess.run([PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare"], cwd=ROOT, check=False)
     if not has_display():
         say("no display here, so no window; label recordings with:  .venv/bin/flora label FILE --classes 'wave; sit'")
         return

@@ -79,7 +79,7 @@ def test_without_a_display_it_says_so_and_names_the_command(
     build_app: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(build_app, "install", lambda *_: None)
-    monkeypatch.setattr(build_app, "call", lambda *_, **__: None)
+    monkeypatch.setattr(build_app.subprocess, "run", lambda *_, **__: None)
     monkeypatch.setattr(build_app, "has_display", lambda: False)
     monkeypatch.setattr(sys, "argv", ["build_app.py", "run", "--no-gpu"])
     build_app.main()
