@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QThreadPool, QUrl
 from PySide6.QtGui import (
@@ -57,7 +58,7 @@ from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.welcome import Welcome
 from app.workers.jobs import JobBar
-from app.workers.tasks import Newest
+from app.workers.tasks import InTurn, Newest, attempt
 from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
@@ -117,7 +118,9 @@ class MainWindow(QMainWindow):
         self.labels = LabelPanel(service or LabelService(), self._presets)
         self.jobs = JobBar()
         self.notice = Notice()
-        self.project_jobs = ProjectJobs(self.jobs, self.notice, lambda: self.project, self)
+        self._turns = InTurn(self)  # edits of the project and whatever else must not overtake them
+        self._moves: tuple[str | None, str | None] = (None, None)  # titles of the next undo and redo
+        self.project_jobs = ProjectJobs(self.jobs, self.notice, self._turns, lambda: self.project, self)
         self._after_opening: tuple[Path, Callable[[], None]] | None = None
         self.welcome = Welcome()
         self._opening = Newest(self)
@@ -270,6 +273,7 @@ class MainWindow(QMainWindow):
         self._projecting.done.connect(self._on_project)
         self._projecting.failed.connect(self._on_problem)
         self.recordings.chosen.connect(self._open)
+        self._turns.busy.connect(self._on_busy_editing)
         self.project_jobs.grown.connect(self.library.refresh)
         self.project_jobs.changed.connect(self._project_changed)
         self.library.chosen.connect(self._open_id)
@@ -347,7 +351,7 @@ class MainWindow(QMainWindow):
 
     def _refresh_enabled(self) -> None:
         project = self.project
-        writable = project is not None and project.writable
+        writable = project is not None and project.writable and not self._turns.is_busy
         can = {
             "": True,
             "recording": self.player.sequence is not None,
@@ -359,7 +363,7 @@ class MainWindow(QMainWindow):
                 self._actions[name].setEnabled(can[command.needs])
         if project is None or len(self._actions) < len(COMMANDS):
             return
-        for verb, title in (("undo", project.next_undo()), ("redo", project.next_redo())):
+        for verb, title in zip(("undo", "redo"), self._moves, strict=True):
             action = self._actions[f"library.{verb}"]
             action.setEnabled(writable and title is not None)
             action.setText(f"{verb.title()}: {title}" if title else verb.title())
@@ -377,7 +381,9 @@ class MainWindow(QMainWindow):
         self._lists.setCurrentWidget(self.library)
         self._left.setWindowTitle(f"Project: {project.folder.name}")
         self.statusBar().clearMessage()
+        self._moves = (None, None)
         self.library.set_project(project)
+        self._turns.do(lambda: (project.next_undo(), project.next_redo()), self._on_moves)
         self.settings = self.settings.with_recent(str(project.folder))
         if not project.writable:
             self.notice.tell(f"The project is open for reading only: {project.read_only_reason}.")
@@ -399,6 +405,7 @@ class MainWindow(QMainWindow):
             project, self.project = self.project, None
             self.library.set_project(None)
             self.statistics.show_rows(None, self.library.shown_rows())
+            self._turns.finish()
             QThreadPool.globalInstance().waitForDone(2000)
             project.close()
             self._share_width()
@@ -407,30 +414,64 @@ class MainWindow(QMainWindow):
         self._left.setWindowTitle("Recordings")
 
     def _on_rows_shown(self) -> None:
-        self.statistics.show_rows(self.project, self.library.shown_rows())
+        table = self.library.model.table
+        self.statistics.show_rows(table, self.library.shown_rows())
         self._refresh_enabled()
-        if self.project is not None and not len(self.project):
+        if table is not None and not len(table):
             self.player.show_sequence(None)
             self.labels.set_sequence(None)
             self._refresh_enabled()
 
     def _project_changed(self) -> None:
-        """After an edit, an undo or an import: everything that shows the project looks again."""
+        """After an edit by another part, an undo or an import: everything that shows the project looks again."""
+        self._edit(lambda project: None)
+
+    def _edit(self, change: Callable[[Project], object], tell: Callable[[Any], None] | None = None) -> None:
+        """Do an edit of the project, then `tell` what it returned; trouble shows in the notice. One that takes long
+        goes on off the window's thread, and no other edit can begin before it is over.
+        """
+        project = self.project
+        if project is None:
+            return
+
+        def work() -> tuple[Any, str, str | None, str | None]:
+            result, problem = attempt(lambda: change(project))
+            return result, problem, project.next_undo(), project.next_redo()
+
+        def then(done: Any, trouble: str) -> None:
+            if project is not self.project:
+                return
+            result, problem, undo, redo = done or (None, trouble, None, None)
+            self._moves = (undo, redo)
+            if problem:
+                self._on_problem(problem)
+            elif tell is not None:
+                tell(result)
+            self._show_project_again()
+
+        self._turns.do(work, then)
+        self._refresh_enabled()
+
+    def _on_moves(self, moves: Any, problem: str) -> None:
+        self._moves = moves or (None, None)
+        self._refresh_enabled()
+
+    def _show_project_again(self) -> None:
         self.library.refresh()
         for editor in (self._split_editor, self._classes_editor):
             if editor is not None and editor.isVisible():
                 editor.reload()
         self._refresh_enabled()
 
-    def _edit(self, change: Callable[[Project], object]) -> None:
-        """Do an edit of the project; trouble shows in the notice."""
-        if self.project is None:
-            return
-        try:
-            change(self.project)
-        except FloraError as error:
-            self._on_problem(str(error))
-        self._project_changed()
+    def _on_busy_editing(self, busy: bool) -> None:
+        """An edit takes longer: the editors, which would wait for it, rest meanwhile."""
+        for editor in (self._split_editor, self._classes_editor):
+            if editor is not None:
+                editor.setEnabled(not busy)
+        if busy:
+            self.statusBar().showMessage("Changing the project…")
+        elif self.statusBar().currentMessage() == "Changing the project…":
+            self.statusBar().clearMessage()
 
     def _on_library_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
@@ -450,8 +491,9 @@ class MainWindow(QMainWindow):
 
     def _presets(self) -> list[tuple[str, str]]:
         presets = class_presets()
-        if self.project is not None and self.project.class_names():
-            presets.insert(0, ("Classes of this project", "\n".join(self.project.class_names())))
+        table = self.library.model.table
+        if table is not None and table.class_names:
+            presets.insert(0, ("Classes of this project", "\n".join(table.class_names)))
         return presets
 
     def _share_width(self) -> None:
@@ -542,10 +584,10 @@ class MainWindow(QMainWindow):
     # -- commands: library ---------------------------------------------------------------------------------------
 
     def _library_undo(self) -> None:
-        self._edit(lambda project: self._tell_moved("Undone", project.undo()))
+        self._edit(lambda project: project.undo(), lambda title: self._tell_moved("Undone", title))
 
     def _library_redo(self) -> None:
-        self._edit(lambda project: self._tell_moved("Done again", project.redo()))
+        self._edit(lambda project: project.redo(), lambda title: self._tell_moved("Done again", title))
 
     def _tell_moved(self, what: str, title: str | None) -> None:
         if title:
@@ -573,8 +615,8 @@ class MainWindow(QMainWindow):
 
     def _library_remove(self) -> None:
         ids = self.library.selected_ids()
-        self._edit(lambda project: project.remove(ids))
-        self.statusBar().showMessage(f"Removed {counted(len(ids))}; Ctrl+Z brings them back")
+        text = f"Removed {counted(len(ids))}; Ctrl+Z brings them back"
+        self._edit(lambda project: project.remove(ids), lambda _: self.statusBar().showMessage(text))
 
     def _library_filter(self) -> None:
         box = self.recordings.filter if self.project is None else self.library.filter

@@ -16,11 +16,11 @@ from app.notice import Notice
 from app.widgets import TextDialog
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
+from app.workers.tasks import InTurn
 from flora_engine.datasets.preparing import report_path
 from flora_engine.datasets.project import Project
-from flora_engine.errors import FloraError
 
-_LOOK_AGAIN = 3.0  # seconds between looks at what a writing job has committed
+_LOOK_AGAIN = 2.0  # seconds between looks at what a writing job has committed
 
 
 class ProjectJobs(QObject):
@@ -29,9 +29,11 @@ class ProjectJobs(QObject):
     grown = Signal()  # a running job has committed recordings
     changed = Signal()  # what the project holds, or whether it can be written
 
-    def __init__(self, bar: JobBar, notice: Notice, project: Callable[[], Project | None], parent: QObject) -> None:
+    def __init__(
+        self, bar: JobBar, notice: Notice, turns: InTurn, project: Callable[[], Project | None], parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._bar, self._notice, self._open = bar, notice, project
+        self._bar, self._notice, self._turns, self._open = bar, notice, turns, project
         self.report: TextDialog | None = None  # of the last preparation, while somebody reads it
 
     def start_import(self, request: ImportRequest) -> None:
@@ -97,20 +99,21 @@ class ProjectJobs(QObject):
         def on_event(event: dict[str, Any]) -> None:
             nonlocal looked
             late = time.monotonic() - looked > _LOOK_AGAIN
-            if project is self._open() and (event.get("kind") == "committed" or late):
+            if project is self._open() and late and not self._turns.is_busy:
                 looked = time.monotonic()
-                if project.refresh():
-                    self.grown.emit()
+                self._turns.do(project.refresh, lambda new, _: self.grown.emit() if new else None)
 
         def on_end(end: End) -> None:
+            if project is self._open():
+                self._turns.do(project.take_back, lambda _, problem: on_back(end, problem))
+
+        def on_back(end: End, problem: str) -> None:
             if project is not self._open():
                 return
-            try:
-                project.take_back()
-            except FloraError as error:
-                self._notice.tell(str(error))
             self.changed.emit()
-            if end.outcome == "finished":
+            if problem:
+                self._notice.tell(problem)
+            elif end.outcome == "finished":
                 finished(end.result)
             else:
                 text = stopped if end.outcome == "cancelled" else end.text

@@ -3,7 +3,7 @@
 Makes the project of `benchmarks/project.py` (114,480 recordings) in a temporary folder and opens it in the real window:
 time until rows are listed, time from a typed filter to its rows, the longest time that the event loop did not come
 round meanwhile, resident memory; then milliseconds a frame of the view in use. Without a display it runs offscreen with
-the painter view.
+the painter view, as under software OpenGL, unless FLORA_OPENGL=1.
 """
 
 from __future__ import annotations
@@ -80,8 +80,36 @@ def measure_project(window: MainWindow, folder: Path) -> None:
         rows = library.model.rowCount()
         print(f"filter “{query}”: {took:.0f} ms to {rows:,} rows (120 ms of it wait for the next key), "
               f"longest gap {gaps.take():.0f} ms")  # fmt: skip
+    measure_edits(window, gaps)
     gaps.stop()
     print(f"resident memory {psutil.Process().memory_info().rss / 2**20:.0f} MB")
+
+
+def measure_edits(window: MainWindow, gaps: Gaps) -> None:
+    """Edits of many recordings and the split editor, which count everything."""
+    library = window.library
+    for count in (1, 2_000, 20_000):
+        ids = library.model.table.ids[:count].tolist()
+        for title, act in (
+            (f"set the class of {count:,}", lambda ids=ids: window.set_class(ids, "another")),
+            ("undo it", lambda: window.run_command("library.undo")),
+        ):
+            wait(lambda: not window._turns.is_busy and not library._task.is_busy)
+            gaps.take()
+            act()
+            took = wait(lambda: not window._turns.is_busy)
+            wait(lambda: not library._task.is_busy)
+            print(f"{title}: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
+    window.run_command("library.splits")
+    editor = window._split_editor
+    took = wait(lambda: editor.classes.topLevelItemCount() > 0 and not editor._judging.is_busy)
+    print(f"open the split editor: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
+    editor.close()
+    window.run_command("library.statistics")
+    took = wait(lambda: window.statistics.counted is not None)
+    wait(lambda: not window.statistics._task.is_busy)
+    print(f"open the statistics: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
+    window.run_command("library.statistics")
 
 
 def measure_view(window: MainWindow, frames: int = 200) -> None:

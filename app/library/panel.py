@@ -18,6 +18,7 @@ from flora_engine.datasets.project import Project
 from flora_engine.datasets.table import Table
 
 _DEBOUNCE = 120  # ms
+_MOST_RANGES = 2000  # of selected rows that are selected again
 _SHOWN_AT_FIRST = {"name", "class", "subject", "frames"}
 _HELP = """Words must occur in the name or the class.
 class:wave   subject:3   camera:1,2   frames:>100   seconds:1-3
@@ -95,7 +96,14 @@ class LibraryPanel(QWidget):
 
     def selected_ids(self) -> list[int]:
         """Recordings that an edit would change."""
-        return [self.model.id_at(index.row()) for index in self.view.selectionModel().selectedRows()]
+        table = self.model.table
+        if table is None:
+            return []
+        # By ranges: a Python object for each of 100,000 selected rows would hold up the window.
+        ranges = self.view.selectionModel().selection()
+        rows = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
+        found: list[int] = table.ids[self.model.rows[np.unique(np.concatenate(rows))]].tolist() if rows else []
+        return found
 
     def select_row(self, row: int) -> None:
         """Make one row the current and only selected one, whatever keys are held."""
@@ -175,7 +183,7 @@ class LibraryPanel(QWidget):
         self._problem.hide()
         current = self.view.currentIndex()
         keep = self.model.id_at(current.row()) if current.isValid() else None
-        selected = set(self.selected_ids())
+        selected = self.selected_ids()
         selection = self.view.selectionModel()
         selection.blockSignals(True)
         self.model.show_rows(found.table, found.rows)
@@ -190,18 +198,18 @@ class LibraryPanel(QWidget):
             self.select_row(0)
         self.shown.emit()
 
-    def _select_again(self, ids: set[int], current: int | None) -> None:
-        """After a reset: what was selected stays so, as far as it is still there (a few thousand at most)."""
+    def _select_again(self, ids: list[int], current: int | None) -> None:
+        """After a reset: what was selected stays so, as far as it is still there and lies in few ranges."""
         model, selection = self.model, self.view.selectionModel()
         row = model.row_of(current) if current is not None else -1
-        if row < 0:
+        if row < 0 or model.table is None:
             return
         selection.setCurrentIndex(model.index(row, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
         chosen = QItemSelection()
-        if model.table is not None and 0 < len(ids) <= 2000:
-            places = np.flatnonzero(np.isin(model.table.ids[model.rows], list(ids)))
-            for place in places.tolist():
-                chosen.select(model.index(place, 0), model.index(place, 0))
+        places = np.flatnonzero(np.isin(model.table.ids[model.rows], ids))
+        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
+        for run in runs[:_MOST_RANGES]:
+            chosen.select(model.index(int(run[0]), 0), model.index(int(run[-1]), 0))
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         selection.select(chosen, flags)
 

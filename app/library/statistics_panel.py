@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWid
 from app.library.recordings import counted as number_of
 from app.theme import LIGHT, Theme
 from app.workers.tasks import Newest
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.statistics import Statistics, statistics
+from flora_engine.datasets.table import Table
 
 _BAR = 20  # pixels a class
 
@@ -21,7 +21,7 @@ class StatisticsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = LIGHT
-        self._asked: tuple[Project, np.ndarray] | None = None
+        self._asked: tuple[Table, np.ndarray] | None = None
         self.counted: Statistics | None = None
         self._task = Newest(self)
         self._task.done.connect(self._on_counted)
@@ -62,9 +62,9 @@ class StatisticsPanel(QWidget):
         if self.counted is not None:
             self._on_counted(self.counted)
 
-    def show_rows(self, project: Project | None, rows: np.ndarray) -> None:
-        """Count these rows of the project's table as soon as somebody looks."""
-        self._asked = None if project is None else (project, rows)
+    def show_rows(self, table: Table | None, rows: np.ndarray) -> None:
+        """Count these rows as soon as somebody looks."""
+        self._asked = None if table is None else (table, rows)
         if self.isVisible():
             self._count()
 
@@ -73,10 +73,8 @@ class StatisticsPanel(QWidget):
 
     def _count(self) -> None:
         if self._asked is not None:
-            project, rows = self._asked
-            table = project.table
-            if len(rows) == 0 or rows.max() < len(table):
-                self._task.submit(lambda: statistics(table, rows))
+            table, rows = self._asked
+            self._task.submit(lambda: statistics(table, rows))
 
     def _on_counted(self, counted: object) -> None:
         assert isinstance(counted, Statistics)

@@ -24,9 +24,17 @@ from app.viewer.drawing import StageColours, StageView
 _NO_OPENGL = {"offscreen", "minimal", "vnc", "linuxfb"}  # Qt platforms that cannot show an OpenGL widget
 
 
+_GL_RENDERER = 0x1F01
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software rasterizer", "gdi generic")
+
+
 @cache
 def opengl_works() -> bool:
-    """Whether an OpenGL widget would show anything here (asked once); FLORA_NO_OPENGL says no."""
+    """Whether an OpenGL widget would show anything here, and sooner than the painter (asked once).
+
+    OpenGL that the processor draws is several times slower than the painter view and composes the whole window with
+    every change (benchmarks/window.py), so it is not used unless FLORA_OPENGL asks for it. FLORA_NO_OPENGL says no.
+    """
     if os.environ.get("FLORA_NO_OPENGL") or QGuiApplication.platformName() in _NO_OPENGL:
         return False
     context, surface = QOpenGLContext(), QOffscreenSurface()
@@ -34,8 +42,9 @@ def opengl_works() -> bool:
     if not context.create() or not surface.isValid() or not context.makeCurrent(surface):
         return False
     works = context.format().version() >= (2, 1)
+    renderer = str(context.functions().glGetString(_GL_RENDERER) or "").lower()
     context.doneCurrent()
-    return works
+    return works and (bool(os.environ.get("FLORA_OPENGL")) or not any(name in renderer for name in _SOFTWARE))
 
 
 class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]

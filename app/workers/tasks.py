@@ -1,16 +1,32 @@
-"""Short tasks on the thread pool: of several requests only the newest is answered."""
+"""Short tasks off the window's thread: those of which only the newest matters, and those that all have their turn."""
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QObject, QThreadPool, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QThreadPool, Signal, Slot
 
 from flora_engine.errors import Cancelled, FloraError
 
 _log = logging.getLogger(__name__)
+
+
+def attempt(task: Callable[[], Any]) -> tuple[Any, str]:
+    """What `task` returned and "", or None and one sentence on what went wrong."""
+    try:
+        return task(), ""
+    except Cancelled:
+        return None, "Stopped"
+    except FloraError as error:
+        return None, str(error)
+    except Exception as error:  # a bug of ours: the window lives on and says so
+        _log.exception("a task failed")
+        return None, f"Something went wrong inside the program: {type(error).__name__}: {error}"
 
 
 class Newest(QObject):
@@ -53,16 +69,7 @@ class Newest(QObject):
         number, ended = self._newest, self._ended
 
         def run() -> None:
-            result, problem = None, ""
-            try:
-                result = task()
-            except Cancelled:
-                problem = "Stopped"
-            except FloraError as error:
-                problem = str(error)
-            except Exception as error:  # a bug of ours: the window lives on and says so
-                _log.exception("a task failed")
-                problem = f"Something went wrong inside the program: {type(error).__name__}: {error}"
+            result, problem = attempt(task)
             try:
                 ended.emit(number, result, problem)
             except RuntimeError:  # the window went away while we worked
@@ -84,3 +91,74 @@ class Newest(QObject):
             self.failed.emit(problem)
         else:
             self.done.emit(result)
+
+
+@dataclass
+class _Turn:
+    task: Callable[[], Any]
+    then: Callable[[Any, str], None]
+    answer: tuple[Any, str] = (None, "")
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class InTurn(QObject):
+    """Runs tasks one after the other in a thread of its own. A quick one is over when `do` returns; of a longer one
+    the window hears later, and is not held up meanwhile.
+    """
+
+    busy = Signal(bool)
+    patience = 0.015  # seconds that `do` waits: less than anybody notices
+    _ended = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._turns: deque[_Turn] = deque()
+        self._ended.connect(self._finish, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._turns)
+
+    def do(self, task: Callable[[], Any], then: Callable[[Any, str], None]) -> None:
+        """Run `task` after those before it, then `then(result, problem)` in the window's thread."""
+        turn = _Turn(task, then)
+        self._turns.append(turn)
+        if len(self._turns) > 1:
+            return
+        self._start(turn)
+        if turn.over.wait(self.patience):
+            self._finish()
+        else:
+            self.busy.emit(True)
+
+    def finish(self) -> None:
+        """Wait for all that was asked, and answer it."""
+        while self._turns:
+            self._turns[0].over.wait()
+            self._finish()
+
+    def _start(self, turn: _Turn) -> None:
+        ended = self._ended
+
+        def run() -> None:
+            turn.answer = attempt(turn.task)
+            turn.over.set()
+            try:
+                ended.emit()
+            except RuntimeError:
+                _log.debug("nobody is left to hear of a task")
+
+        self._pool.start(run)
+
+    @Slot()
+    def _finish(self) -> None:
+        if not self._turns or not self._turns[0].over.is_set():
+            return
+        turn = self._turns.popleft()
+        if self._turns:
+            self._start(self._turns[0])
+        else:
+            self.busy.emit(False)
+        turn.then(*turn.answer)

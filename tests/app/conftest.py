@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from app.application import make_application
 from app.labelling.service import LabelService
 from app.main_window import MainWindow
+from app.workers.tasks import InTurn
 from flora_engine.demo import synthesise
 from flora_engine.readers import write_ntu
 
@@ -22,6 +23,12 @@ from flora_engine.readers import write_ntu
 def qapp() -> QApplication:
     """pytest-qt's application, made the way the program makes it."""
     return make_application()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small edits are over when their command returns, however loaded the machine is."""
+    monkeypatch.setattr(InTurn, "patience", 20.0)
 
 
 @pytest.fixture

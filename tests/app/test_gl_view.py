@@ -109,7 +109,7 @@ assert different(without, window.player.picture()) == 0
     "script", [_FLOATING, _FALLING_BACK, _REFERENCES, _NAMES], ids=["floating", "fall_back", "references", "names"]
 )
 def test_in_its_own_process(script: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "QT_QPA_PLATFORM": "xcb"}
+    environment = {**os.environ, "QT_QPA_PLATFORM": "xcb", "FLORA_OPENGL": "1"}
     run = subprocess.run(
         [sys.executable, "-c", _START + script + "\nwindow.close()\n", str(tmp_path)],
         env=environment,
@@ -121,3 +121,16 @@ def test_in_its_own_process(script: str, tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Traceback" not in run.stderr and "Error while drawing" not in run.stdout, run.stdout + run.stderr
+
+
+def test_opengl_drawn_by_the_processor_is_passed_over(tmp_path: Path) -> None:
+    code = "from app.application import make_application; make_application()\n"
+    code += "from app.viewer.gl_view import opengl_works; print(opengl_works())"
+    said = []
+    for forced in ("", "1"):
+        environment = {**os.environ, "QT_QPA_PLATFORM": "xcb", "LIBGL_ALWAYS_SOFTWARE": "1", "FLORA_OPENGL": forced}
+        root = Path(__file__).resolve().parents[2]
+        command = [sys.executable, "-c", code]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True, cwd=root)
+        said.append(run.stdout.strip())
+    assert said == ["False", "True"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from app.library.query import common_values, with_term
 from app.library.split_form import fitting_presets, judge, numbers_text, parse_numbers
 from app.library.table_model import COLUMNS
 from app.main_window import MainWindow
+from app.workers.tasks import InTurn
 from flora_engine.cli import main
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder
@@ -317,6 +319,28 @@ def test_a_large_project_does_not_hold_up_the_window(
     for query, rows in (("subject:7", 60), ("00123", 11), ("", 3_000)):
         filtered(window, qtbot, query, rows)
     assert gaps.longest < 0.25  # generous for a loaded machine; reading the table here would take longer
+
+
+def test_a_long_edit_does_not_hold_up_the_window(
+    window: MainWindow, qtbot: Any, project_folder: Path, gaps: GapMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = opened(window, qtbot, project_folder)
+    window.player.playback.pause()
+    window.library.view.selectAll()
+    ids = window.library.selected_ids()
+    assert sorted(ids) == project.table.ids.tolist()
+    slow = project.set_class
+    monkeypatch.setattr(project, "set_class", lambda *what: (time.sleep(0.6), slow(*what)))
+    monkeypatch.setattr(InTurn, "patience", 0.03)
+    qtbot.wait(50)
+    gaps.reset()
+    window.set_class(ids, "all the same")
+    assert window._turns.is_busy and not window._actions["library.undo"].isEnabled()
+    assert "Changing" in window.statusBar().currentMessage()
+    qtbot.waitUntil(lambda: not window._turns.is_busy, timeout=5_000)
+    assert gaps.longest < 0.3  # doing it in this thread would take at least 0.6
+    qtbot.waitUntil(lambda: window.library.model.index(15, 0).data() == "all the same")
+    assert window._actions["library.undo"].isEnabled() and len(window.library.selected_ids()) == 16
 
 
 def test_query_terms_are_replaced() -> None:

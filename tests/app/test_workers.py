@@ -15,7 +15,7 @@ import pytest
 
 from app.workers.jobs import HeavyJob, JobBar, JobStrip, left_text
 from app.workers.supervisor import End, Event, Supervisor
-from app.workers.tasks import Newest
+from app.workers.tasks import InTurn, Newest
 from flora_engine.errors import FloraError
 
 _SPEAK = (
@@ -182,3 +182,29 @@ def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < end, os.times()
         time.sleep(0.02)
+
+
+def test_every_task_has_its_turn_and_a_quick_one_is_over_at_once(qtbot: Any) -> None:
+    turns, told = InTurn(), []
+    turns.patience = 5.0
+    turns.do(lambda: 1, lambda result, problem: told.append((result, problem)))
+    assert told == [(1, "")] and not turns.is_busy
+    turns.patience = 0.0
+    gate = threading.Event()
+    busy: list[bool] = []
+    turns.busy.connect(busy.append)
+
+    def fail() -> None:
+        raise FloraError("no")
+
+    turns.do(lambda: gate.wait(5), lambda result, problem: told.append((result, problem)))
+    turns.do(fail, lambda result, problem: told.append((result, problem)))
+    turns.do(lambda: 3, lambda result, problem: told.append((result, problem)))
+    assert turns.is_busy and told == [(1, "")]
+    gate.set()
+    qtbot.waitUntil(lambda: not turns.is_busy and len(told) == 4)
+    assert told[1:] == [(True, ""), (None, "no"), (3, "")]
+    assert busy[0] is True and busy[-1] is False
+    turns.do(lambda: 4, lambda result, problem: told.append((result, problem)))
+    turns.finish()
+    assert told[-1] == (4, "")
