@@ -21,9 +21,11 @@ from flora_engine.config import DataSettings, PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
+from flora_engine.datasets.published_files import read_features
 from flora_engine.datasets.splits import Parts, Split, divide
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.evaluation.memory import Memory
 from flora_engine.evaluation.protocols import Experiment, run_protocol
 from flora_engine.evaluation.selection import make_folds
 from flora_engine.files import replacing
@@ -40,7 +42,7 @@ from flora_engine.semantics.class_texts import ClassText, class_states, load_cla
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.encoder import load_encoder, train_encoder
 from flora_engine.training.extraction import extract_streams, split_features
-from flora_engine.training.flora import FloraModel
+from flora_engine.training.flora import FloraModel, load_model, save_model
 from flora_engine.training.heads import head
 from flora_engine.training.run_folder import RunFolder
 
@@ -129,8 +131,7 @@ def _run_split(
     encoded = time.monotonic()
     features = _features(job, checkpoints, clips, parts, folder.path / "features.npz", device)
     experiment = Experiment(features, material.states, np.array(split.unseen), device or "cpu")
-    kept: dict[str, FloraModel] = {}
-    heads = {name: _evaluate_head(job, name, config, experiment, kept) for name in config.heads}
+    heads = {name: _evaluate_head(job, name, config, experiment, folder) for name in config.heads}
     result = {
         "unseen": list(split.unseen),
         "chance": 1 / len(split.unseen),
@@ -139,11 +140,10 @@ def _run_split(
         "heads": heads,
         "minutes": {"encoder": (encoded - started) / 60, "all": (time.monotonic() - started) / 60},
     }
-    if "zsl" in kept:
-        chosen = heads["flora"]["held-out"]["chosen"]
-        _write_bundle(
-            job, config, material, experiment, kept["zsl"], chosen, checkpoints, folder.bundle, summary(result)
-        )
+    kept = _kept_model(config, folder, "zsl")
+    if kept.exists():
+        chosen, model = heads["flora"]["held-out"]["chosen"], load_model(kept, device or "cpu")
+        _write_bundle(job, config, material, experiment, model, chosen, checkpoints, folder.bundle, summary(result))
     folder.write_result(result)
     return result
 
@@ -178,7 +178,12 @@ def _train_encoder(
 def _features(
     job: Job, checkpoints: dict[str, Path], clips: Clips, parts: Parts, path: Path, device: str | None
 ) -> Features:
-    """Features of the recordings that the split uses, kept beside the run in the unified layout."""
+    """Features of the recordings that the split uses, kept beside the run in the unified layout.
+
+    They are written once the encoder is finished, so a run that goes on reads them.
+    """
+    if path.is_file():
+        return read_features(path)
     used = np.union1d(parts.train, parts.gzsl)
     found = extract_streams(job, checkpoints, clips.joints[used], device=device)
 
@@ -192,18 +197,24 @@ def _features(
     return features
 
 
-def _evaluate_head(
-    job: Job, name: str, config: PipelineConfig, experiment: Experiment, kept: dict[str, FloraModel]
-) -> dict[str, Any]:
-    """protocol → outcome; the first seed's Flora of each setting is kept for the bundle."""
+def _kept_model(config: PipelineConfig, folder: RunFolder, setting: str) -> Path:
+    """Where the first seed's Flora of the held-out protocol is kept for the bundle."""
+    return folder.checkpoint(f"flora-{setting}-seed{config.flora.seeds[0]}")
 
-    def keep(seed: int, setting: str, model: Any) -> None:
-        if isinstance(model, FloraModel) and seed == config.flora.seeds[0]:
-            kept[setting] = model
+
+def _evaluate_head(
+    job: Job, name: str, config: PipelineConfig, experiment: Experiment, folder: RunFolder
+) -> dict[str, Any]:
+    """protocol → outcome. Finished folds and seeds are kept in the run's checkpoints, and so is Flora's first seed."""
+
+    def keep(seed: int, setting: str, model: FloraModel) -> None:
+        if seed == config.flora.seeds[0]:
+            save_model(_kept_model(config, folder, setting), model)
 
     job.log(f"training and evaluating {name}")
+    memory = Memory(folder.path / "checkpoints")
     return {
-        protocol: run_protocol(job, name, experiment, config.flora, protocol, keep=keep)
+        protocol: run_protocol(job, name, experiment, config.flora, protocol, keep=keep, memory=memory)
         for protocol in config.flora.protocols
     }
 
@@ -307,7 +318,10 @@ def _run_final(
     chosen = results[config.splits[0].name]["heads"]["flora"]["held-out"]["chosen"]
     problem = experiment.problem(config.flora.seeds[0])
     pick = chosen["zsl"]
-    model = head("flora").fit(job, problem, pick["choice"], config.flora, lambda *_: None, pick["evaluations"])
+    kept = folder.checkpoint("flora")
+    if not kept.exists():
+        save_model(kept, head("flora").fit(job, problem, pick["choice"], config.flora, _unwatched, pick["evaluations"]))
+    model = load_model(kept, device or "cpu")
     summaries = [summary(result) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
     _write_bundle(job, config, material, experiment, model, chosen, checkpoints, folder.bundle, accuracy)
@@ -315,6 +329,10 @@ def _run_final(
     result["encoder"] = {stream: {k: v for k, v in one.items() if k != "history"} for stream, one in trained.items()}
     folder.write_result(result)
     return result
+
+
+def _unwatched(*_: object) -> None:
+    """Nothing is evaluated: no test part is left."""
 
 
 # What the command line and the window call

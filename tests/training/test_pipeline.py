@@ -19,6 +19,8 @@ from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.class_texts import parse_typed
+from flora_engine.training import pipeline
+from flora_engine.training.heads import flora as flora_head
 from flora_engine.training.pipeline import check_no_leak, load_material, pipeline_action
 from flora_engine.training.run_folder import RunFolder
 
@@ -95,6 +97,30 @@ def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tm
     for result in (whole, parts):
         result["splits"]["a"]["heads"]["flora"]["held-out"].pop("seconds")
     assert parts["splits"]["a"]["heads"]["flora"] == whole["splits"]["a"]["heads"]["flora"]
+
+
+def test_finished_folds_and_seeds_are_not_trained_again(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while the second head trains, a run keeps all of the first, its model for the bundle too."""
+
+    def stop_at_the_second_head(event: Event) -> None:
+        if event["kind"] == "log" and event["text"].startswith("eszsl: fold 2"):
+            job.stop()
+
+    job = Job(stop_at_the_second_head)
+    with pytest.raises(Cancelled):
+        pipeline_action(job, config(recordings), out=tmp_path)
+    (run,) = tmp_path.iterdir()
+    trained: list[str] = []
+    train = flora_head.train_flora
+    monkeypatch.setattr(flora_head, "train_flora", lambda *a, **k: (trained.append("flora"), train(*a, **k))[1])
+    monkeypatch.setattr(pipeline, "extract_streams", lambda *a, **k: pytest.fail("features were extracted again"))
+    result = pipeline_action(Job(), config(recordings), resume=run)
+    assert trained == ["flora"]  # only the fold that the bundle's temperature is fitted on
+    assert result["splits"]["a"]["heads"].keys() == {"flora", "eszsl"}
+    labels = Labeller(run / "a" / "bundle").label(synthesise(20), parse_typed("walk; wave")).labels
+    assert len(labels) == 2
 
 
 def test_leaks_are_refused(recordings: Path) -> None:
