@@ -73,6 +73,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions.focus", "Go to the action box", "Actions", ("Ctrl+L",), "Type your own actions, one a line"),
     Command("actions.label", "Rank again", "Actions", ("Ctrl+Return",), "Without waiting", needs="recording"),
     Command("actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs="recording"),
+    Command("actions.model", "Use another model…", "Actions", (), "A bundle that a training run wrote"),
+    Command("actions.builtin", "Use the built-in model", "Actions"),
     Command("help.palette", "Find a command…", "Help", ("Ctrl+K", "F1"), "Everything the window does, by name"),
     Command("help.limits", "What the model can and cannot do", "Help"),
     Command("help.about", "About Flora Studio", "Help"),

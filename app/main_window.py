@@ -39,7 +39,7 @@ from PySide6.QtWidgets import (
 from app.commands import COMMANDS, MENUS, by_id
 from app.demo import demo_project
 from app.labelling.panel import LabelPanel, class_presets
-from app.labelling.service import BUILTIN, LabelService
+from app.labelling.service import BUILTIN, LabelService, bundle_title, find_bundle
 from app.library.classes_editor import ClassesEditor
 from app.library.export_dialog import ExportDialog
 from app.library.import_dialog import ImportDialog
@@ -115,9 +115,10 @@ class MainWindow(QMainWindow):
         self.library = LibraryPanel()
         self.statistics = StatisticsPanel()
         self.project: Project | None = None
-        self.labels = LabelPanel(service or LabelService(), self._presets)
-        self.jobs = JobBar()
         self.notice = Notice()
+        self._service = service or LabelService(folder=self._remembered_bundle())
+        self.labels = LabelPanel(self._service, self._presets)
+        self.jobs = JobBar()
         self._turns = InTurn(self)  # edits of the project and whatever else must not overtake them
         self._moves: tuple[str | None, str | None] = (None, None)  # titles of the next undo and redo
         self.project_jobs = ProjectJobs(self.jobs, self.notice, self._turns, lambda: self.project, self)
@@ -125,6 +126,7 @@ class MainWindow(QMainWindow):
         self.welcome = Welcome()
         self._opening = Newest(self)
         self._searching = Newest(self)
+        self._modelling = Newest(self)
         self._projecting = Newest(self)
         self._theme: Theme = LIGHT
         self._split_editor: SplitEditor | None = None
@@ -270,6 +272,8 @@ class MainWindow(QMainWindow):
         self._opening.failed.connect(self._on_open_failed)
         self._searching.done.connect(self._on_found)
         self._searching.failed.connect(self._on_problem)
+        self._modelling.done.connect(self._on_model)
+        self._modelling.failed.connect(self._on_problem)
         self._projecting.done.connect(self._on_project)
         self._projecting.failed.connect(self._on_problem)
         self.recordings.chosen.connect(self._open)
@@ -289,6 +293,7 @@ class MainWindow(QMainWindow):
     def _apply_settings(self) -> None:
         settings = self.settings
         self.labels.set_text(settings.classes)
+        self._show_model()
         self.player.set_speed(settings.speed)
         self.player.set_loop(settings.loop)
         self.player.set_names(settings.joint_names)
@@ -759,6 +764,46 @@ class MainWindow(QMainWindow):
             QGuiApplication.clipboard().setText(self.labels.answer.as_text())
             self.statusBar().showMessage("The ranking is on the clipboard")
 
+    def _actions_model(self) -> None:
+        start = self.settings.bundle or self._start_folder()
+        name = QFileDialog.getExistingDirectory(self, "Folder of a model bundle, or of a training run", start)
+        if name:
+            self.use_model(Path(name))
+
+    def _actions_builtin(self) -> None:
+        self.use_model(BUILTIN)
+
+    def use_model(self, folder: Path) -> None:
+        """Rank with another bundle from now on, also after the next start; trouble shows in the notice."""
+        service = self._service
+
+        def use() -> Path:
+            bundle = find_bundle(folder)
+            service.use(bundle)
+            return bundle
+
+        self.statusBar().showMessage("Loading the model…")
+        self._modelling.submit(use)
+
+    def _on_model(self, bundle: object) -> None:
+        assert isinstance(bundle, Path)
+        self.settings = replace(self.settings, bundle="" if bundle == BUILTIN else str(bundle))
+        self.statusBar().showMessage(f"Actions are ranked by the {bundle_title(bundle).removesuffix(' model')} model")
+        self._show_model()
+        self.labels.rank_now()
+
+    def _show_model(self) -> None:
+        self.labels.set_model(bundle_title(self._service.folder), self._service.folder)
+
+    def _remembered_bundle(self) -> Path:
+        """The bundle of the last session, or the built-in one where that has gone."""
+        folder = Path(self.settings.bundle) if self.settings.bundle else BUILTIN
+        if folder == BUILTIN or (folder / "manifest.json").is_file():
+            return folder
+        self.settings = replace(self.settings, bundle="")
+        self.notice.tell(f"The model in {folder} is not there any more; the built-in one ranks.")
+        return BUILTIN
+
     def _help_palette(self) -> None:
         if self._palette is None:
             self._palette = CommandPalette(self)
@@ -768,7 +813,8 @@ class MainWindow(QMainWindow):
         self._palette.box.setFocus()
 
     def _help_limits(self) -> None:
-        card = next((p for p in (BUILTIN / "MODEL_CARD.md", ROOT / "docs" / "model-card.md") if p.is_file()), None)
+        cards = (self._service.folder / "MODEL_CARD.md", ROOT / "docs" / "model-card.md")
+        card = next((path for path in cards if path.is_file()), None)
         if card is None:
             self._on_problem("This copy of the program has no model card; scores are shares among the typed actions.")
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(card))):

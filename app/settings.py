@@ -19,7 +19,9 @@ DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow somet
 
 @dataclass(frozen=True)
 class Settings:
-    """theme: one of THEMES. geometry, layout: Qt's own window state in base64. recent: newest first."""
+    """theme: one of THEMES. bundle: folder of the model, "" for the built-in one. geometry, layout: Qt's own window
+    state in base64. recent: newest first.
+    """
 
     theme: str = "system"
     viewer: str = "auto"
@@ -27,6 +29,7 @@ class Settings:
     loop: bool = True
     joint_names: bool = False
     classes: str = DEFAULT_CLASSES
+    bundle: str = ""
     recent: tuple[str, ...] = field(default_factory=tuple)
     geometry: str = ""
     layout: str = ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 
@@ -37,6 +38,19 @@ def buttons_row(message: QLabel, *buttons: QPushButton) -> QHBoxLayout:
     for each in buttons:
         row.addWidget(each, 0, Qt.AlignmentFlag.AlignBottom)
     return row
+
+
+class ElidedLabel(QLabel):
+    """One line at the right that gives way: what does not fit is cut with an ellipsis."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
 
 
 class TextDialog(QDialog):

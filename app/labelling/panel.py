@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.labelling.service import Answer, LabelService, typed_actions
+from app.widgets import ElidedLabel
 from app.workers.tasks import Newest
 from flora_engine.resources import RESOURCES
 from flora_engine.skeleton import SkeletonSequence
@@ -138,6 +139,9 @@ class LabelPanel(QWidget):
         self._footer = QLabel()
         self._footer.setProperty("role", "muted")
         self._footer.setAccessibleName("Time of labelling")
+        self.model_name = ElidedLabel()
+        self.model_name.setProperty("role", "muted")
+        self.model_name.setAccessibleName("Model")
         self._limits = QPushButton("Why, and the limits")
         self._limits.setProperty("role", "link")
         self._limits.setToolTip("What the model was trained on, how good it is, and what it cannot do")
@@ -156,6 +160,11 @@ class LabelPanel(QWidget):
 
     def set_text(self, text: str) -> None:
         self.editor.setPlainText(text)
+
+    def set_model(self, title: str, folder: Path) -> None:
+        """Say which model ranks."""
+        self.model_name.setText(title)
+        self.model_name.setToolTip(f"{folder}\nActions → Use another model…")
 
     def text(self) -> str:
         return self.editor.toPlainText()
@@ -215,7 +224,10 @@ class LabelPanel(QWidget):
         lower.setContentsMargins(0, 2, 0, 0)
         fit = QLabel("How well each fits")
         fit.setToolTip("Shares among the actions you typed; they sum to 100%")
-        lower.addWidget(fit)
+        title = QHBoxLayout()
+        title.addWidget(fit)
+        title.addWidget(self.model_name, 1)
+        lower.addLayout(title)
         lower.addWidget(self._stack, 1)
         foot = QHBoxLayout()
         foot.addWidget(self._footer, 1)

@@ -47,13 +47,13 @@ class Answer:
         return "\n".join(f"{i}\t{row.name}\t{row.score:.4f}" for i, row in enumerate(self.rows, 1))
 
 
-Loader = Callable[[], AnyLabeller]
+Loader = Callable[[Path], AnyLabeller]
 Parser = Callable[[str], list[Any]]
 
 
-def load_builtin(folder: Path = BUILTIN) -> AnyLabeller:
-    """Load the model that ships with the program (0.3 s); FloraError where it is not there."""
-    if not (folder / "manifest.json").is_file():
+def load_bundle(folder: Path) -> AnyLabeller:
+    """Load a model bundle (0.3 s); FloraError where there is none or it is damaged."""
+    if folder == BUILTIN and not (folder / "manifest.json").is_file():
         raise FloraError(
             "there is no model to label with",
             path=folder,
@@ -65,6 +65,24 @@ def load_builtin(folder: Path = BUILTIN) -> AnyLabeller:
     return labeller
 
 
+def find_bundle(folder: Path) -> Path:
+    """The bundle that somebody means who chose `folder`: itself, or the one that a training run wrote below it."""
+    if (folder / "manifest.json").is_file():
+        return folder
+    below = sorted(path.parent for path in folder.glob("**/bundle/manifest.json"))
+    final = [path for path in below if path.parent.name == "final"]  # trained on everything, after the evaluation
+    return next(iter(final or below), folder)
+
+
+def bundle_title(folder: Path) -> str:
+    """What the window calls a bundle: its folder, or where that is only called "bundle" what it is the bundle of."""
+    if folder == BUILTIN:
+        return "built-in model"
+    if folder.name != "bundle":
+        return folder.name
+    return folder.parent.parent.name if folder.parent.name == "final" else folder.parent.name
+
+
 def parse_classes(text: str) -> list[Any]:
     """The engine's class texts from what the user typed: one action a line, `name` or `name: description`."""
     from flora_engine.semantics.class_texts import parse_typed, with_known_texts
@@ -73,20 +91,27 @@ def parse_classes(text: str) -> list[Any]:
 
 
 class LabelService:
-    """Holds one labeller for all requests, and what it made of the last recording; safe to call from any thread."""
+    """The labeller of one bundle for all requests, and what it made of the last recording; safe from any thread."""
 
-    def __init__(self, load: Loader = load_builtin, parse: Parser = parse_classes) -> None:
+    def __init__(self, load: Loader = load_bundle, parse: Parser = parse_classes, folder: Path = BUILTIN) -> None:
         self._load, self._parse = load, parse
+        self.folder = folder
         self._labeller: AnyLabeller | None = None
         self._latents: tuple[SkeletonSequence, Any] | None = None
         self._lock = threading.Lock()
+
+    def use(self, folder: Path) -> None:
+        """Label with another bundle from now on; FloraError, and all stays as it was, where it cannot be loaded."""
+        labeller = self._load(folder)
+        with self._lock:
+            self.folder, self._labeller, self._latents = folder, labeller, None
 
     def rank(self, sequence: SkeletonSequence, text: str) -> Answer:
         """Rank the actions of `text` for `sequence`; FloraError says what is wrong with either."""
         classes = self._parse(text)
         with self._lock:
             if self._labeller is None:
-                self._labeller = self._load()
+                self._labeller = self._load(self.folder)
             seconds: dict[str, float] = {}
             if self._latents is None or self._latents[0] is not sequence:
                 latents, seconds = self._labeller.latents([sequence])

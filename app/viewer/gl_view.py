@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,9 @@ def opengl_works() -> bool:
     """
     if os.environ.get("FLORA_NO_OPENGL") or QGuiApplication.platformName() in _NO_OPENGL:
         return False
+    forced = bool(os.environ.get("FLORA_OPENGL"))
+    if not forced and not _has_graphics_device():
+        return False  # without asking, which would load 100 MB of software OpenGL
     context, surface = QOpenGLContext(), QOffscreenSurface()
     surface.create()
     if not context.create() or not surface.isValid() or not context.makeCurrent(surface):
@@ -44,7 +49,14 @@ def opengl_works() -> bool:
     works = context.format().version() >= (2, 1)
     renderer = str(context.functions().glGetString(_GL_RENDERER) or "").lower()
     context.doneCurrent()
-    return works and (bool(os.environ.get("FLORA_OPENGL")) or not any(name in renderer for name in _SOFTWARE))
+    return works and (forced or not any(name in renderer for name in _SOFTWARE))
+
+
+def _has_graphics_device() -> bool:
+    """Whether the processor would not have to draw; True where that cannot be told."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(any(Path("/dev").glob(name)) for name in ("dri/card*", "dri/renderD*", "nvidia[0-9]*", "dxg"))
 
 
 class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]

@@ -43,7 +43,7 @@ def make_window(
     monkeypatch.setenv("FLORA_CACHE", str(tmp_path / "cache"))
 
     def make() -> MainWindow:
-        window = MainWindow(service=LabelService(load=lambda: labeller), settings_file=tmp_path / "settings.json")
+        window = MainWindow(service=LabelService(load=lambda _: labeller), settings_file=tmp_path / "settings.json")
         qtbot.addWidget(window)
         window.show()
         return window

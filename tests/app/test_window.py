@@ -15,7 +15,7 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QSlider
 
 from app.labelling.panel import class_presets
-from app.labelling.service import LabelService, load_builtin
+from app.labelling.service import LabelService, load_bundle
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
 
@@ -100,9 +100,10 @@ def test_an_empty_folder_says_what_to_do(window: MainWindow, qtbot: Any, tmp_pat
     assert window.notice._button.text() == "Open the demo"
 
 
-def test_without_a_model_the_panel_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_model_the_panel_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.labelling.service.BUILTIN", tmp_path)
     with pytest.raises(FloraError, match=r"flora train --config configs/builtin\.yaml"):
-        load_builtin(tmp_path)
+        load_bundle(tmp_path)
 
 
 def test_drop_opens(window: MainWindow, qtbot: Any, recordings: Path) -> None:
@@ -241,7 +242,7 @@ def test_the_model_is_loaded_once(labeller: FakeLabeller, recordings: Path) -> N
     from flora_engine.demo import synthesise
 
     loads: list[int] = []
-    service = LabelService(load=lambda: (loads.append(1), labeller)[1])
+    service = LabelService(load=lambda _: (loads.append(1), labeller)[1])
     sequence = synthesise(0)
     for _ in range(3):
         service.rank(sequence, "walk\nrun")
