@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
@@ -97,8 +99,8 @@ def flow_loss(
 class Scorer(nn.Module):
     """Decision errors e_c of method section 7 at one fixed time; this is what a bundle exports as scorer.onnx.
 
-    The input layer is linear, so texts pass it once per class and skeletons once per sample, and time and with it
-    every modulation is one constant row: both exact.
+    The input layer is linear, so texts pass it once per class and skeletons once per sample; so is what goes into the
+    first attention but for one number per token; time and with it every modulation is one constant row: all exact.
     """
 
     def __init__(self, velocity: VelocityNetwork, time: float = 0.5, sigma_min: float = 1e-5) -> None:
@@ -116,16 +118,47 @@ class Scorer(nn.Module):
         weight = self.velocity.embed.weight
         embedded_text = F.linear((1.0 - keep * t) * text, weight, self.velocity.embed.bias)
         embedded_skeleton = F.linear(t * skeleton, weight)
-        pairs = (embedded_skeleton[:, None] + embedded_text[None]).flatten(0, 1)  # (N·K, T, H)
         time = torch.full((1,), t, dtype=text.dtype, device=text.device)
         # A token that stands for m equal ones gets m times the attention: log m more in the softmax.
         bias = None if share is None else share.log().repeat(skeleton.shape[0], 1)[:, None, None, :]
-        predicted = self.velocity.after_embedding(pairs, time, bias)
+        predicted = self.velocity.after_sums(embedded_text, embedded_skeleton, time, bias)  # (N·K, T, H)
         target = (skeleton[:, None] - keep * text[None]).flatten(0, 1)
         squares = (predicted - target).pow(2)
         if share is None:
             return squares.mean(dim=(1, 2)).view(skeleton.shape[0], text.shape[0])
         return (squares.mean(dim=2).view(skeleton.shape[0], *text.shape[:2]) * share).sum(dim=2)
+
+
+@dataclass(frozen=True)
+class DistinctTokens:
+    """Classes with equally many distinct tokens: their numbers (G,), the tokens to keep (G, T') and shares (G, T')."""
+
+    classes: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    share: NDArray[np.float32]
+
+
+def distinct_tokens(states: NDArray[np.float32]) -> list[DistinctTokens]:
+    """What is left of each class when the copies of its padding are merged into one token, the same counts together.
+
+    states: (K, L+1, C). Padding is what stands at the last place before the pooled token; only bitwise copies of it
+    are merged. A text encoder whose padded places all differ keeps every token. Scoring what is left with
+    the shares is exact in real arithmetic: equal tokens have equal outputs, and m of them weigh m times in the
+    attention and in the mean.
+    """
+    same = (states == states[:, max(0, states.shape[1] - 2), None]).all(axis=2)
+    copies = same & (same.cumsum(axis=1) > 1)
+    first = same & ~copies
+    kept = (~copies).sum(axis=1)
+    order = np.argsort(copies, axis=1, kind="stable")  # kept tokens first, in their own order
+    weight = np.where(first, same.sum(axis=1, keepdims=True), 1) / np.float32(states.shape[1])
+    groups = []
+    for count in np.unique(kept):
+        classes = np.flatnonzero(kept == count)
+        tokens = order[classes, :count]
+        share = np.take_along_axis(weight[classes], tokens, axis=1).astype(np.float32)
+        groups.append(DistinctTokens(classes, tokens, share))
+    return groups
 
 
 def merge_tokens(text: Tensor, count: int, rounds: int = 5) -> tuple[Tensor, Tensor]:

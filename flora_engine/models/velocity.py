@@ -51,18 +51,39 @@ class Block(nn.Module):
         self.down = nn.Linear(ratio * hidden, hidden)
         self.modulation = nn.Linear(hidden, 6 * hidden)
 
-    def attend(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        batch, tokens, hidden = x.shape
-        q, k, v = self.qkv(x).view(batch, tokens, 3, self.heads, hidden // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+    def mix(self, qkv: Tensor, bias: Tensor | None) -> Tensor:
+        """Attention between the tokens of each row. qkv: (B, T, 3·hidden)."""
+        batch, tokens, wide = qkv.shape
+        q, k, v = qkv.view(batch, tokens, 3, self.heads, wide // 3 // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        return self.projection(mixed.transpose(1, 2).reshape(batch, tokens, hidden))  # type: ignore[no-any-return]
+        return self.projection(mixed.transpose(1, 2).reshape(batch, tokens, wide // 3))  # type: ignore[no-any-return]
 
-    def forward(self, x: Tensor, condition: Tensor, bias: Tensor | None = None) -> Tensor:
-        """condition: SiLU of the time embedding, (B or 1, hidden). bias: added to the attention, (B or 1, 1, 1, T)."""
+    def forward(self, x: Tensor, condition: Tensor, bias: Tensor | None = None, qkv: Tensor | None = None) -> Tensor:
+        """condition: SiLU of the time embedding, (B or 1, hidden). bias: added to the attention, (B or 1, 1, 1, T).
+
+        qkv: where the caller has it already, see `qkv_of_sums`.
+        """
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(condition)[:, None, :].chunk(6, dim=-1)
-        x = x + gate1 * self.attend(_modulate(x, shift1, scale1), bias)
+        if qkv is None:
+            qkv = self.qkv(_modulate(x, shift1, scale1))
+        x = x + gate1 * self.mix(qkv, bias)
         wide: Tensor = F.gelu(self.up(_modulate(x, shift2, scale2)), approximate="tanh")
         return x + gate2 * self.down(wide)  # type: ignore[no-any-return]
+
+    def qkv_of_sums(self, left: Tensor, right: Tensor, sums: Tensor, condition: Tensor) -> Tensor:
+        """What `forward` computes as qkv for x = left[None] + right[:, None], with each part multiplied once only.
+
+        left: (K, T, hidden). right: (N, 1 or T, hidden). sums: (N, K, T, hidden). Returns (N, K, T, 3·hidden).
+
+        A layer norm without weights takes away the mean, which is linear, and divides by one number per token, which
+        commutes with the matrix; so the matrix can go before the sum. Exact in real arithmetic.
+        """
+        shift, scale = self.modulation(condition)[0].chunk(6)[:2]
+        weight = self.qkv.weight * (1 + scale)
+        constant = F.linear(shift, self.qkv.weight, self.qkv.bias)
+        parts = [F.linear(part - part.mean(dim=-1, keepdim=True), weight) for part in (left, right)]
+        spread = (sums.var(dim=-1, keepdim=True, unbiased=False) + 1e-6).rsqrt()
+        return (parts[0][None] + parts[1][:, None]) * spread + constant
 
 
 class VelocityNetwork(nn.Module):
@@ -89,11 +110,28 @@ class VelocityNetwork(nn.Module):
             elif "modulation" in name or name.startswith("output"):
                 nn.init.zeros_(parameter)
 
-    def after_embedding(self, x: Tensor, t: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Everything behind the linear input layer; the caller may have embedded text and skeleton apart."""
-        condition = F.silu(self.time(t))
-        for block in self.blocks:
-            x = block(x, condition, bias)
+    def after_embedding(self, x: Tensor, t: Tensor) -> Tensor:
+        """Everything behind the linear input layer."""
+        return self._after_embedding(x, self.condition(t))
+
+    def after_sums(self, left: Tensor, right: Tensor, t: Tensor, bias: Tensor | None = None) -> Tensor:
+        """`after_embedding` of left[None] + right[:, None] at one time, sharing what a pair does not need for itself.
+
+        left: (K, T, hidden). right: (N, 1 or T, hidden). t: (1,). bias: added to the attention, (N·K, 1, 1, T).
+        Returns (N·K, T, hidden).
+        """
+        condition, sums = self.condition(t), left[None] + right[:, None]
+        qkv = self.blocks[0].qkv_of_sums(left, right, sums, condition)  # type: ignore[operator]
+        return self._after_embedding(sums.flatten(0, 1), condition, bias, qkv.flatten(0, 1))
+
+    def condition(self, t: Tensor) -> Tensor:
+        return F.silu(self.time(t))
+
+    def _after_embedding(
+        self, x: Tensor, condition: Tensor, bias: Tensor | None = None, qkv: Tensor | None = None
+    ) -> Tensor:
+        for number, block in enumerate(self.blocks):
+            x = block(x, condition, bias, qkv if number == 0 else None)
         shift, scale = self.final_modulation(condition)[:, None, :].chunk(2, dim=-1)
         return self.output(_modulate(x, shift, scale))  # type: ignore[no-any-return]
 

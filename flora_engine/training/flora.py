@@ -23,14 +23,13 @@ from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.models.autoencoders import sample
-from flora_engine.models.flora import Flora, Scorer, align_loss, flow_loss, merge_tokens
+from flora_engine.models.flora import Flora, Scorer, align_loss, distinct_tokens, flow_loss, merge_tokens
 from flora_engine.semantics.attunement import attune
 from flora_engine.training.checkpoint import load, save
 from flora_engine.training.heads import Problem
 
-SCORING_ELEMENTS = (
-    1 << 22
-)  # latent values of one scoring chunk: small enough for a CPU's caches, large enough for a GPU
+# Latent values of one scoring chunk: small enough for a CPU's caches; enough to fill a GPU.
+SCORING_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 26}
 
 
 @dataclass
@@ -62,32 +61,47 @@ class FloraModel:
     ) -> NDArray[np.float32]:
         """Decision errors e_c, smaller is better.
 
-        x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means; with a `sampling`
-        generator they are drawn per token, as the published evaluation does. merged: 0 is exact; else the tokens of
-        each class are merged into so many (`merge_tokens`; not together with sampling). Returns float32 (N, K or
-        len(classes)).
+        x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means, and copies of
+        padding are scored once (exact, see `distinct_tokens`); with a `sampling` generator latents are drawn per
+        token, as the published evaluation does. merged: 0 is exact; else the tokens of each class are merged into so
+        many (`merge_tokens`; not together with sampling). Returns float32 (N, K or len(classes)).
         """
-        device = next(self.network.parameters()).device
         states = self.states if classes is None else self.states[classes]
-        mean, log_variance = self.network.text_encoder(torch.from_numpy(states).to(device))
-        text = mean if sampling is None else sample(mean, log_variance, _noise(mean, sampling))
-        share = None
-        if merged and sampling is None and merged < text.shape[1]:
-            text, share = merge_tokens(text, merged)
-        scorer = Scorer(self.network.velocity, self.decision_time, self.sigma_min)
-        rows = max(1, SCORING_ELEMENTS // text.numel())
-        if device.type == "cuda":
-            rows *= 16
         result = np.empty((len(x), len(states)), np.float32)
-        for start in range(0, len(x), rows):
-            chunk = torch.from_numpy(x[start : start + rows]).to(device)
-            skeleton, log_variance = self.network.skeleton_encoder(chunk)
-            if sampling is not None:
-                tokens = (len(chunk), text.shape[1], text.shape[2])
-                noise = torch.randn(tokens, generator=sampling, device=device)
-                skeleton = sample(skeleton[:, None], log_variance[:, None], noise)
-            result[start : start + rows] = scorer(text, skeleton, share).cpu().numpy()
+        if sampling is not None:
+            mean, log_variance = self.network.text_encoder(self._tensor(states))
+            self._score(x, sample(mean, log_variance, _noise(mean, sampling)), None, result, sampling)
+        elif merged and merged < states.shape[1]:
+            self._score(x, *merge_tokens(self.network.text_encoder.means(self._tensor(states)), merged), result)
+        else:
+            for group in distinct_tokens(states):
+                text = self.network.text_encoder.means(self._tensor(states[group.classes[:, None], group.tokens]))
+                share = None if group.tokens.shape[1] == states.shape[1] else self._tensor(group.share)
+                part = np.empty((len(x), len(group.classes)), np.float32)
+                self._score(x, text, share, part)
+                result[:, group.classes] = part
         return result
+
+    def _score(
+        self,
+        x: NDArray[np.float32],
+        text: Tensor,
+        share: Tensor | None,
+        out: NDArray[np.float32],
+        sampling: torch.Generator | None = None,
+    ) -> None:
+        """Fill `out` (N, K) with the errors of text latents (K, T, H), in chunks that suit the device."""
+        scorer = Scorer(self.network.velocity, self.decision_time, self.sigma_min)
+        rows = max(1, SCORING_ELEMENTS.get(text.device.type, 1 << 20) // text.numel())
+        for start in range(0, len(x), rows):
+            skeleton, log_variance = self.network.skeleton_encoder(self._tensor(x[start : start + rows]))
+            if sampling is not None:
+                noise = torch.randn((len(skeleton), *text.shape[1:]), generator=sampling, device=text.device)
+                skeleton = sample(skeleton[:, None], log_variance[:, None], noise)
+            out[start : start + rows] = scorer(text, skeleton, share).cpu().numpy()
+
+    def _tensor(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(array).to(next(self.network.parameters()).device)
 
     @torch.no_grad()
     def latents(self, x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -16,11 +16,15 @@ from flora_engine.models.flora import (
     align_loss,
     decide,
     decide_generalised,
+    distinct_tokens,
     flow_loss,
     from_published,
     our_name,
 )
 from flora_engine.semantics.attunement import attune, neighbours
+from flora_engine.semantics.class_texts import class_states, load_class_texts
+from flora_engine.semantics.text_encoder import load_text_encoder
+from flora_engine.training.flora import FloraModel
 
 CLOSE = dict(rtol=1e-5, atol=1e-5)
 Golden = dict[str, torch.Tensor]
@@ -127,12 +131,64 @@ def test_generalised_decision(model: Flora, golden: Golden) -> None:
     assert set(decide(found, golden["unseen"]).tolist()) <= set(golden["unseen"].tolist())
 
 
-def test_scorer_of_means_equals_repeated_tokens() -> None:
+def stirred(text: int) -> Flora:
+    """A model whose modulations and output are not the zeros of the initialisation."""
     torch.manual_seed(0)
-    model = Flora(features=8, text=12, hidden=24, layers=2, heads=4)
+    model = Flora(features=8, text=text, hidden=24, layers=2, heads=4)
     torch.nn.init.normal_(model.velocity.output.weight, std=0.1)
+    torch.nn.init.normal_(model.velocity.final_modulation.weight, std=0.1)
     for block in model.velocity.blocks:
         torch.nn.init.normal_(block.modulation.weight, std=0.1)
+        torch.nn.init.normal_(block.modulation.bias, std=0.1)
+    return model.eval()
+
+
+def test_scorer_equals_the_velocity_network_on_every_pair() -> None:
+    model = stirred(12)
+    text, skeleton = torch.randn(3, 5, 24), torch.randn(7, 24)
+    with torch.no_grad():
+        found = Scorer(model.velocity, 0.3, 0.1)(text, skeleton)
+        for n in range(7):
+            for k in range(3):
+                pair = 0.73 * text[k] + 0.3 * skeleton[n]
+                predicted = model.velocity(pair[None], torch.tensor([0.3]))
+                expected = (predicted - (skeleton[n] - 0.9 * text[k])).square().mean()
+                torch.testing.assert_close(found[n, k], expected)
+
+
+def test_merged_padding_of_real_texts_changes_nothing() -> None:
+    states = class_states(load_text_encoder(), load_class_texts("ntu60"), 60)
+    attuned = attune(states, 2, 1.0)
+    groups = distinct_tokens(attuned)
+    assert sorted(np.concatenate([group.classes for group in groups])) == list(range(60))
+    assert np.mean([group.tokens.shape[1] for group in groups for _ in group.classes]) < 61 / 2
+    for group in groups:
+        np.testing.assert_allclose(group.share.sum(axis=1), 1, rtol=1e-6)
+        assert (group.tokens[:, -1] == 60).all(), "the pooled token stays by itself"
+    model = FloraModel(stirred(768), attuned, 2, 1.0, 0.5, 1e-5)
+    x = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    found = model.errors(x)
+    with torch.no_grad():
+        skeleton = model.network.skeleton_encoder.means(torch.from_numpy(x))
+        text = model.network.text_encoder.means(torch.from_numpy(attuned))
+        expected = Scorer(model.network.velocity)(text, skeleton).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(found.argmin(axis=1), expected.argmin(axis=1))
+    assert len(np.unique(found.argmin(axis=1))) > 1, "decisions differ, so that a mistake would show"
+
+
+def test_only_copies_of_the_padding_are_merged() -> None:
+    states = np.random.default_rng(0).normal(size=(2, 7, 3)).astype(np.float32)
+    states[1, 3:6] = states[1, 3]
+    states[1, 0] = states[1, 1]  # alike, but not padding
+    alone, merged = sorted(distinct_tokens(states), key=lambda group: group.classes[0])
+    assert alone.classes.tolist() == [0] and alone.tokens.tolist() == [list(range(7))]
+    assert merged.classes.tolist() == [1] and merged.tokens.tolist() == [[0, 1, 2, 3, 6]]
+    np.testing.assert_allclose(merged.share, [[1 / 7, 1 / 7, 1 / 7, 3 / 7, 1 / 7]], rtol=1e-6)
+
+
+def test_scorer_of_means_equals_repeated_tokens() -> None:
+    model = stirred(12)
     text, skeleton = torch.randn(3, 5, 24), torch.randn(7, 24)
     scorer = Scorer(model.velocity)
     with torch.no_grad():
