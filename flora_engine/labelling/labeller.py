@@ -65,6 +65,7 @@ class Labeller:
         names = ("skeleton_encoder", "skeleton_to_latent", "text_to_latent", "scorer")
         self._graphs = {name: _session(folder / f"{name}.onnx", threads) for name in names}
         self._states: dict[ClassText, Floats] = {}
+        self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
 
     def _matching_text_encoder(self) -> TextEncoder:
@@ -101,12 +102,19 @@ class Labeller:
         return np.stack([self._states[text] for text in texts])
 
     def _text_latents(self, texts: list[ClassText]) -> Floats:
-        """(K, L+1, H): attuned over the candidates and the classes of training, as in training."""
+        """(K, L+1, H): attuned over the candidates and the classes of training, as in training.
+
+        The last ones are kept: a folder is ranked against one list.
+        """
+        if self._last_text[0] == texts:
+            return self._last_text[1]
         names = {text.name.casefold() for text in texts}
         others = [text for text in self._seen if text.name.casefold() not in names]
         how = self.manifest.attunement
         states = attune(self._class_states([*texts, *others]), how.neighbours, how.weight)[: len(texts)]
-        return self._run("text_to_latent", states=np.ascontiguousarray(states))
+        latents = self._run("text_to_latent", states=np.ascontiguousarray(states))
+        self._last_text = (list(texts), latents)
+        return latents
 
     def rank(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
         """One ranking for each row of `latents` (N, H) over the K candidate `texts`; raises FloraError without any."""
