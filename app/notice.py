@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from app.icons import icon
 from app.theme import Theme
+from app.widgets import sentence
 
 
 class Notice(QFrame):
@@ -41,6 +42,7 @@ class Notice(QFrame):
     def tell(self, text: str, action: str = "", act: Callable[[], object] | None = None, *, about: str = "") -> None:
         """Show `text`, and a button `action` that does `act`; `about` names what `forget` may take away again."""
         self._about = about
+        text = sentence(text)
         self._text.setText(text)
         self._text.setAccessibleName(text)
         self._act = act

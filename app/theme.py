@@ -143,6 +143,13 @@ def _style_sheet(theme: Theme) -> str:
     QCheckBox:focus {{ color: {t.accent}; }}
     QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: none;
         border-bottom: 1px solid {t.border}; padding: 4px 6px; }}
+    QTableCornerButton::section {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border}; }}
+    QComboBox {{ min-height: 22px; }}
+    QTabWidget::pane {{ border: none; }}
+    QTabBar::tab {{ background: transparent; color: {t.muted}; border: none; border-bottom: 2px solid transparent;
+        padding: 4px 7px; }}
+    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
+    QTabBar::tab:focus {{ color: {t.accent}; }}
     QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 6px;
         padding: 5px 12px; min-height: 18px; }}
     QToolButton {{ padding: 4px 6px; }}

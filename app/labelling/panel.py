@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.labelling.service import Answer, LabelService, typed_actions
-from app.widgets import ElidedLabel
+from app.widgets import ElidedLabel, sentence
 from app.workers.tasks import Newest
 from flora_engine.resources import RESOURCES
 from flora_engine.skeleton import SkeletonSequence
@@ -262,7 +262,7 @@ class LabelPanel(QWidget):
 
     def _on_problem(self, problem: str) -> None:
         self._set_answer(None)
-        self._message.setText(problem)
+        self._message.setText(sentence(problem))
 
     def _on_busy(self, busy: bool) -> None:
         if busy and self.answer is None:

@@ -41,6 +41,7 @@ class ClassesEditor(QDialog):
         self.table.setWordWrap(True)
         self.table.verticalHeader().setToolTip("The class's number, from 0")
         header = self.table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.resizeSection(_NAME, 180)
         for column in (_MOTION, _DEFINITION):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)

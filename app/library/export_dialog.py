@@ -49,7 +49,8 @@ class ExportDialog(QDialog):
     def __init__(self, project: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"Export from {project.name}")
-        self.setMinimumWidth(600)
+        self.resize(620, 270)
+        self.setMinimumSize(560, 270)
         self._project = project
         self.kind = QComboBox()
         self.kind.setAccessibleName("What to export")
@@ -62,7 +63,7 @@ class ExportDialog(QDialog):
         self._what = QLabel(wordWrap=True)
         self._what.setProperty("role", "muted")
         self._form = QFormLayout()
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.addRow("What", self.kind)
         self._form.addRow("", self._what)
         self._form.addRow("Where to", path_row(self.out, ("Choose…", self._pick_out)))

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.library.import_form import Look, advice_of, look_at, number
 from app.theme import LIGHT, Theme
+from app.widgets import EndElided, sentence
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.importing import ImportOptions
@@ -150,6 +151,8 @@ class ImportDialog(QDialog):
         self.files.setRootIsDecorated(False)
         self.files.setUniformRowHeights(True)
         self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        for column in (2, 6):
+            self.files.setItemDelegateForColumn(column, EndElided(self.files))
         header = self.files.header()
         for column, width in enumerate((210, 92, 140, 64, 68, 44)):
             header.resizeSection(column, width)
@@ -278,7 +281,7 @@ class ImportDialog(QDialog):
         self._say(problem)
 
     def _say(self, text: str) -> None:
-        self.message.setText(text)
+        self.message.setText(sentence(text))
 
 
 def _box(entries: Sequence[tuple[str, object]]) -> QComboBox:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
+from app.widgets import EndElided, sentence
 from app.workers.tasks import Newest
 from flora_engine.datasets.filters import select, sort_rows
 from flora_engine.datasets.project import Project
@@ -19,11 +20,17 @@ from flora_engine.datasets.table import Table
 
 _DEBOUNCE = 120  # ms
 _MOST_RANGES = 2000  # of selected rows that are selected again
-_SHOWN_AT_FIRST = {"name", "class", "subject", "frames"}
+# Which columns are shown at first, and how wide the table must be for that.
+_SHOWN_AT_FIRST = {"class": 0, "name": 0, "subject": 350, "frames": 420}
+_NARROW_CLASS = 108
 _HELP = """Words must occur in the name or the class.
 class:wave   subject:3   camera:1,2   frames:>100   seconds:1-3
 is:labelled   -is:labelled   source:folder   class:"sit down"
 Right-click a column's title for its values."""
+_EMPTY = """The project is empty.
+
+Drag a folder of recordings here, press Ctrl+I to import, or choose File → Prepare a published data set…"""
+_NO_MATCH = "No recording fits this filter."
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,13 @@ class LibraryPanel(QWidget):
         self.view = self._make_view()
         self._count = QLabel()
         self._count.setProperty("role", "muted")
+        self._empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self._empty.setProperty("role", "muted")
+        self._empty.setContentsMargins(4, 8, 4, 4)
+        self._empty.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 0, 6, 8)
-        for widget in (self.filter, self._problem):
+        for widget in (self.filter, self._problem, self._empty):
             column.addWidget(widget)
         column.addWidget(self.view, 1)
         column.addWidget(self._count)
@@ -139,6 +150,10 @@ class LibraryPanel(QWidget):
         for place, column in enumerate(COLUMNS):
             view.setColumnWidth(place, column.width)
             view.setColumnHidden(place, column.key not in _SHOWN_AT_FIRST)
+        view.setItemDelegateForColumn(_place("class"), EndElided(view))
+        self._fitting, self._fits = False, True  # the widths follow the table's until somebody changes them
+        header.sectionResized.connect(self._on_resized)
+        view.viewport().installEventFilter(self)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(
             lambda at: self.menu_wanted.emit(view.viewport().mapToGlobal(at))  # type: ignore[attr-defined]
@@ -146,6 +161,32 @@ class LibraryPanel(QWidget):
         view.selectionModel().currentRowChanged.connect(self._on_current)
         view.selectionModel().selectionChanged.connect(lambda *_: self.selection_changed.emit())
         return view
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.view.viewport() and self._fits:
+            self._fit_columns(self.view.viewport().width())
+        return super().eventFilter(watched, event)
+
+    def _fit_columns(self, width: int) -> None:
+        """As many of the first columns as there is room for, and the name as wide as they leave it."""
+        self._fitting = True
+        shown = {key for key, least in _SHOWN_AT_FIRST.items() if width >= least}
+        others = 0
+        for place, column in enumerate(COLUMNS):
+            self.view.setColumnHidden(place, column.key not in shown)
+            if column.key in shown - {"name"}:
+                wide = column.width if "subject" in shown or column.key != "class" else _NARROW_CLASS
+                self.view.setColumnWidth(place, wide)
+                others += wide
+        self.view.setColumnWidth(_place("name"), max(width - others, 60))
+        self._fitting = False
+
+    def _on_resized(self, *_: int) -> None:
+        self._fits = self._fits and self._fitting
+
+    def _show_column(self, place: int, shown: bool) -> None:
+        self._fits = False
+        self.view.setColumnHidden(place, not shown)
 
     def header_menu(self, place: int) -> QMenu:
         """What a column's title offers: its commonest values as filters, and which columns to show."""
@@ -164,7 +205,7 @@ class LibraryPanel(QWidget):
             action = columns.addAction(shown.title)
             action.setCheckable(True)
             action.setChecked(not self.view.isColumnHidden(other))
-            action.toggled.connect(lambda on, other=other: self.view.setColumnHidden(other, not on))
+            action.toggled.connect(lambda on, other=other: self._show_column(other, on))
         return menu
 
     def _on_header_menu(self, at: QPoint) -> None:
@@ -191,8 +232,8 @@ class LibraryPanel(QWidget):
         selection.blockSignals(False)
         rows, total = len(found.rows), len(found.table)
         self._count.setText(f"{rows:,} of {counted(total)}" if rows < total else counted(total))
-        if not total:
-            self._count.setText("The project is empty. Import recordings: Ctrl+I, or drag a folder here.")
+        self._empty.setText(_NO_MATCH if total else _EMPTY)
+        self._empty.setVisible(not rows)
         self.view.viewport().update()
         if (keep is None or self.model.row_of(keep) < 0) and rows:
             self.select_row(0)
@@ -214,10 +255,15 @@ class LibraryPanel(QWidget):
         selection.select(chosen, flags)
 
     def _on_problem(self, problem: str) -> None:
-        self._problem.setText(problem)
+        self._problem.setText(sentence(problem))
         self._problem.show()
 
     def _on_current(self, current: object, previous: object) -> None:
         index = self.view.currentIndex()
         if index.isValid():
             self.chosen.emit(self.model.id_at(index.row()))
+
+
+def _place(key: str) -> int:
+    """Where a column stands."""
+    return next(place for place, column in enumerate(COLUMNS) if column.key == key)

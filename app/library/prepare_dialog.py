@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.library.prepare_form import TITLES, PrepareRequest, glance, unfinished, where
-from app.widgets import button, buttons_row, path_row
+from app.widgets import button, buttons_row, path_row, sentence
 from app.workers.tasks import Newest
 from flora_engine.datasets.processes import cpu_count
 from flora_engine.datasets.schema import DATABASE
@@ -33,7 +33,8 @@ class PrepareDialog(QDialog):
     def __init__(self, project: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Prepare a published data set")
-        self.setMinimumWidth(640)
+        self.resize(680, 360)
+        self.setMinimumSize(560, 360)
         self._project = project
         self.found = ""  # what the last look found; "" while there is nothing to prepare
         self._task = Newest(self)
@@ -103,7 +104,7 @@ class PrepareDialog(QDialog):
 
     def _lay_out(self) -> None:
         self._form = QFormLayout()
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.addRow("Data set", self.dataset)
         source = path_row(self.source, ("Folder…", self._pick_folder), ("NPZ file…", self._pick_file))
         self._form.addRow("Raw files", source)
@@ -167,7 +168,7 @@ class PrepareDialog(QDialog):
         self._go.setEnabled(True)
 
     def _on_problem(self, problem: str) -> None:
-        self.message.setText(problem)
+        self.message.setText(sentence(problem))
 
     def _pick_folder(self) -> None:
         if name := QFileDialog.getExistingDirectory(self, "Folder of the raw files", self.source.text()):

@@ -159,6 +159,7 @@ class SplitEditor(QDialog):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.summary = QLabel(wordWrap=True)
         self.findings = QListWidget(wordWrap=True)
+        self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.findings.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.message = QLabel(wordWrap=True)
         self.message.setProperty("role", "muted")

@@ -29,6 +29,8 @@ class StatisticsPanel(QWidget):
         self._charts = {name: pg.PlotWidget() for name in ("classes", "subjects", "cameras", "lengths")}
         self._tabs = QTabWidget()
         self._tabs.setDocumentMode(True)
+        self._tabs.setUsesScrollButtons(False)
+        self._tabs.tabBar().setDrawBase(False)
         for name, title in (
             ("classes", "Classes"),
             ("subjects", "Subjects"),

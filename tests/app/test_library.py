@@ -182,6 +182,31 @@ def test_sorting_and_column_filters(window: MainWindow, qtbot: Any, project_fold
     qtbot.waitUntil(lambda: "no column" in window.library._problem.text())
 
 
+def test_the_first_columns_fit_the_width_until_somebody_changes_them(
+    window: MainWindow, qtbot: Any, project_folder: Path
+) -> None:
+    opened(window, qtbot, project_folder)
+    library = window.library
+    keys = [column.key for column in COLUMNS]
+
+    def shown() -> list[str]:
+        return [key for place, key in enumerate(keys) if not library.view.isColumnHidden(place)]
+
+    for width, expected in ((1024, ["class", "name"]), (1600, ["class", "name", "subject", "frames"])):
+        window.resize(width, 700)
+        window.run_command("view.layout")
+        qtbot.waitUntil(lambda expected=expected: shown() == expected)
+        qtbot.waitUntil(lambda: library.view.horizontalHeader().length() == library.view.viewport().width())
+        assert library.view.horizontalScrollBar().maximum() == 0
+    menu = library.header_menu(0)
+    columns = next(action.menu() for action in menu.actions() if action.menu() is not None)
+    next(action for action in columns.actions() if action.text() == "Camera").trigger()
+    window.resize(1024, 700)
+    window.run_command("view.layout")
+    qtbot.wait(50)
+    assert shown() == ["class", "name", "subject", "camera", "frames"]
+
+
 def test_an_edit_keeps_the_selection(window: MainWindow, qtbot: Any, project_folder: Path) -> None:
     opened(window, qtbot, project_folder)
     window.library.select_row(3)

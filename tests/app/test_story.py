@@ -61,7 +61,7 @@ def test_import_filter_split_undo_redo_reopen(
     def new_project(window: MainWindow) -> bool:
         if window.project is None and not window._projecting.is_busy:
             window.run_command("file.new_project")
-        return window.project is not None and "empty" in window.library._count.text()
+        return window.project is not None and "empty" in window.library._empty.text()
 
     def drop_the_folder(window: MainWindow) -> bool:
         window.dropEvent(dropped(raw))
