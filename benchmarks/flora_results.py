@@ -1,83 +1,132 @@
-"""All heads, protocols, seeds, low-shot shares and ablations on feature files; one JSON and Markdown tables.
+"""All heads, protocols, seeds, low-shot shares and ablations on feature files: one JSON file and Markdown tables.
 
-    python benchmarks/flora_results.py --split utd1=features.npz,states.npy,2+8+14+21+24 [--split …] --out results
-        [--device cuda] [--workers 12] [--seeds 5] [--hidden 768] [--plain] [--heads …] [--quick]
+    python benchmarks/flora_results.py --dataset utd_mhad --split a=features.npz,2+8+14+21+24 [--split …] --out results
+        [--workers 2] [--hidden 384] [--tokens-per-step 2] [--align 800] [--total 1600] [--evaluations 4] [--minutes 25]
 
-A split is NAME=FEATURES.npz,STATES.npy,UNSEEN: unified feature file; class states (K, L+1, 2d); classes joined by +.
-Every cell is a process of its own task, run `--workers` at a time: short trainings leave a GPU mostly idle, so a dozen
-share one well. Unfinished cells are skipped when --minutes is over, and the tables say which are missing.
+A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined by +). The texts are the program's own
+of --dataset at L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
+
+Cells are processes of one thread each, --workers at a time, the most wanted first: Flora's choices on held-out folds,
+its seeds, the other heads, the published protocol, low-shot, ablations. OUT.json grows with each; started again with
+the same options, cells that are done are skipped, and the tables say which are missing when --minutes are over.
+
+To be affordable on two cores, the folds score with like tokens merged (--selection-tokens; the test part is scored
+exactly), and low-shot and ablations train what the folds chose for the full Flora: nothing is chosen anew for them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
+from flora_engine.config import FloraSettings
+from flora_engine.evaluation.metrics import mean_and_error
 
-BASE = {"attunements": ((0, 0.0), (1, 0.3), (2, 0.4), (2, 1.0))}
-# ablation -> settings that differ; "flow off" is the nearest aligned mean that every Flora cell reports
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "full": {},
-    "attunement off": {"attunements": ((0, 0.0),)},
-    "contrast off": {"contrast_weight": 0.0},
-    **{f"k = {k}": {"attunements": ((k, 0.1), (k, 0.4), (k, 1.0))} for k in (1, 2, 3)},
-    **{f"t = {t}": {"decision_time": t} for t in (0.1, 0.3, 0.7, 0.9)},
-}
+KEY = ("split", "head", "protocol", "low_shot", "ablation", "seed")
+TIMES = (0.25, 0.75)  # of the decision; 0.5 is the default
+ABLATIONS = ("attunement off", "contrast off", "k = 1", "k = 2", "k = 3")
+Task = dict[str, Any]
 
 
-def cell(task: dict[str, Any]) -> dict[str, Any]:
-    """One head on one split under one protocol."""
+# ---------------------------------------------------------------------------------------- in the processes of the cells
+
+
+def experiment_of(task: Task) -> Any:
     import torch
 
-    from flora_engine.config import FloraSettings
-    from flora_engine.datasets.features import Features
-    from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
-    from flora_engine.jobs import Job
+    from flora_engine.datasets.published_files import read_features
+    from flora_engine.evaluation.protocols import Experiment, low_shot
 
-    torch.set_num_threads(1)
-    with np.load(task["features"], allow_pickle=False) as arrays:
-        features = Features(**{name: arrays[name] for name in Features.__dataclass_fields__})
+    torch.set_num_threads(1 if task["device"] == "cpu" else torch.get_num_threads())
+    features = read_features(Path(task["features"]))
     if task["low_shot"]:
         features = low_shot(features, task["low_shot"])
-    states = np.load(task["states"], allow_pickle=False)
-    settings = FloraSettings(**{**BASE, **task["settings"]})
-    experiment = Experiment(features, states, np.array(task["unseen"]), task["device"])
+    return Experiment(features, np.load(task["states"], allow_pickle=False), np.unique(task["unseen"]), task["device"])
+
+
+def fold_pieces(task: Task) -> Task:
+    """One of Flora's choices on all folds, remembered below OUT.pieces."""
+    from flora_engine.evaluation.memory import Memory
+    from flora_engine.evaluation.selection import make_folds, try_fold
+    from flora_engine.jobs import Job
+    from flora_engine.training.heads import head
+
     started = time.monotonic()
+    experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
+    module, number = head("flora"), task["choice"]
+    for f, fold in enumerate(make_folds(experiment.problem(0), settings)):
+        work = partial(try_fold, Job(), module, fold, module.choices(settings)[number], settings)
+        Memory(Path(task["pieces"])).recall(f"fold-flora-{number}-{f}", work)
+    return {"seconds": time.monotonic() - started}
+
+
+def picks_of(task: Task) -> Any:
+    """What the folds chose; all pieces are there."""
+    from flora_engine.evaluation.memory import Memory
+    from flora_engine.evaluation.selection import select
+    from flora_engine.jobs import Job
+
+    settings = FloraSettings(**task["settings"])
+    problem = experiment_of(task).problem(0)
+    return select(Job(), "flora", problem, settings, -math.log(settings.calibration), Memory(Path(task["pieces"])))
+
+
+def cell(task: Task) -> Task:
+    """One head on one split under one protocol, with one seed (Flora) or all of them (the quick heads)."""
+    from flora_engine.evaluation.protocols import evaluate_zsl, run_protocol
+    from flora_engine.jobs import Job
+    from flora_engine.training.heads.flora import FlowScorer
+
+    started = time.monotonic()
+    experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
+    times: dict[str, float] = {}
+
+    def keep(seed: int, setting: str, model: Any) -> None:
+        if setting == "zsl" and task["ablation"] == "full" and not task["low_shot"]:
+            for t in TIMES:
+                scorer = FlowScorer(replace(model, decision_time=t))
+                times[str(t)] = evaluate_zsl(scorer, experiment)["accuracy"]
+
     if task["head"] == "plain":
         outcome = plain_cell(experiment, settings)
     else:
-        outcome = run_protocol(Job(), task["head"], experiment, settings, task["protocol"])
+        wanted = ("zsl",) if task["ablation"] != "full" else ("zsl", "gzsl")
+        outcome = run_protocol(
+            Job(), task["head"], experiment, settings, task["protocol"], wanted, keep, picks=task.get("picks")
+        )
     for part in ("zsl", "gzsl", "nearest_aligned"):
         outcome.get(part, {}).pop("confusion", None)
-    return {**task, "outcome": outcome, "seconds": time.monotonic() - started}
+    kept = {key: task[key] for key in KEY}
+    return {**kept, "outcome": outcome, "times": times, "seconds": time.monotonic() - started}
 
 
-def plain_cell(experiment: Any, settings: Any) -> dict[str, Any]:
-    """The plain version with the published attunement, no selection: its last and its middle evaluation (ZSL)."""
+def plain_cell(experiment: Any, settings: FloraSettings) -> dict[str, Any]:
+    """The plain version with the published attunement, no selection: each of its evaluations (ZSL)."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
     import flora_plain as plain
 
-    from flora_engine.evaluation.metrics import mean_and_error
+    from flora_engine.semantics.attunement import attune
     from flora_engine.training.flora import FloraModel
 
     values: dict[int, list[float]] = {}
     attunement = (settings.neighbours, settings.weight_zsl)
+    attuned = attune(experiment.states, *attunement)
     for seed in settings.seeds:
         problem = experiment.problem(seed)
 
-        def watch(number: int, network: Any, seed: int = seed) -> None:
-            from flora_engine.semantics.attunement import attune
-
-            attuned = attune(experiment.states, *attunement)
+        def watch(number: int, network: Any) -> None:
             model = FloraModel(network, attuned, *attunement, settings.decision_time, settings.sigma_min)
             chosen = model.errors(experiment.features.zsl_data, experiment.unseen).argmin(axis=1)
             right = experiment.unseen[chosen] == experiment.features.zsl_label
@@ -88,131 +137,284 @@ def plain_cell(experiment: Any, settings: Any) -> dict[str, Any]:
     return {"zsl": {"accuracy": every[max(every)], "by_evaluation": every}}
 
 
-def tasks(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """Cells, the most wanted first."""
+# ----------------------------------------------------------------------------------------------------------- the cells
+
+
+def splits_of(given: argparse.Namespace) -> list[Task]:
+    """Name, features, states and unseen classes of each split, and the settings that all cells share."""
+    settings = {
+        **{"hidden": given.hidden, "tokens_per_step": given.tokens_per_step, "evaluations": given.evaluations},
+        **{"align_iterations": given.align, "total_iterations": given.total, "folds": given.folds},
+        **{"validation_classes": given.validation},
+    }
     found = []
-    common = {"hidden": given.hidden, "seeds": tuple(range(given.seeds)), "evaluations": given.evaluations}
-    common |= {"align_iterations": given.align, "total_iterations": given.total, "validation_classes": given.validation}
-
-    def add(head: str, protocol: str, low: float, ablation: str, **changed: Any) -> None:
-        for split in given.split:
-            name, _, rest = split.partition("=")
-            features, states, unseen = rest.split(",")
-            found.append(
-                {
-                    "split": name,
-                    "features": features,
-                    "states": states,
-                    "unseen": [int(c) for c in unseen.split("+")],
-                    "device": given.device,
-                    "head": head,
-                    "protocol": protocol,
-                    "low_shot": low,
-                    "ablation": ablation,
-                    "settings": {**common, **changed},
-                }
-            )
-
-    for head in given.heads:
-        add(head, "held-out", 0.0, "full")
-    for head in given.heads:
-        add(head, "published", 0.0, "full")
-    if given.plain:
-        add("plain", "-", 0.0, "full")
-    if not given.quick:
-        for low in (0.1, 0.01):
-            for head in given.heads:
-                add(head, "held-out", low, "full")
-        for ablation, changed in ABLATIONS.items():
-            if ablation != "full":
-                add("flora", "held-out", 0.0, ablation, **changed)
+    for text in given.split:
+        name, _, rest = text.partition("=")
+        features, *states, unseen = rest.split(",")
+        found.append(
+            {
+                **{"split": name, "features": features, "states": states[0] if states else own_states(given)},
+                **{"unseen": [int(c) for c in unseen.split("+")], "device": given.device, "settings": settings},
+                **{"low_shot": 0.0, "ablation": "full", "seed": 0, "protocol": "held-out", "head": "flora"},
+                "pieces": f"{given.out}.pieces/{name}",
+            }
+        )
     return found
 
 
-def percent(value: dict[str, Any]) -> str:
-    error = value["error"]
-    return f"{100 * value['mean']:.1f}" + ("" if error is None else f" ± {100 * error:.1f}")
+def own_states(given: argparse.Namespace) -> str:
+    """The class states of our own texts of --dataset, made once."""
+    if given.dataset is None:
+        raise SystemExit("give --dataset, or class states in each --split")
+    path = given.out.with_name(f"{given.out.name}.states-{given.dataset}-{given.tokens}.npy")
+    if not path.exists():
+        from flora_engine.semantics.class_texts import class_states, load_class_texts
+        from flora_engine.semantics.text_encoder import load_text_encoder
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, class_states(load_text_encoder(), load_class_texts(given.dataset), given.tokens))
+    return str(path)
 
 
-def tables(done: list[dict[str, Any]]) -> str:
-    """Markdown: one table for heads and protocols, one for low-shot, one for ablations."""
-    splits = sorted({one["split"] for one in done})
-    lines: list[str] = []
+def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
+    count = len(FloraSettings(**splits[0]["settings"]).attunements)
+    merged = {"scoring_tokens": given.selection_tokens}
+    return [{**one, "choice": c, "settings": {**one["settings"], **merged}} for c in range(count) for one in splits]
 
-    def table(title: str, key: str, rows: list[dict[str, Any]], part: str, value: str) -> None:
-        names = list(dict.fromkeys(one[key] for one in rows))
-        lines.extend([f"### {title}", "", "| | " + " | ".join(splits) + " | mean |", "|---" * (len(splits) + 2) + "|"])
-        for name in names:
-            found = {one["split"]: one["outcome"].get(part) for one in rows if one[key] == name}
-            cells = [percent(found[s][value]) if found.get(s) else "missing" for s in splits]
-            means = [found[s][value]["mean"] for s in splits if found.get(s)]
-            lines.append(
-                f"| {name} | {' | '.join(cells)} | {100 * float(np.mean(means)):.1f} |" if means else f"| {name} | |"
-            )
-        lines.append("")
 
-    for protocol in ("held-out", "published", "-"):
-        rows = [o for o in done if o["protocol"] == protocol and not o["low_shot"] and o["ablation"] == "full"]
-        if not rows:
-            continue
-        label = {"published": "published: best of the evaluations on the test part", "-": "plain version"}
-        title = label.get(protocol, protocol)
-        table(f"ZSL accuracy, {title}", "head", rows, "zsl", "accuracy")
-        if protocol != "-":
-            table(f"GZSL harmonic mean, {title}", "head", rows, "gzsl", "harmonic")
-            table(f"GZSL area under the curve, {title}", "head", rows, "gzsl", "area")
-    flow_off = [o for o in done if o["head"] == "flora" and o["ablation"] == "full" and not o["low_shot"]]
-    flow_off = [o for o in flow_off if o["protocol"] == "held-out"]
-    table("Flow off: nearest mean in Flora's aligned space (ZSL)", "head", flow_off, "nearest_aligned", "accuracy")
+def with_seed(one: Task, seed: int, **changed: Any) -> Task:
+    settings = {**one["settings"], **changed.pop("settings", {}), "seeds": (seed,)}
+    return {**one, "seed": seed, "settings": settings, **changed}
+
+
+def ablated(one: Task, name: str, picks: Any) -> tuple[dict[str, Any], Any]:
+    """(settings that differ, picks) of an ablation of what the folds chose for ZSL."""
+    pick = picks["zsl"]
+    if name == "contrast off":
+        return {"contrast_weight": 0.0}, picks
+    k = 0 if name == "attunement off" else int(name[-1])
+    choice = {"neighbours": k, "weight": 0.0 if k == 0 else pick.choice["weight"] or 0.4}
+    return {}, {**picks, "zsl": replace(pick, choice=choice)}
+
+
+def cells(splits: list[Task], picks: dict[str, Any], given: argparse.Namespace) -> list[Task]:
+    """All cells, the most wanted first. Flora has a cell for each seed; the quick heads one for all seeds."""
+    found: list[Task] = []
+    every, others = tuple(range(given.seeds)), [name for name in given.heads if name != "flora"]
+
+    def flora(seeds: int, **changed: Any) -> None:
+        if "flora" in given.heads:
+            for seed in range(seeds):
+                found.extend(with_seed(one, seed, picks=picks[one["split"]], **changed) for one in splits)
+
+    def quick(**changed: Any) -> None:
+        settings = {"seeds": every}
+        found.extend(
+            {**one, "head": name, "settings": {**one["settings"], **settings}, **changed}
+            for name in others
+            for one in splits
+        )
+
+    flora(given.seeds)
+    quick()
+    flora(given.published_seeds, protocol="published")
+    quick(protocol="published")
+    if given.plain:
+        found.extend({**one, "head": "plain", "protocol": "-"} for one in splits)
+    if given.quick:
+        return found
     for low in (0.1, 0.01):
-        rows = [o for o in done if o["low_shot"] == low]
-        if rows:
-            table(f"ZSL accuracy with {low:.0%} of the training samples", "head", rows, "zsl", "accuracy")
-    rows = [o for o in done if o["head"] == "flora" and o["protocol"] == "held-out" and not o["low_shot"]]
-    table("Ablations of Flora, ZSL accuracy", "ablation", rows, "zsl", "accuracy")
-    table("Ablations of Flora, GZSL harmonic mean", "ablation", rows, "gzsl", "harmonic")
+        if low == 0.1 or not all(same_low_shot(one) for one in splits):  # one sample a class either way
+            flora(given.low_shot_seeds, low_shot=low)
+            quick(low_shot=low)
+    for name in ABLATIONS if "flora" in given.heads else ():
+        for seed in range(given.ablation_seeds):
+            for one in splits:
+                settings, changed = ablated(one, name, picks[one["split"]])
+                found.append(with_seed(one, seed, ablation=name, picks=changed, settings=settings))
+    return found
+
+
+def same_low_shot(one: Task) -> bool:
+    """Whether 10 % and 1 % leave equally many samples of each class."""
+    with np.load(one["features"], allow_pickle=False) as arrays:
+        counts = np.unique(arrays["train_label"], return_counts=True)[1]
+    return all(max(1, int(0.1 * n)) == max(1, int(0.01 * n)) for n in counts)
+
+
+def key_of(task: Task) -> tuple[Any, ...]:
+    return tuple(task[key] for key in KEY)
+
+
+# -------------------------------------------------------------------------------------------------------------- tables
+
+
+def merged(rows: list[Task]) -> dict[str, Any]:
+    """part → measure → values of all seeds, of the cells of one split and head."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        for part in ("zsl", "gzsl", "nearest_aligned"):
+            for measure, value in row["outcome"].get(part, {}).items():
+                if isinstance(value, dict) and "values" in value:
+                    found.setdefault(part, {}).setdefault(measure, []).extend(value["values"])
+        for t, value in row["times"].items():
+            found.setdefault("times", {}).setdefault(t, []).append(value)
+    return found
+
+
+def percent(values: list[float]) -> str:
+    found = mean_and_error(values)
+    error = "" if found["error"] is None else f" ± {100 * float(found['error']):.1f}"  # type: ignore[arg-type]
+    return f"{100 * float(found['mean']):.1f}{error}"  # type: ignore[arg-type]
+
+
+def tables(done: list[Task], splits: list[str]) -> str:
+    """Markdown: heads under both protocols, low-shot, ablations. ± is the standard error over the seeds of a split."""
+    lines = [
+        "Per cent; mean ± standard error over seeds (their number); the last column is the mean over the splits.",
+        "",
+    ]
+    lines += [
+        "A low-shot share leaves at least one sample of each class; where 1 % leaves what 10 % does, it is left out."
+    ]
+    lines += [""]
+
+    def table(title: str, rows: dict[str, Callable[[Task], bool]], part: str, measure: str) -> None:
+        body = []
+        for name, belongs in rows.items():
+            values = []
+            for split in splits:
+                here = [one for one in done if one["split"] == split and belongs(one)]
+                values.append(merged(here).get(part, {}).get(measure, []))
+            if any(values):
+                shown = [f"{percent(v)} ({len(v)})" if v else "missing" for v in values]
+                mean = np.mean([np.mean(v) for v in values if v])
+                body.append(f"| {name} | {' | '.join(shown)} | {100 * float(mean):.1f} |")
+        if body:
+            head = f"| | {' | '.join(splits)} | mean |"
+            lines.extend([f"### {title}", "", head, "|---" * (len(splits) + 2) + "|", *body, ""])
+
+    def of(**wanted: Any) -> Callable[[Task], bool]:
+        wanted = {"protocol": "held-out", "low_shot": 0.0, "ablation": "full", **wanted}
+        return lambda one: all(one[key] == value for key, value in wanted.items())
+
+    names = list(dict.fromkeys(one["head"] for one in done))
+    for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
+        rows = {name: of(head=name, protocol=protocol) for name in names}
+        table(f"ZSL accuracy, {label}", rows, "zsl", "accuracy")
+        for measure in ("seen", "unseen", "harmonic", "area"):
+            table(f"GZSL {measure}, {label}", rows, "gzsl", measure)
+    table("ZSL accuracy, plain version", {"plain": of(head="plain", protocol="-")}, "zsl", "accuracy")
+    for low in (0.1, 0.01):
+        rows = {name: of(head=name, low_shot=low) for name in names}
+        table(f"ZSL accuracy with {low:.0%} of the training samples", rows, "zsl", "accuracy")
+        table(f"GZSL harmonic mean with {low:.0%} of the training samples", rows, "gzsl", "harmonic")
+    title = "Ablations of Flora, ZSL accuracy"
+    table(title, {name: of(head="flora", ablation=name) for name in ("full", *ABLATIONS)}, "zsl", "accuracy")
+    table("Flow off: nearest mean in the aligned space", {"flow off": of(head="flora")}, "nearest_aligned", "accuracy")
+    for t in TIMES:
+        table(f"Decision time {t} instead of 0.5", {f"t = {t}": of(head="flora")}, "times", str(t))
     return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------------------------------- running
+
+
+def run_all(pool: ProcessPoolExecutor, work: Callable[[Task], Task], tasks: list[Task], end: float) -> Any:
+    """(task, result) pairs as they come; TimeoutError when the time is over."""
+    running = {pool.submit(work, task): task for task in tasks}
+    for future in as_completed(running, timeout=max(0.0, end - time.monotonic())):
+        yield running[future], future.result()
+
+
+def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: float) -> int:
+    """Compute what is missing into `done` and OUT.json; returns how many cells there are in all (0: not known yet)."""
+    pool = ProcessPoolExecutor(given.workers, mp_context=multiprocessing.get_context("spawn"))
+    total = 0
+    try:
+        picks: dict[str, Any] = {}
+        if "flora" in given.heads:
+            folds = fold_tasks(splits, given)
+            for task, result in run_all(pool, fold_pieces, folds, end):
+                print(f"folds of {task['split']}, choice {task['choice']}: {result['seconds']:.0f} s", flush=True)
+            picks = {one["split"]: picks_of(one) for one in folds[: len(splits)]}
+            for name, pick in picks.items():
+                print(f"{name} chose " + ", ".join(f"{k}: {dict(p.choice)} × {p.evaluations}" for k, p in pick.items()))
+        wanted = cells(splits, picks, given)
+        total, known = len(wanted), {key_of(one) for one in done}
+        order = {key_of(one): number for number, one in enumerate(wanted)}
+        for task, result in run_all(pool, cell, [one for one in wanted if key_of(one) not in known], end):
+            done.append(result)
+            done.sort(key=lambda one: order.get(key_of(one), total))
+            write(given.out, splits, given, done)
+            names = (
+                f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s} {task['split']}"
+            )
+            accuracy = percent(result["outcome"]["zsl"]["accuracy"]["values"])
+            print(f"{names} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
+    except TimeoutError:
+        print("time is over; the same command goes on where this stopped")
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+    return total
+
+
+def write(out: Path, splits: list[Task], given: argparse.Namespace, done: list[Task]) -> None:
+    temporary = out.with_name(out.name + ".json.new")
+    temporary.write_text(json.dumps({"options": options_of(given), "cells": done}))
+    temporary.replace(out.with_name(out.name + ".json"))
+    out.with_name(out.name + ".md").write_text(tables(done, [one["split"] for one in splits]))
+
+
+def options_of(given: argparse.Namespace) -> dict[str, Any]:
+    """What cells depend on: a result file of other options is not gone on with."""
+    names = (
+        "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds"
+    )
+    return {name: getattr(given, name) for name in names.split()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", action="append", required=True)
-    parser.add_argument("--out", type=Path, required=True, help="writes OUT.json and OUT.md")
+    parser.add_argument("--dataset", help="use our own texts of this data set")
+    parser.add_argument("--tokens", type=int, default=32, help="L of these texts")
+    parser.add_argument("--out", type=Path, required=True, help="writes OUT.json, OUT.md and OUT.pieces/")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--hidden", type=int, default=768)
-    parser.add_argument("--align", type=int, default=1000)
-    parser.add_argument("--total", type=int, default=2000)
-    parser.add_argument("--evaluations", type=int, default=20)
+    parser.add_argument("--published-seeds", type=int, help="(default: as --seeds)")
+    parser.add_argument("--low-shot-seeds", type=int, help="(default: as --seeds)")
+    parser.add_argument("--ablation-seeds", type=int, default=2)
+    parser.add_argument("--hidden", type=int, default=384)
+    parser.add_argument("--align", type=int, default=800)
+    parser.add_argument("--total", type=int, default=1600)
+    parser.add_argument("--evaluations", type=int, default=4)
+    parser.add_argument("--tokens-per-step", type=int, default=2)
+    parser.add_argument("--selection-tokens", type=int, default=8, help="merge tokens when folds score; 0: exactly")
+    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--validation", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--heads", nargs="+", default=["flora", "eszsl", "nearest_mean", "smie", "cada_vae"])
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()
     end = time.monotonic() + 60 * given.minutes
-    wanted, done = tasks(given), []
+    for name in ("published_seeds", "low_shot_seeds"):
+        setattr(given, name, given.seeds if getattr(given, name) is None else getattr(given, name))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    pool = ProcessPoolExecutor(given.workers, mp_context=multiprocessing.get_context("spawn"))
-    running = [pool.submit(cell, task) for task in wanted]
-    try:
-        for future in as_completed(running, timeout=60 * given.minutes):
-            one = future.result()
-            done.append(one)
-            names = f"{one['head']:13s} {one['protocol']:9s} {one['low_shot']} {one['ablation']:15s} {one['split']:8s}"
-            print(f"{names} {percent(one['outcome']['zsl']['accuracy']):14s} {one['seconds']:.0f} s", flush=True)
-            given.out.with_suffix(".json").write_text(json.dumps(done))
-    except TimeoutError:
-        print(f"time is over: {len(done)} of {len(wanted)} cells are done")
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
-    pool.shutdown(wait=False, cancel_futures=True)
-    order = {json.dumps(task, default=str): number for number, task in enumerate(wanted)}
-    keys = list(wanted[0])
-    done.sort(key=lambda one: order.get(json.dumps({key: one[key] for key in keys}, default=str), 0))
-    given.out.with_suffix(".md").write_text(tables(done))
-    print(f"{len(done)} cells, {end - time.monotonic():.0f} s to spare; wrote {given.out}.json and .md")
+    file, done = given.out.with_name(given.out.name + ".json"), []
+    if file.exists():
+        found = json.loads(file.read_text())
+        if found["options"] != options_of(given):
+            raise SystemExit(f"{file} was made with other options; remove it and its .pieces, or choose another --out")
+        done = found["cells"]
+    splits = splits_of(given)
+    total = fill(given, splits, done, end)
+    write(given.out, splits, given, done)
+    print(tables(done, [one["split"] for one in splits]))
+    print(f"{len(done)} of {total or 'unknown'} cells; wrote {file} and {given.out}.md")
 
 
 if __name__ == "__main__":

@@ -195,18 +195,20 @@ def run_protocol(
     wanted: Sequence[Setting] = ("zsl", "gzsl"),
     keep: Callable[[int, Setting, Any], None] = lambda seed, setting, model: None,
     memory: Memory | None = None,
+    picks: Mapping[str, Pick] | None = None,
 ) -> Outcome:
     """Train and evaluate head `name` with every seed of the settings; returns a JSON-ready summary.
 
     keep: called with (seed, setting, model) for each Flora that the held-out protocol reports on; it is a copy.
     memory: finished pieces of an interrupted run of the same configuration are taken from it.
+    picks: what the held-out protocol trains for each setting, where it was chosen already.
     """
     memory = memory or Memory()
     experiment.check()
     experiment = replace(experiment, unseen=np.unique(experiment.unseen))
     started = time.monotonic()
-    picks: Mapping[str, Pick] = {}
-    if protocol == "held-out":
+    picks = {} if picks is None or protocol == "published" else picks
+    if protocol == "held-out" and not picks:
         fallback = -math.log(settings.calibration)
         picks = select(job, name, experiment.problem(settings.seeds[0]), settings, fallback, memory)
     chosen_after = time.monotonic() - started

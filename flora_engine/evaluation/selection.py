@@ -92,7 +92,7 @@ def select(
     for c, choice in enumerate(choices):
         for f, fold in enumerate(folds):
             job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
-            piece = memory.recall(f"fold-{name}-{c}-{f}", partial(_try, job, module, fold, choice, settings))
+            piece = memory.recall(f"fold-{name}-{c}-{f}", partial(try_fold, job, module, fold, choice, settings))
             for evaluation, found in piece["evaluations"].items():
                 zsl.setdefault((c, int(evaluation)), []).append(found["zsl"])
                 if found["gzsl"] is not None:
@@ -111,8 +111,8 @@ def select(
     return picks
 
 
-def _try(job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings) -> dict[str, Any]:
-    """What each evaluation of one training on one fold gives."""
+def try_fold(job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings) -> dict[str, Any]:
+    """What each evaluation of one training on one fold gives: a piece that `select` remembers by choice and fold."""
     seen = fold.problem.seen
     classes = np.concatenate([seen, fold.unseen])
     is_unseen = np.isin(fold.labels, fold.unseen)
