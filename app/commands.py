@@ -75,6 +75,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs="recording"),
     Command("actions.model", "Use another model…", "Actions", (), "A bundle that a training run wrote"),
     Command("actions.builtin", "Use the built-in model", "Actions"),
+    Command("actions.train", "Train from a configuration…", "Actions", (), "A YAML file, as `flora train` takes it"),
     Command("help.palette", "Find a command…", "Help", ("Ctrl+K", "F1"), "Everything the window does, by name"),
     Command("help.limits", "What the model can and cannot do", "Help"),
     Command("help.about", "About Flora Studio", "Help"),

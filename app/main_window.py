@@ -40,6 +40,7 @@ from app.commands import COMMANDS, MENUS, by_id
 from app.demo import demo_project
 from app.labelling.panel import LabelPanel, class_presets
 from app.labelling.service import BUILTIN, LabelService, bundle_title, find_bundle
+from app.labelling.training import TrainDialog, Training
 from app.library.classes_editor import ClassesEditor
 from app.library.export_dialog import ExportDialog
 from app.library.import_dialog import ImportDialog
@@ -122,6 +123,7 @@ class MainWindow(QMainWindow):
         self._turns = InTurn(self)  # edits of the project and whatever else must not overtake them
         self._moves: tuple[str | None, str | None] = (None, None)  # titles of the next undo and redo
         self.project_jobs = ProjectJobs(self.jobs, self.notice, self._turns, lambda: self.project, self)
+        self.training = Training(self.jobs, self.notice, self.use_model, self)
         self._after_opening: tuple[Path, Callable[[], None]] | None = None
         self.welcome = Welcome()
         self._opening = Newest(self)
@@ -406,7 +408,7 @@ class MainWindow(QMainWindow):
         self._split_editor = self._classes_editor = None
         self._opening.forget()
         if self.project is not None:
-            self.jobs.shut_down()
+            self.jobs.shut_down(self.project_jobs)
             project, self.project = self.project, None
             self.library.set_project(None)
             self.statistics.show_rows(None, self.library.shown_rows())
@@ -772,6 +774,18 @@ class MainWindow(QMainWindow):
 
     def _actions_builtin(self) -> None:
         self.use_model(BUILTIN)
+
+    def _actions_train(self) -> None:
+        self.show_training()
+
+    def show_training(self) -> TrainDialog:
+        """The dialog that trains a model; runs go beside the open project's recordings, or into the home folder."""
+        base = self.project.folder if self.project is not None and self.project.writable else Path.home() / "flora"
+        dialog = TrainDialog(base / "runs", self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.wanted.connect(self.training.start)
+        dialog.open()
+        return dialog
 
     def use_model(self, folder: Path) -> None:
         """Rank with another bundle from now on, also after the next start; trouble shows in the notice."""

@@ -144,7 +144,7 @@ def _style_sheet(theme: Theme) -> str:
     QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: none;
         border-bottom: 1px solid {t.border}; padding: 4px 6px; }}
     QTableCornerButton::section {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border}; }}
-    QComboBox {{ min-height: 22px; }}
+    QComboBox, QAbstractSpinBox {{ min-height: 22px; }}
     QTabWidget::pane {{ border: none; }}
     QTabBar::tab {{ background: transparent; color: {t.muted}; border: none; border-bottom: 2px solid transparent;
         padding: 4px 7px; }}

@@ -138,6 +138,7 @@ def main() -> int:
         make_application()
         window = MainWindow(settings_file=folder / "settings.json")
         calm_collector()
+        window.labels.set_text("")  # no ranking: the model is measured by benchmarks/labelling.py
         window.show()
         measure_project(window, folder / "project")
         window._middle.setCurrentWidget(window.player)

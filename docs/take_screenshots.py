@@ -83,20 +83,27 @@ def take(out: Path) -> None:
     window.close()
 
 
+def need(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait for `condition`; without it the pictures would show something else."""
+    if not wait(condition, seconds):
+        raise SystemExit(f"no pictures: {what} did not come within {seconds:.0f} s")
+
+
 def show_demo(window: MainWindow) -> None:
     """The demo project at a recording of two persons, in the middle of the action."""
     window.run_command("file.demo")
-    wait(lambda: window.player.sequence is not None, 60)
+    need(lambda: window.player.sequence is not None and bool(window.library.model.table), "the demo project", 120)
     window.library.select_row(next(r for r, n in enumerate(window.library.model.table.names) if "A021" in n))
-    wait(lambda: window.player.sequence.persons == 2, 20)
-    wait(lambda: window.labels.answer is not None, 60 if BUILTIN.is_dir() else 0)
+    need(lambda: window.player.sequence is not None and window.player.sequence.persons == 2, "two persons", 20)
+    if not wait(lambda: window.labels.answer is not None, 60 if (BUILTIN / "manifest.json").is_file() else 0):
+        print("no ranking is shown: there is no model at", BUILTIN, file=sys.stderr)
     window.player.playback.pause()
     window.player.seek(window.player.playback.frames // 2)
     wait(seconds=0.6)
 
 
 def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
-    """The statistics, the import with its look at the files, and the split editor."""
+    """The statistics, the import with its look at the files, the preparation, and the split editor."""
     window.run_command("library.statistics")
     wait(seconds=1.0)
     save(window, out / f"statistics-{theme}.png")
@@ -105,6 +112,12 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     wait(lambda: dialog.look is not None, 60)
     wait()
     save(dialog, out / f"import-{theme}.png")
+    dialog.reject()
+    dialog = window.show_prepare()
+    dialog.source.setText(str(raw_files()))
+    wait(lambda: bool(dialog.found), 20)
+    wait()
+    save(dialog, out / f"prepare-{theme}.png")
     dialog.reject()
     window.run_command("library.splits")
     editor = window._split_editor
@@ -115,6 +128,14 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     wait(seconds=1.0)
     save(editor, out / f"splits-{theme}.png")
     editor.close()
+
+
+def raw_files() -> Path:
+    """The demo's recordings under a path that looks like a user's, not like a cache."""
+    folder = Path(_SETTINGS.name) / "nturgb+d_skeletons"
+    if not folder.exists():
+        folder.symlink_to(demo_folder())
+    return folder
 
 
 def main() -> int:

@@ -130,9 +130,11 @@ class JobBar(QWidget):
         job.ended.connect(lambda _: self._drop(job, strip), Qt.ConnectionType.QueuedConnection)
         self.show()
 
-    def shut_down(self) -> None:
+    def shut_down(self, of: QObject | None = None) -> None:
+        """End all jobs, or those that `of` started."""
         for job in list(self.jobs):
-            job.shut_down()
+            if of is None or job.parent() is of:
+                job.shut_down()
 
     def _drop(self, job: HeavyJob, strip: JobStrip) -> None:
         if job in self.jobs:
