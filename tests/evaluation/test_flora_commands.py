@@ -10,7 +10,11 @@ import pytest
 import yaml
 
 from flora_engine import cli
+from flora_engine.commands.compare import compare_action
+from flora_engine.commands.evaluate import evaluate_action
+from flora_engine.errors import FloraError
 from flora_engine.evaluation import experiments
+from flora_engine.jobs import Job
 
 
 class Letters:
@@ -77,6 +81,14 @@ def test_train_resume_and_evaluate(config: Path, tmp_path: Path, capsys: pytest.
     held_out = result["heads"]["flora"]["held-out"]
     assert found["zsl"]["0"]["accuracy"] == pytest.approx(held_out["zsl"]["accuracy"]["mean"])
     assert found["gzsl"]["0"]["harmonic"] == pytest.approx(held_out["gzsl"]["harmonic"]["mean"])
+    # the same as the worker does it, and what `flora runs` says of the run
+    again_found = evaluate_action(Job(), str(run), features=str(tmp_path / "features.npz"), device="cpu")
+    assert again_found["zsl"][0]["accuracy"] == found["zsl"]["0"]["accuracy"]
+    assert cli.main(["runs", "show", str(run)]) == 0
+    assert "| flora | held-out |" in capsys.readouterr().out
+    assert cli.main(["runs", "compare", str(run), str(run)]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("flora, held-out: ZSL"))
+    assert line.split()[3:] == [f"{held_out['zsl']['accuracy']['mean']:.1%}"] * 2
 
 
 def test_compare_prints_one_row_per_head(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +97,14 @@ def test_compare_prints_one_row_per_head(config: Path, tmp_path: Path, capsys: p
     assert cli.main(["compare", "--config", str(config), *where, *options]) == 0
     rows = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert rows[2:] == ["eszsl", "flora", "nearest mean in Flora's aligned space"]
+
+
+def test_compare_as_an_action_takes_what_train_takes(config: Path, tmp_path: Path) -> None:
+    where = {"features_root": tmp_path, "out": tmp_path / "runs", "device": "cpu"}
+    result = compare_action(Job(), ["eszsl"], config=str(config), setting="zsl", protocol="held-out", **where)
+    assert list(result["heads"]) == ["eszsl"]
+    with pytest.raises(FloraError, match=r"wrong arguments.*sede"):
+        compare_action(Job(), config=str(config), sede=1)
 
 
 def test_a_missing_feature_file_is_said(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

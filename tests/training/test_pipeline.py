@@ -14,7 +14,7 @@ from flora_engine.datasets.splits import Split, divide
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation.calibration import best_temperature
-from flora_engine.evaluation.tables import result_table
+from flora_engine.evaluation.tables import numbers, result_table
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import write_ntu
@@ -78,6 +78,8 @@ def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path
         assert labeller.manifest.accuracy["zsl"] == split["heads"]["flora"]["held-out"]["zsl"]["accuracy"]["mean"]
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
     assert "| a | flora |" in result_table(result)
+    zsl = split["heads"]["eszsl"]["held-out"]["zsl"]["accuracy"]["mean"]
+    assert numbers(result)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
     assert RunFolder.open(run).status() == "finished"
 
 
