@@ -113,6 +113,7 @@ def measure_edits(window: MainWindow, gaps: Gaps) -> None:
 
 
 def measure_view(window: MainWindow, frames: int = 200) -> None:
+    wait(lambda: not window._opening.is_busy)  # else the project's recording comes in between
     pair = next(index for index, action in enumerate(ACTIONS) if action.other is not None)
     window.player.show_sequence(synthesise(pair), play=False)
     window.resize(1360, 820)
