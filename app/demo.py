@@ -7,7 +7,7 @@ from pathlib import Path
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
-from flora_engine.demo import write_demo
+from flora_engine.demo import VERSION, write_demo
 from flora_engine.jobs import Job
 from flora_engine.resources import cache_folder
 
@@ -16,7 +16,7 @@ _DONE = "classes.csv"  # the last file that write_demo writes
 
 def demo_folder() -> Path:
     """Where the demo recordings are kept."""
-    return cache_folder() / "demo"
+    return cache_folder() / f"demo-{VERSION}" / "recordings"
 
 
 def demo_recordings(folder: Path | None = None) -> Path:

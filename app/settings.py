@@ -14,7 +14,7 @@ from flora_engine.files import write_text
 VERSION = 1
 THEMES = ("system", "light", "dark")
 _RECENT = 12
-DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow something\nkick\nclap hands"
+DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow something\nkick\nshake hands"
 
 
 @dataclass(frozen=True)

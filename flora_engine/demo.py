@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flora_engine.jobs import Job
 from flora_engine.skeleton import KINECT_V2, SkeletonSequence
 
+VERSION = 2  # raise it with any change of what is written: kept demo recordings are then made anew
 Floats = NDArray[np.float64]
 # Degrees. A limb's direction is (elevation, azimuth): elevation 0 hangs down, 90 is level, 180 points up; azimuth 0 is
 # forward, 90 to the body's own side, -90 across the body, 180 backward. trunk is (pitch forward, lean right,
