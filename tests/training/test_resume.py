@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from test_encoder import SMALL, clips
+from threadpoolctl import threadpool_limits
 
 from flora_engine.config import EncoderSettings
 from flora_engine.errors import Cancelled, FloraError
@@ -23,8 +25,18 @@ SETTINGS = SMALL.model_copy(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums over several threads may differ in the last bit from process to process where a machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+def uninterrupted(one_thread: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     folder = tmp_path_factory.mktemp("whole")
     return train_encoder(Job(), SETTINGS, *clips(), folder), folder
 
@@ -84,7 +96,7 @@ def test_a_killed_process_leaves_a_usable_checkpoint(
     program = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path; from test_resume import *\n"
-        f"torch.set_num_threads({torch.get_num_threads()})\n"
+        "torch.set_num_threads(1); threadpool_limits(1)\n"
         "def tell(event):\n    print(event['kind'], flush=True)\n"
         "train_encoder(Job(tell), SETTINGS, *clips(), Path(sys.argv[1]), save_seconds=0)"
     )
