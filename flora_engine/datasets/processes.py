@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
+import pickle
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,13 +46,43 @@ def in_order(
         return
     # spawn: a fork of a process that runs torch's or Qt's threads can hang
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _die_with_parent)
-    try:
-        waiting: list[Future[list[R]]] = [pool.submit(function, part) for part in islice(batches, 2 * processes)]
-        while waiting:
-            yield from waiting.pop(0).result()
-            waiting.extend(pool.submit(function, part) for part in islice(batches, 1))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with tempfile.TemporaryDirectory(prefix="flora-", ignore_cleanup_errors=True) as folder:
+        send = functools.partial(_send, function, folder)
+        try:
+            waiting: list[Future[_Parcel]] = [pool.submit(send, part) for part in islice(batches, 2 * processes)]
+            while waiting:
+                yield from _receive(waiting.pop(0).result())
+                waiting.extend(pool.submit(send, part) for part in islice(batches, 1))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+# Arrays go through a file that stays in memory rather than through the pool's pipe, which copies them thrice.
+_Parcel = tuple[bytes, list[int], str]
+
+
+def _send(function: Callable[[Sequence[T]], list[R]], folder: str, part: Sequence[T]) -> _Parcel:
+    """The results pickled without their arrays, the arrays' sizes in bytes, and the file that holds them."""
+    buffers: list[pickle.PickleBuffer] = []
+    skeleton = pickle.dumps(function(part), protocol=5, buffer_callback=buffers.append)
+    handle, name = tempfile.mkstemp(dir=folder)
+    with os.fdopen(handle, "wb") as file:
+        views = [buffer.raw() for buffer in buffers]
+        file.writelines(views)
+    return skeleton, [view.nbytes for view in views], name
+
+
+def _receive(parcel: _Parcel) -> list[Any]:
+    skeleton, sizes, name = parcel
+    content = memoryview(bytearray(sum(sizes)))  # of our own, so that arrays made of it can be written to
+    with Path(name).open("rb") as file:
+        file.readinto(content)
+    Path(name).unlink()
+    ends = list(accumulate(sizes))
+    results: list[Any] = pickle.loads(
+        skeleton, buffers=[content[end - n : end] for end, n in zip(ends, sizes, strict=True)]
+    )
+    return results
 
 
 def cpu_count() -> int:
