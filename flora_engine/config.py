@@ -148,8 +148,8 @@ class FloraSettings(Section):
             )
         if not self.seeds:
             raise ValueError("seeds names no seed")
-        if not self.protocols:
-            raise ValueError("protocols names no protocol")
+        if "held-out" not in self.protocols:
+            raise ValueError("protocols must name held-out; published is only ever shown beside it")
         return self
 
 

@@ -223,3 +223,15 @@ def test_what_is_no_configuration_is_one_clear_error(tmp_path: Path, content: st
     assert caught.value.path == path
     with pytest.raises(FloraError, match="cannot read"):
         load_config(tmp_path / "missing.yaml")
+
+
+def test_the_published_protocol_is_only_shown_beside_held_out() -> None:
+    with pytest.raises(FloraError, match="only ever shown beside"):
+        parse_config(
+            {
+                "kind": "flora",
+                "benchmark": "synse/ntu60_xsub_unseen5",
+                "features": "x.npz",
+                "flora": {"protocols": ["published"]},
+            }
+        )

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--low-shot", action="store_true", help="train on a share of each class's training samples")
     parser.add_argument("--percentage", type=float, default=0.1, help="that share (default: %(default)s)")
     parser.add_argument("--setting", type=str.lower, choices=("zsl", "gzsl", "both"))
-    parser.add_argument("--protocol", choices=("held-out", "published", "both"))
+    parser.add_argument("--protocol", choices=("held-out", "both"), help="both: also as published, best on test")
     parser.add_argument("--seeds", type=int, nargs="+")
 
 
