@@ -14,6 +14,9 @@ from numba import njit
 Rows = np.ndarray[Any, np.dtype[Any]]
 # Sums may be reordered (so that they vectorise), NaN and infinity are respected.
 kernel = njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"}, error_model="numpy")
+# What kernels call is inlined into each. As functions of their own, several compiled copies (reordered differently)
+# would carry one name, and which of them runs would depend on whether the cache was there: other last bits.
+part = njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc"}, error_model="numpy", forceinline=True)
 
 
 @kernel

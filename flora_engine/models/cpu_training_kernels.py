@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flora_engine.models.cpu_kernels import at_edge, edge_backward, inner_range, kernel, whole_and_share
+from flora_engine.models.cpu_kernels import at_edge, edge_backward, inner_range, kernel, part, whole_and_share
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -43,7 +43,7 @@ def mask_in_backward(
             grad_mask[c, v] = total
 
 
-@kernel
+@part
 def moments(x: Array, eps: float) -> tuple[Any, Any]:
     """Mean and 1 / sqrt(variance + eps) of a flat array; two passes, for the digits."""
     total = x.dtype.type(0)
@@ -92,7 +92,7 @@ def finish_spatial(
                     target[t] = norm_at_edge(source, t + k, low, high, a, b)
 
 
-@kernel
+@part
 def norm_at_edge(row: Array, at: int, low: float, high: float, a: float, b: float) -> Any:
     """The shifted a·row + b where taps may lie outside, where there is 0 and not b."""
     value = row.dtype.type(0)
@@ -103,7 +103,7 @@ def norm_at_edge(row: Array, at: int, low: float, high: float, a: float, b: floa
     return value
 
 
-@kernel
+@part
 def shift_back(grad: Array, k: int, low: Any, high: Any, stride: int, target: Array, row: Array) -> Any:
     """The input gradient of one row's temporal shift into `target`; returns the offset's derivative, given the
     shifted row itself."""
@@ -130,7 +130,7 @@ def shift_back(grad: Array, k: int, low: Any, high: Any, stride: int, target: Ar
     return total
 
 
-@kernel
+@part
 def norm_back(x: Array, grad: Array, mean: Any, inverse: Any, weight: Any, target: Array) -> tuple[Any, Any]:
     """Batch norm backward over flat arrays; `target` may be `grad`. Returns the gradients of weight and bias."""
     total, slope = x.dtype.type(0), x.dtype.type(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,6 +110,23 @@ def test_a_killed_process_leaves_a_usable_checkpoint(
     process.wait()
     process.stdout.close()
     equal(tmp_path, train_encoder(Job(), SETTINGS, *clips(), tmp_path), uninterrupted)
+
+
+def test_compiled_anew_or_from_the_cache_is_the_same(tmp_path: Path) -> None:
+    """A first start compiles the kernels, later ones load them; both must reorder sums alike."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path; from test_resume import *\n"
+        "torch.set_num_threads(1); threadpool_limits(1)\n"
+        "print(train_encoder(Job(), SMALL, *clips(), Path(sys.argv[1])))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", program]
+    first, second = (
+        subprocess.run([*command, str(tmp_path / name)], env=environment, capture_output=True, text=True, check=True)
+        for name in ("compiling", "cached")
+    )
+    assert first.stdout == second.stdout != ""
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
