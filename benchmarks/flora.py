@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -135,7 +136,7 @@ def scoring_model(given: argparse.Namespace) -> tuple[fast.FloraModel, np.ndarra
 
 
 def measure_scoring(given: argparse.Namespace, found: dict[str, float]) -> None:
-    """Pairs a second of the plain version, of the exact default, and of merged tokens, with what merging changes."""
+    """Pairs a second of the plain version, exact, in bfloat16 and with merged tokens, with what these change."""
     model, x, unseen = scoring_model(given)
     device = given.device
     texts, zero = torch.from_numpy(model.states[unseen]).to(device), torch.zeros(1, device=device)
@@ -144,8 +145,15 @@ def measure_scoring(given: argparse.Namespace, found: dict[str, float]) -> None:
         batches = [torch.from_numpy(x[i : i + 64]).to(device) for i in range(0, len(x), 64)]
         return np.concatenate([plain.errors(model.network, b, texts, zero, zero).cpu().numpy() for b in batches])
 
-    def score_fast(merged: int) -> np.ndarray:
-        return model.errors(x, unseen, merged=merged)
+    variants: dict[str, dict[str, Any]] = {
+        "exact": {},
+        "bfloat16": {"bfloat16": True},
+        "merged16": {"merged": 16},
+        "merged8": {"merged": 8},
+    }
+
+    def score_fast(name: str) -> np.ndarray:
+        return model.errors(x, unseen, **variants[name])
 
     kept = [g.tokens.shape[1] for g in distinct_tokens(model.states[unseen]) for _ in g.classes]
     found["score_distinct_tokens"] = float(np.mean(kept))
@@ -153,17 +161,16 @@ def measure_scoring(given: argparse.Namespace, found: dict[str, float]) -> None:
     taken: dict[str, list[float]] = {}
     for _ in range(2):  # turn by turn: other work on the machine slows all of them
         taken.setdefault("plain", []).append(seconds(score_plain, device, 1))
-        for merged in (0, 16, 8):
-            taken.setdefault(str(merged), []).append(seconds(lambda merged=merged: score_fast(merged), device, 1))
+        for name in variants:
+            taken.setdefault(name, []).append(seconds(lambda name=name: score_fast(name), device, 1))
     slow = min(taken["plain"])
     found["score_plain_pairs_per_s"] = expected.size / slow
-    for merged in (0, 16, 8):
-        errors, best = score_fast(merged), min(taken[str(merged)])
-        name = f"score_merged{merged}" if merged else "score_exact"
-        found[f"{name}_pairs_per_s"] = errors.size / best
-        found[f"{name}_ratio"] = slow / best
-        found[f"{name}_largest_deviation"] = float(np.abs(errors / expected - 1).max())
-        found[f"{name}_same_decisions"] = float(np.mean(errors.argmin(1) == expected.argmin(1)))
+    for name in variants:
+        errors, best = score_fast(name), min(taken[name])
+        found[f"score_{name}_pairs_per_s"] = errors.size / best
+        found[f"score_{name}_ratio"] = slow / best
+        found[f"score_{name}_largest_deviation"] = float(np.abs(errors / expected - 1).max())
+        found[f"score_{name}_same_decisions"] = float(np.mean(errors.argmin(1) == expected.argmin(1)))
 
 
 def measure_gpu(settings: FloraSettings, problem: Problem, given: argparse.Namespace, found: dict[str, float]) -> None:

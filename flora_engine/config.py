@@ -134,7 +134,9 @@ class FloraSettings(Section):
     scoring_tokens: int = Field(
         0, ge=0, description="merge the tokens of a class into so many when scoring with means; 0 scores exactly"
     )
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "auto", description="of matrix products in training and scoring; auto: bfloat16 where the device multiplies it"
+    )
     graph: bool = Field(True, description="capture the training step as a CUDA graph; ignored on the CPU")
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.flora import FloraModel, load_model, save_model
 from flora_engine.training.heads.flora import FlowScorer
+from flora_engine.training.precision import uses_bfloat16
 from flora_engine.training.run_folder import RunFolder
 
 FEATURES = "features.npz"  # in the run folder, where the run extracts its own
@@ -102,7 +103,8 @@ def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str =
             path = folder.checkpoint(f"flora-{setting}-seed{seed}")
             if not path.exists():
                 continue
-            score = FlowScorer(load_model(path, device), merged=config.flora.scoring_tokens)
+            bfloat16 = uses_bfloat16(config.flora.precision, device)
+            score = FlowScorer(load_model(path, device), None, config.flora.scoring_tokens, bfloat16)
             bonus = -float(np.log(chosen.get("gzsl", {}).get("calibration_factor", config.flora.calibration)))
             outcome = evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
             found.setdefault(setting, {})[seed] = outcome

@@ -27,6 +27,7 @@ from flora_engine.models.flora import Flora, Scorer, align_loss, distinct_tokens
 from flora_engine.semantics.attunement import attune
 from flora_engine.training.checkpoint import load, save
 from flora_engine.training.heads import Problem
+from flora_engine.training.precision import uses_bfloat16
 
 # Latent values of one scoring chunk: small enough for a CPU's caches; enough to fill a GPU.
 SCORING_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 26}
@@ -58,27 +59,30 @@ class FloraModel:
         classes: NDArray[np.int64] | None = None,
         sampling: torch.Generator | None = None,
         merged: int = 0,
+        bfloat16: bool = False,
     ) -> NDArray[np.float32]:
         """Decision errors e_c, smaller is better.
 
         x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means, and copies of
         padding are scored once (exact, see `distinct_tokens`); with a `sampling` generator latents are drawn per
         token, as the published evaluation does. merged: 0 is exact; else the tokens of each class are merged into so
-        many (`merge_tokens`; not together with sampling). Returns float32 (N, K or len(classes)).
+        many (`merge_tokens`; not together with sampling). bfloat16: multiply matrices with 8 bits of mantissa.
+        Returns float32 (N, K or len(classes)).
         """
         states = self.states if classes is None else self.states[classes]
         result = np.empty((len(x), len(states)), np.float32)
         if sampling is not None:
             mean, log_variance = self.network.text_encoder(self._tensor(states))
-            self._score(x, sample(mean, log_variance, _noise(mean, sampling)), None, result, sampling)
+            self._score(x, sample(mean, log_variance, _noise(mean, sampling)), None, result, bfloat16, sampling)
         elif merged and merged < states.shape[1]:
-            self._score(x, *merge_tokens(self.network.text_encoder.means(self._tensor(states)), merged), result)
+            text, share = merge_tokens(self.network.text_encoder.means(self._tensor(states)), merged)
+            self._score(x, text, share, result, bfloat16)
         else:
             for group in distinct_tokens(states):
                 text = self.network.text_encoder.means(self._tensor(states[group.classes[:, None], group.tokens]))
-                share = None if group.tokens.shape[1] == states.shape[1] else self._tensor(group.share)
+                some = None if group.tokens.shape[1] == states.shape[1] else self._tensor(group.share)
                 part = np.empty((len(x), len(group.classes)), np.float32)
-                self._score(x, text, share, part)
+                self._score(x, text, some, part, bfloat16)
                 result[:, group.classes] = part
         return result
 
@@ -88,6 +92,7 @@ class FloraModel:
         text: Tensor,
         share: Tensor | None,
         out: NDArray[np.float32],
+        bfloat16: bool,
         sampling: torch.Generator | None = None,
     ) -> None:
         """Fill `out` (N, K) with the errors of text latents (K, T, H), in chunks that suit the device."""
@@ -98,7 +103,8 @@ class FloraModel:
             if sampling is not None:
                 noise = torch.randn((len(skeleton), *text.shape[1:]), generator=sampling, device=text.device)
                 skeleton = sample(skeleton[:, None], log_variance[:, None], noise)
-            out[start : start + rows] = scorer(text, skeleton, share).cpu().numpy()
+            with torch.autocast(text.device.type, torch.bfloat16, enabled=bfloat16):
+                out[start : start + rows] = scorer(text, skeleton, share).float().cpu().numpy()
 
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(array).to(next(self.network.parameters()).device)
@@ -247,6 +253,7 @@ class _Step:
         settings = trainer.settings
         self.trainer, self.loss, self.parameters = trainer, loss, parameters
         self.graphed = settings.graph and trainer.x.is_cuda
+        self.bfloat16 = uses_bfloat16(settings.precision, trainer.x.device)
         # The step counters of a captured optimiser live on the device; the fused update works on CPU and CUDA.
         self.optimiser = torch.optim.AdamW(
             parameters,
@@ -260,8 +267,7 @@ class _Step:
         self.value = torch.zeros(())
 
     def _backward(self, rows: Tensor, tokens: Tensor) -> Tensor:
-        bfloat16 = self.trainer.settings.precision == "bfloat16"
-        with torch.autocast(rows.device.type, torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(rows.device.type, torch.bfloat16, enabled=self.bfloat16):
             loss = self.loss(rows, tokens)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

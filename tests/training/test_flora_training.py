@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from flora_engine.jobs import Event, Job
 from flora_engine.models.flora import Flora, Scorer, align_loss, flow_loss
 from flora_engine.training.flora import FloraModel, _prepare, load_model, save_model, train_flora
 from flora_engine.training.heads import Problem
+from flora_engine.training.precision import uses_bfloat16
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
 import flora_plain as plain
@@ -102,6 +104,23 @@ def test_merging_equal_tokens_is_exact_and_merging_like_ones_is_close() -> None:
     assert 1e-4 < np.abs(scored.errors(x, merged=2) / exact - 1).max() < 0.3
 
 
+def test_scoring_with_fewer_digits_is_close() -> None:
+    given, x, _ = problem()
+    scored = FloraModel(randomised_model(), given.states, 0, 0.0, 0.5, 1e-5)
+    exact, rough = scored.errors(x), scored.errors(x, bfloat16=True)
+    assert rough.dtype == np.float32
+    assert 0 < np.abs(rough / exact - 1).max() < 0.02
+
+
+def test_half_the_digits_only_where_the_device_multiplies_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False}, raising=False)
+    assert not uses_bfloat16("auto", "cpu") and uses_bfloat16("bfloat16", "cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert uses_bfloat16("auto", "cpu") and not uses_bfloat16("float32", "cpu")
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # torch before 2.13
+    assert not uses_bfloat16("auto", "cpu")
+
+
 def test_a_token_subset_of_the_first_phase_is_unbiased() -> None:
     """Averaged over all subsets, loss and gradient are those of all tokens."""
     given, _, _ = problem()
@@ -135,10 +154,12 @@ def test_partners_are_uniform_over_samples_of_other_classes() -> None:
     assert (counts[others] - expected).abs().max() < 6 * expected**0.5
 
 
-def test_it_learns_unseen_classes_and_tells_its_losses() -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_learns_unseen_classes_and_tells_its_losses(precision: Literal["float32", "bfloat16"]) -> None:
     given, x, labels = problem()
     told: list[Event] = []
-    model = train_flora(Job(told.append), SETTINGS, given, (0, 0.0))
+    model = train_flora(Job(told.append), SETTINGS.model_copy(update={"precision": precision}), given, (0, 0.0))
+    assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
     losses = [event["value"] for event in told if event["kind"] == "metric" and event["name"] == "align_loss"]
     assert losses[-1] < 0.6 * losses[0]
     chosen = model.errors(x, np.array([6, 7])).argmin(axis=1) + 6

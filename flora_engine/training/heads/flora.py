@@ -15,6 +15,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.jobs import Job
 from flora_engine.training.flora import FloraModel, train_flora
 from flora_engine.training.heads import Array, Choice, Labels, Problem, Scorer, Watch
+from flora_engine.training.precision import uses_bfloat16
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -26,15 +27,16 @@ def choices(settings: FloraSettings) -> list[Choice]:
 class FlowScorer:
     """Scores −log e_c of the flow's decision errors. `model` is the one in training: copy it to keep it.
 
-    merged: see `FloraModel.errors`.
+    merged, bfloat16: see `FloraModel.errors`.
     """
 
     model: FloraModel
     sampling: torch.Generator | None = None
     merged: int = 0
+    bfloat16: bool = False
 
     def __call__(self, x: Array, classes: Labels) -> Array:
-        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling, self.merged), 1e-30))
+        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling, self.merged, self.bfloat16), 1e-30))
 
 
 def nearest_scorer(model: FloraModel) -> Scorer:
@@ -61,11 +63,12 @@ def fit(
 ) -> FloraModel:
     """Train both phases; see `train_flora`. `watch` is called after each stretch of phase 2."""
     generator = torch.Generator(problem.device) if sampling else None
+    bfloat16 = uses_bfloat16(settings.precision, problem.device)
 
     def look(done: int, model: FloraModel) -> None:
         if generator is not None:
             generator.manual_seed(problem.seed + done)
-        watch(done, FlowScorer(model, generator, settings.scoring_tokens), nearest_scorer(model))
+        watch(done, FlowScorer(model, generator, settings.scoring_tokens, bfloat16), nearest_scorer(model))
 
     attunement = (int(choice["neighbours"]), float(choice["weight"]))
     return train_flora(job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint)
