@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QComboBox,
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -29,6 +30,16 @@ def button(title: str, act: Callable[[], object], *, primary: bool = False) -> Q
     made.setProperty("primary", primary)
     made.clicked.connect(lambda _=False: act())
     return made
+
+
+def choice_box(entries: Sequence[tuple[str, object]]) -> QComboBox:
+    """A box of (title, data) that gives way where it is narrow."""
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    for title, value in entries:
+        box.addItem(title, value)
+    return box
 
 
 def path_row(line: QLineEdit, *choices: tuple[str, Callable[[], object]]) -> QWidget:

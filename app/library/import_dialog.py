@@ -1,16 +1,17 @@
-"""Bring recordings into a project: a look at what the files hold before anything is written."""
+"""Bring recordings into a project: a look at what every file holds before anything is written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor
+import numpy as np
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
+    QAbstractItemView,
     QDialog,
     QFileDialog,
     QFormLayout,
@@ -18,26 +19,39 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
-    QPushButton,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QProgressBar,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from app.library.import_form import Look, advice_of, look_at, number
+from app.library.import_corrections import CorrectionsForm
+from app.library.import_form import (
+    COLUMNS,
+    WAITING,
+    Listing,
+    Looks,
+    Rows,
+    Scope,
+    corrected,
+    list_files,
+    touched,
+)
+from app.library.import_model import ImportModel
+from app.library.inspecting import Inspecting
 from app.theme import LIGHT, Theme
-from app.widgets import EndElided, sentence
+from app.widgets import EndElided, button, choice_box, sentence
+from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.importing import ImportOptions
+from flora_engine.datasets.importing import ImportOptions, Labeller
 from flora_engine.errors import FloraError
-from flora_engine.jobs import Job
-from flora_engine.readers.corrections import TURNS
-from flora_engine.skeleton import LAYOUTS
+from flora_engine.readers.corrections import Correction
 
-_AS_IS = "as the file says"
-_MARKS = {"good": "✓ good", "doubtful": "! doubtful", "bad": "✕ odd", "unreadable": "✕ unreadable"}
+_TICK = 100  # ms between looks at what the inspections found
+_AT_ONCE = 400  # results taken at a tick: more would hold up the window
+_ARRANGE = 1.0  # seconds between new orders of a table that is sorted or filtered by what is still coming in
+_WHOLE, _PART = "Import", "Import, rest unchecked"
 
 
 @dataclass(frozen=True)
@@ -49,26 +63,39 @@ class ImportRequest:
 
 
 class ImportDialog(QDialog):
-    """Looks at a sample of the files again whenever a correction changes; only the newest look is shown."""
+    """Lists the files at once and inspects every one of them beside the window; a correction repeats what it touches.
+
+    The import may be asked for before all are inspected: then all files are imported, and the button says so.
+    """
 
     wanted = Signal(object)  # ImportRequest
 
     def __init__(self, paths: Sequence[Path] = (), theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import recordings")
-        self.resize(960, 600)
+        self.resize(1010, 620)
         self.setMinimumSize(780, 480)
-        self._theme = theme
         self.paths: list[Path] = []
-        self.look: Look | None = None
-        self._job: Job | None = None
-        self._task = Newest(self)
-        self._task.done.connect(self._on_look)
-        self._task.failed.connect(self._on_problem)
+        self.looks = Looks()
+        self._labeller: Labeller | None = None
+        self._corrections = ImportOptions()  # only what puts files right
+        self._run: Inspecting | None = None  # the pass whose results are shown
+        self._running = False
+        self._arranged = 0.0
+        self._kept: Rows = np.zeros(0, np.int64)
+        self._listing = Newest(self)
+        self._listing.done.connect(self._on_listing)
+        self._listing.failed.connect(self._on_problem)
+        self._inspecting = Newest(self)
+        self._inspecting.done.connect(lambda _: self._on_run_over(""))
+        self._inspecting.failed.connect(self._on_run_over)
         self._timer = QTimer(self, singleShot=True, interval=300)
-        self._timer.timeout.connect(self.look_now)
-        self._make_parts()
+        self._timer.timeout.connect(self.list_now)
+        self._tick = QTimer(self, interval=_TICK)
+        self._tick.timeout.connect(self._fetch)
+        self._make_parts(theme)
         self._lay_out()
+        self._show_state()
         self.add_paths(paths)
 
     def add_paths(self, paths: Sequence[Path]) -> None:
@@ -77,62 +104,89 @@ class ImportDialog(QDialog):
         home = f"{Path.home()}/"
         names = [f"~/{text.removeprefix(home)}" if text.startswith(home) else text for text in map(str, self.paths)]
         self._where.setText("\n".join(names[:4]) + (" …" if len(names) > 4 else ""))
-        self.look_now()
+        self.list_now()
 
     def options(self) -> ImportOptions:
-        """The form as the engine wants it; FloraError where a number is none."""
+        """The form as the engine wants it."""
         source = self.labels.currentData()
-        return ImportOptions(
+        return replace(
+            self._corrections,
             labels=Path(self.table.text()) if source == "table" and self.table.text() else None,
             labels_from="names" if source == "table" else source,
             dataset=self.dataset.currentData(),
-            layout=self.layout_box.currentData(),
-            up=self.up.currentData(),
-            scale=number(self.scale.text(), "scale"),
-            fps=number(self.fps.text(), "frame rate"),
         )
 
-    def look_now(self) -> None:
-        """Inspect a sample of the files with the corrections of the form."""
+    @property
+    def is_inspecting(self) -> bool:
+        return self._running
+
+    def list_now(self) -> None:
+        """Find the files and their labels, then inspect those that are not inspected yet."""
         self._timer.stop()
-        self._go.setEnabled(False)
-        if self._job is not None:
-            self._job.stop()  # the look that is running is stale
         if not self.paths:
             self._say("Choose files or a folder, or drag them here.")
             return
-        try:
-            options = self.options()
-        except FloraError as error:
-            self._say(str(error))
+        options, paths, known = self.options(), list(self.paths), list(self.looks.previews)
+        if not self.looks.files:
+            self._say("Looking for files…")
+        self._listing.submit(lambda: list_files(paths, options, known))
+
+    def inspect_now(self, rows: Sequence[int] | None = None) -> None:
+        """Inspect these files, or all that wait for it."""
+        self.stop()
+        looks = self.looks
+        rows = looks.waiting().tolist() if rows is None else rows
+        if self._labeller is None or not len(rows):
             return
-        job, paths = Job(), list(self.paths)
-        self._job = job
-        self._say("Looking at the files…")
-        self._task.submit(lambda: look_at(job, paths, options))
+        run = self._run = Inspecting(rows, [looks.files[row] for row in rows], self.options(), self._labeller)
+        self._running = True
+        self._inspecting.submit(run.run)
+        self._tick.start()
+        self._show_state()
+
+    def stop(self) -> None:
+        """Stop inspecting; what was found so far stays."""
+        if self._run is not None:
+            self._run.stop()
+            self._inspecting.forget()
+            self._put_all(self._run)
+        self._run, self._running = None, False
+        self._tick.stop()
+        self._show_state()
+
+    def correct(self, scope: Scope, before: Correction, after: Correction) -> None:
+        """Change what is put right in some files, and inspect those that this touches again."""
+        old, corrections = self.options(), corrected(self._corrections, scope, before, after)
+        if corrections == self._corrections:
+            return
+        was_running = self._run is not None
+        self.stop()  # what is found from here on is as corrected
+        self._corrections = corrections
+        self.corrections.show_options(corrections)
+        rows = touched(self.looks, old, self.options())
+        self.looks.forget(rows)
+        self._refresh(anyway=True)
+        self.inspect_now(None if was_running else rows)
 
     def go(self) -> None:
         """Ask for the import and close."""
-        try:
-            request = ImportRequest(tuple(self.paths), self.options())
-        except FloraError as error:
-            self._say(str(error))
-            return
+        self.corrections.finish()
+        request = ImportRequest(tuple(self.paths), self.options())
         self.accept()
         self.wanted.emit(request)
 
     def done(self, result: int) -> None:
-        if self._job is not None:
-            self._job.stop()
+        self._listing.forget()
+        self.stop()
         super().done(result)
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _make_parts(self) -> None:
+    def _make_parts(self, theme: Theme) -> None:
         self.setAcceptDrops(True)
         self._where = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self._where.setMinimumWidth(220)
-        self.labels = _box(
+        self.labels = choice_box(
             [
                 ("file names or the files themselves", "names"),
                 ("folder names", "folders"),
@@ -141,117 +195,223 @@ class ImportDialog(QDialog):
             ]
         )
         self.table = QLineEdit(placeholderText="CSV with the columns file and class")
-        self.dataset = _box([("as the files tell", None)] + [(load_dataset(n).title, n) for n in dataset_names()])
-        self.layout_box = _box([(_AS_IS, None)] + [(layout.title, name) for name, layout in LAYOUTS.items()])
-        self.up = _box([(_AS_IS, None)] + [(axis, axis) for axis in TURNS])
-        self.scale = QLineEdit(placeholderText="as is", toolTip="Factor to metres: 0.01 for centimetres")
-        self.fps = QLineEdit(placeholderText="as is", toolTip="Frames a second, where the file does not say")
-        self.files = QTreeWidget()
-        self.files.setHeaderLabels(["File", "Looks", "Class", "Frames", "Persons", "Up", "What was found"])
-        self.files.setRootIsDecorated(False)
-        self.files.setUniformRowHeights(True)
-        self.files.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        for column in (2, 6):
-            self.files.setItemDelegateForColumn(column, EndElided(self.files))
-        header = self.files.header()
-        for column, width in enumerate((210, 92, 140, 64, 68, 44)):
-            header.resizeSection(column, width)
-        header.setSectionResizeMode(6, QHeaderView.ResizeMode.Stretch)
+        self.dataset = choice_box([("as the files tell", None)] + [(load_dataset(n).title, n) for n in dataset_names()])
+        self.corrections = CorrectionsForm()
+        self.corrections.edited.connect(self._on_corrected)
+        self.corrections.scope_changed.connect(lambda: self.corrections.show_options(self._corrections))
+        self.model = ImportModel(self.looks, theme, self)
+        self.view = self._make_view()
+        self.shown = choice_box(
+            [("Show all", "all"), ("Show doubts only", "doubts"), ("Show unreadable", "unreadable")]
+        )
+        self.shown.setToolTip("Doubts are files that are doubtful, odd or unreadable")
+        self.shown.currentIndexChanged.connect(lambda _: self.model.set_shown(self.shown.currentData()))
+        self.summary = QLabel(wordWrap=True)
         self.message = QLabel(wordWrap=True)
-        self._advice = QPushButton()
-        self._advice.setAutoDefault(False)
+        self._bar = QProgressBar(textVisible=False)
+        self._bar.setMaximumWidth(140)
+        self._left = QLabel()
+        self._left.setProperty("role", "muted")
+        self._stop = button("Stop", self._on_stop)
+        self._advice = button("", self._take_advice)
         self._advice.hide()
-        self._advice.clicked.connect(self._take_advice)
         for widget, name in (
             (self.labels, "Labels come from"),
             (self.table, "CSV file of labels"),
             (self.dataset, "Action numbers mean the classes of"),
-            (self.layout_box, "Joint layout"),
-            (self.up, "Up axis"),
-            (self.scale, "Scale"),
-            (self.fps, "Frame rate"),
-            (self.files, "Files"),
+            (self.view, "Files"),
+            (self.shown, "Files to show"),
+            (self._bar, "Files inspected"),
         ):
             widget.setAccessibleName(name)
-        for box in (self.labels, self.dataset, self.layout_box, self.up):
+        for box in (self.labels, self.dataset):
             box.currentIndexChanged.connect(lambda _: self._timer.start())
-        for line in (self.table, self.scale, self.fps):
-            line.textChanged.connect(lambda _: self._timer.start())
+        self.table.textChanged.connect(lambda _: self._timer.start())
         self.labels.currentIndexChanged.connect(self._on_labels)
+
+    def _make_view(self) -> QTableView:
+        view = QTableView()
+        view.setModel(self.model)
+        view.setSortingEnabled(True)
+        view.setShowGrid(False)
+        view.setAlternatingRowColors(True)
+        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        view.setTabKeyNavigation(False)
+        view.setWordWrap(False)
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        view.verticalHeader().hide()
+        view.verticalHeader().setDefaultSectionSize(24)
+        header = view.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        for place, column in enumerate(COLUMNS):
+            view.setColumnWidth(place, column.width)
+        header.setMinimumSectionSize(34)
+        header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
+        for place in (2, len(COLUMNS) - 1):
+            view.setItemDelegateForColumn(place, EndElided(view))
+        view.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
+        self.model.modelAboutToBeReset.connect(self._keep_selection)
+        self.model.modelReset.connect(self._restore_selection)
+        return view
 
     def _lay_out(self) -> None:
         pick = QHBoxLayout()
         pick.addWidget(self._where, 1)
         for title, act in (("Files…", self._pick_files), ("Folder…", self._pick_folder)):
-            pick.addWidget(_button(title, act))
+            pick.addWidget(button(title, act))
         self._form = QFormLayout()
         self._form.addRow("Labels from", self.labels)
         self._form.addRow("CSV", self.table)
         self._form.addRow("Action numbers", self.dataset)
         self._form.setRowVisible(self.table, False)
-        corrections = QFormLayout()
-        corrections.addRow("Layout", self.layout_box)
-        small = QHBoxLayout()
-        for title, widget in (("", self.up), ("Scale", self.scale), ("Frames/s", self.fps)):
-            if title:
-                small.addWidget(QLabel(title))
-            small.addWidget(widget)
-        corrections.addRow("Up axis", small)
         forms = QHBoxLayout()
         forms.addLayout(self._form, 1)
         forms.addSpacing(16)
-        forms.addLayout(corrections, 1)
+        forms.addWidget(self.corrections, 1)
+        over = QHBoxLayout()
+        over.addWidget(self.summary, 1)
+        for widget in (self._bar, self._left, self._stop, self.shown):
+            over.addWidget(widget)
         foot = QHBoxLayout()
         foot.addWidget(self.message, 1)
         foot.addWidget(self._advice)
-        self._go = QPushButton("Import")
-        self._go.setProperty("primary", True)
-        self._go.setDefault(True)
-        self._go.clicked.connect(self.go)
+        self._go = button(_PART, self.go, primary=True)
+        self._go.setMinimumWidth(self._go.sizeHint().width())  # it does not jump when the text changes
         foot.addWidget(self._go)
-        foot.addWidget(_button("Cancel", self.reject))
+        foot.addWidget(button("Cancel", self.reject))
         column = QVBoxLayout(self)
         column.addLayout(pick)
         column.addLayout(forms)
-        column.addWidget(self.files, 1)
+        column.addLayout(over)
+        column.addWidget(self.view, 1)
         column.addLayout(foot)
 
-    # -- showing -------------------------------------------------------------------------------------------------
+    # -- listing and inspecting ----------------------------------------------------------------------------------
 
-    def _on_look(self, look: object) -> None:
-        assert isinstance(look, Look)
-        self.look = look
-        self.files.clear()
-        self.files.addTopLevelItems([self._item(line.cells, line.verdict, line.detail) for line in look.lines])
-        self._say(look.summary)
-        self._go.setEnabled(look.readable > 0)
-        advice = advice_of(look)
+    def _on_listing(self, listing: object) -> None:
+        assert isinstance(listing, Listing)
+        self.stop()
+        self.looks, self._labeller = listing.looks, listing.labeller
+        self._kept = np.zeros(0, np.int64)  # rows are other files now
+        self.view.clearSelection()
+        self.model.looks = listing.looks
+        self.model.arrange(anew=True)
+        self._say("")
+        self.inspect_now()
+
+    def _on_problem(self, problem: str) -> None:
+        self._labeller = None  # nothing can be imported so; what is known of the files stays
+        self.stop()
+        self._say(problem)
+
+    def _fetch(self) -> None:
+        """Show some of what was found since the last time."""
+        run = self._run
+        if run is None:
+            return
+        found = run.fetch(_AT_ONCE)
+        for row, preview, name in found:
+            self.looks.put(row, preview, name)
+        over = not self._running and run.is_fetched
+        if found or over:
+            self._refresh(anyway=over)
+        if over:
+            self._run = None
+            self._tick.stop()
+        self._show_state()
+
+    def _put_all(self, run: Inspecting) -> None:
+        while found := run.fetch(_AT_ONCE):
+            for row, preview, name in found:
+                self.looks.put(row, preview, name)
+
+    def _on_run_over(self, problem: str) -> None:
+        self._running = False
+        self._say(problem)
+        self._fetch()
+
+    def _refresh(self, anyway: bool = False) -> None:
+        late = time.monotonic() - self._arranged > _ARRANGE
+        if self.model.follows_results and (late or anyway):
+            self._arranged = time.monotonic()
+            self.model.arrange()
+        self.model.refresh()
+        self.corrections.set_layouts(self.looks.layouts)
+
+    def _show_state(self) -> None:
+        waiting = self.looks.count(WAITING)
+        self.summary.setText(self.looks.summary if self.looks.files else "")
+        run = self._run
+        busy = run is not None
+        self._bar.setVisible(busy)
+        self._left.setVisible(busy)
+        if run is not None:
+            self._bar.setRange(0, run.total)
+            self._bar.setValue(run.done)
+            self._left.setText(f"{run.done:,} of {run.total:,}{left_text(run.seconds_left)}")
+        self._stop.setVisible(busy or (bool(waiting) and self._labeller is not None))
+        self._stop.setText("Stop" if busy else "Inspect the rest")
+        self._go.setText(_PART if waiting else _WHOLE)
+        self._go.setEnabled(self._labeller is not None and (bool(waiting) or self.looks.readable > 0))
+        self._go.setToolTip("All files are imported; those not inspected yet without a look at them" if waiting else "")
+        advice = self.looks.advice()
         self._advice.setVisible(advice is not None)
-        if advice is not None:
-            self._advice.setText(advice.text)
+        self._advice.setText(advice.text if advice is not None else "")
 
-    def _item(self, cells: tuple[str, ...], verdict: str, detail: str) -> QTreeWidgetItem:
-        item = QTreeWidgetItem([cells[0], _MARKS[verdict], *cells[1:]])
-        item.setToolTip(6, detail)
-        item.setToolTip(0, cells[0])
-        if verdict != "good":
-            item.setBackground(1, QColor(self._theme.warning))
-            item.setForeground(1, QColor(self._theme.on_warning))
-        return item
+    # -- selection: kept by files while the order changes -----------------------------------------------------------
+
+    def _selected_rows(self) -> Rows:
+        # By ranges: a Python object for each of 20,000 selected rows would hold up the window.
+        ranges = self.view.selectionModel().selection()
+        places = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
+        return self.model.rows[np.unique(np.concatenate(places))] if places else np.zeros(0, np.int64)
+
+    def _keep_selection(self) -> None:
+        if len(rows := self._selected_rows()):
+            self._kept = rows
+
+    def _restore_selection(self) -> None:
+        rows, self._kept = self._kept, np.zeros(0, np.int64)
+        places = np.flatnonzero(np.isin(self.model.rows, rows))
+        selection = QItemSelection()
+        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else ():
+            last = self.model.index(int(run[-1]), len(COLUMNS) - 1)
+            selection.select(self.model.index(int(run[0]), 0), last)
+        self.view.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+
+    def _on_selected(self) -> None:
+        self.corrections.set_selected([self.looks.files[row] for row in self._selected_rows().tolist()])
+
+    # -- what the user does ----------------------------------------------------------------------------------------
+
+    def _on_corrected(self) -> None:
+        try:
+            after = self.corrections.correction()
+        except FloraError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.correct(self.corrections.scope(), self.corrections.before, after)
 
     def _take_advice(self) -> None:
-        advice = advice_of(self.look) if self.look is not None else None
+        advice = self.looks.advice()
         if advice is None:
             return
-        blockers = [QSignalBlocker(widget) for widget in (self.layout_box, self.up, self.scale)]
-        if advice.layout is not None:
-            self.layout_box.setCurrentIndex(self.layout_box.findData(advice.layout))
-        if advice.up is not None:
-            self.up.setCurrentIndex(self.up.findData(advice.up))
-        if advice.scale is not None:
-            self.scale.setText(f"{advice.scale:g}")
-        del blockers
-        self.look_now()
+        self.corrections.show_scope(advice.layout)
+        before, after = self.corrections.before, advice.correction
+        scale = self.options().correction(Path(), advice.layout).scale
+        if after.scale is not None and scale is not None:  # what was found, was found at that scale
+            after = replace(after, scale=after.scale * scale)
+        self.correct(self.corrections.scope(), before, after.over(before))
+
+    def _on_stop(self) -> None:
+        if self._run is not None:
+            self.stop()
+        else:
+            self.inspect_now()
 
     def _on_labels(self) -> None:
         table = self.labels.currentData() == "table"
@@ -276,25 +436,5 @@ class ImportDialog(QDialog):
         event.acceptProposedAction()
         self.add_paths([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
 
-    def _on_problem(self, problem: str) -> None:
-        self.files.clear()
-        self._say(problem)
-
     def _say(self, text: str) -> None:
         self.message.setText(sentence(text))
-
-
-def _box(entries: Sequence[tuple[str, object]]) -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    for title, value in entries:
-        box.addItem(title, value)
-    return box
-
-
-def _button(title: str, act: Callable[[], object]) -> QPushButton:
-    button = QPushButton(title)
-    button.setAutoDefault(False)
-    button.clicked.connect(act)
-    return button

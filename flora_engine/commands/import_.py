@@ -13,7 +13,7 @@ from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.readers.corrections import TURNS
+from flora_engine.readers.corrections import TURNS, Correction
 from flora_engine.skeleton import LAYOUTS
 
 
@@ -61,12 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def import_action(job: Job, project: str, paths: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    """The worker's "import": as `flora import`; options are those of ImportOptions, paths as text."""
+    """The worker's "import": as `flora import`; options are those of ImportOptions, paths as text.
+
+    by_layout: {layout: {layout, up, scale, fps}}; by_file: the same by absolute paths.
+    """
     known = {field.name for field in fields(ImportOptions)}
     if unknown := sorted(set(options) - known):
         raise FloraError(f"unknown import options: {', '.join(unknown)}")
     if "labels" in options:
         options = {**options, "labels": Path(options["labels"])}
+    if "by_layout" in options:
+        options = {**options, "by_layout": {key: Correction(**one) for key, one in options["by_layout"].items()}}
+    if "by_file" in options:
+        options = {**options, "by_file": {Path(key): Correction(**one) for key, one in options["by_file"].items()}}
     with _project(Path(project)) as opened:
         report = import_folder(job, opened, [Path(path) for path in paths], ImportOptions(**options))
     return {

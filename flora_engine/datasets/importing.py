@@ -10,12 +10,12 @@ import csv
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.processes import cpu_count, in_order
@@ -23,12 +23,15 @@ from flora_engine.datasets.project import NUMBERS, Incoming, Project, content_ha
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.readers import can_read, read_sequence
-from flora_engine.readers.corrections import correct
+from flora_engine.readers.corrections import Correction, correct
 from flora_engine.readers.inspection import Inspection, inspect
 from flora_engine.skeleton import SkeletonSequence
 
 LABELS_FILE = "classes.csv"  # beside recordings: used when no other file of labels is named
 _READ_AT_ONCE = 8  # files a worker process takes at a time
+_INSPECTED_AT_ONCE = 4  # few: a stopped inspection is over once each process is through with what it took
+_INSPECTED_AHEAD = 16  # a long recording does not keep the other processes waiting
+_SERIAL_INSPECTION = 200
 _SERIAL = 500  # below this many files, starting processes costs more than it saves
 _SURE = (".skeleton", ".bvh")  # nothing else is called so: such a file that cannot be read is worth a word
 # Formats that belong to one data set, so that their action numbers have names: (layout, suffix) -> data set
@@ -44,7 +47,9 @@ class ImportOptions:
     labels: a CSV (see `read_labels`), which goes before all else. labels_from: "names", the class or action number that
     the file or its name tells; "folders", the name of the folder the file is in; "none". dataset: whose class names the
     action numbers mean (its classes are all added, in their order). layout, up, scale, fps: put right what files say
-    wrongly, see readers.corrections. processes: None for one per CPU. batch: recordings per transaction.
+    wrongly, see readers.corrections; by_layout: the same for the files that say they are in this layout, and by_file
+    for single ones (absolute paths), each going before what is more general.
+    processes: None for one per CPU. batch: recordings per transaction.
     """
 
     labels: Path | None = None
@@ -54,8 +59,18 @@ class ImportOptions:
     up: str | None = None
     scale: float | None = None
     fps: float | None = None
+    by_layout: Mapping[str, Correction] = field(default_factory=dict)
+    by_file: Mapping[Path, Correction] = field(default_factory=dict)
     processes: int | None = None
     batch: int = 64
+
+    def correction(self, path: Path, layout: str) -> Correction:
+        """What to put right in this file, which says that it is in this layout."""
+        general = Correction(self.layout, self.up, self.scale, self.fps)
+        special = self.by_layout.get(layout)
+        found = general if special is None else special.over(general)
+        own = self.by_file.get(path)
+        return found if own is None else own.over(found)
 
 
 @dataclass
@@ -114,10 +129,10 @@ def import_folder(
     new = [path for path in files if str(path) not in sources]
     report.known = len(files) - len(new)
     processes = options.processes or (cpu_count() if len(new) >= _SERIAL else 1)
-    read = functools.partial(_read_all, options=options)
+    read = functools.partial(_read_all, options=replace(options, by_file={}))
     waiting: list[Incoming] = []
     try:
-        with closing(in_order(read, new, _READ_AT_ONCE, processes)) as results:
+        with closing(in_order(read, _tasks(new, options), _READ_AT_ONCE, processes)) as results:
             for done, result in enumerate(results):
                 job.progress("importing", done, len(new))
                 if result.sequence is None:
@@ -139,13 +154,23 @@ def import_folder(
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would make of a file. inspection None: it cannot be read, and problem says why."""
+    """What an import would make of a file. inspection None: it cannot be read, and problem says why.
+
+    layout: as corrected; own_layout: as the file says, "" where it cannot be read. name, metadata: what labels go by.
+    """
 
     path: Path
     class_name: str
     layout: str
     inspection: Inspection | None
     problem: str = ""
+    own_layout: str = ""
+    name: str = ""
+    metadata: Mapping[str, int | str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Path:
+        return self.path
 
 
 def preview(job: Job, paths: Sequence[Path], options: ImportOptions | None = None) -> Iterator[Preview]:
@@ -153,15 +178,28 @@ def preview(job: Job, paths: Sequence[Path], options: ImportOptions | None = Non
     options = options or ImportOptions()
     files, _ = find_recordings(paths, leave_out=options.labels)
     labeller = Labeller(files, options)
-    for done, path in enumerate(files):
-        job.progress("inspecting", done, len(files))
-        try:
-            sequence = _correct(read_sequence(path, allow_nan=True), path, options)
-        except FloraError as error:
-            yield Preview(path, "", "", None, str(error))
-            continue
-        class_name = labeller.label(sequence, b"").class_name
-        yield Preview(path, class_name, sequence.layout, inspect(sequence))
+    for found in inspect_files(job, files, options):
+        yield found if found.inspection is None else replace(found, class_name=labeller.class_name(found))
+
+
+def inspect_files(job: Job, files: Sequence[Path], options: ImportOptions) -> Generator[Preview, None, None]:
+    """Inspect every file, in their order and without its class name; many of them in processes of their own.
+
+    Emits `progress` per file and raises Cancelled within a tenth of a second after a stop, or after the file being read
+    where they are few. FloraError where one of the processes was ended from outside.
+    """
+    processes = options.processes or (cpu_count() if len(files) >= _SERIAL_INSPECTION else 1)
+    look = functools.partial(_inspect_all, options=replace(options, by_file={}))
+    tasks, batch = _tasks(files, options), _INSPECTED_AT_ONCE if processes > 1 else 1
+    try:
+        with closing(in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job)) as results:
+            for done, found in enumerate(results):
+                job.progress("inspecting", done, len(files))
+                yield found
+    except BrokenProcessPool:
+        raise FloraError(
+            "a process that inspects recordings was ended from outside", remedy="Inspect them again."
+        ) from None
     job.progress("inspecting", len(files), len(files))
 
 
@@ -177,20 +215,48 @@ def _commit(project: Project, waiting: list[Incoming], report: ImportReport, job
     waiting.clear()
 
 
-def _read_all(paths: Sequence[Path], options: ImportOptions) -> list[_Read]:
-    return [_read(path, options) for path in paths]
+_Task = tuple[Path, Correction | None]  # a file and what is said of it alone
 
 
-def _read(path: Path, options: ImportOptions) -> _Read:
+def _tasks(files: Sequence[Path], options: ImportOptions) -> list[_Task]:
+    """Files with their own corrections: no process needs to know those of all the others."""
+    return [(path, options.by_file.get(path)) for path in files]
+
+
+def _read_all(tasks: Sequence[_Task], options: ImportOptions) -> list[_Read]:
+    return [_read(path, own, options) for path, own in tasks]
+
+
+def _read(path: Path, own: Correction | None, options: ImportOptions) -> _Read:
     try:
-        sequence = _correct(read_sequence(path), path, options)
+        sequence = _correct(read_sequence(path), path, own, options)
     except FloraError as error:
         return _Read(path, None, b"", str(error))
     return _Read(path, sequence, content_hash(sequence), "")
 
 
-def _correct(sequence: SkeletonSequence, path: Path, options: ImportOptions) -> SkeletonSequence:
-    sequence = correct(sequence, options.layout, options.up, options.scale, options.fps)
+def _inspect_all(tasks: Sequence[_Task], options: ImportOptions) -> list[Preview]:
+    return [_inspect(path, own, options) for path, own in tasks]
+
+
+def _inspect(path: Path, own: Correction | None, options: ImportOptions) -> Preview:
+    layout = ""
+    try:
+        sequence = read_sequence(path, allow_nan=True)
+        layout = sequence.layout
+        sequence = _correct(sequence, path, own, options)
+    except FloraError as error:
+        return Preview(path, "", "", None, str(error), layout)
+    kept = {key: value for key, value in sequence.metadata.items() if key in ("action", "class_name")}
+    return Preview(path, "", sequence.layout, inspect(sequence), "", layout, sequence.name, kept)
+
+
+def _correct(
+    sequence: SkeletonSequence, path: Path, own: Correction | None, options: ImportOptions
+) -> SkeletonSequence:
+    right = options.correction(path, sequence.layout)
+    right = right if own is None else own.over(right)
+    sequence = correct(sequence, right.layout, right.up, right.scale, right.fps)
     return replace(sequence, source=path, name=sequence.name or path.stem)
 
 
@@ -232,6 +298,19 @@ def _walk(folder: Path) -> list[Path]:
 # Labels
 
 
+class Labelled(Protocol):
+    """What a label goes by: of a recording, or of a look at one."""
+
+    @property
+    def source(self) -> Path | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def metadata(self) -> Mapping[str, int | str]: ...
+
+
 class Labeller:
     """Decides the class name, and corrects the numbers, of each recording."""
 
@@ -251,14 +330,19 @@ class Labeller:
         sequence = replace(sequence, metadata={**sequence.metadata, **row.numbers})
         return Incoming(sequence, row.class_name, digest)
 
-    def _row(self, sequence: SkeletonSequence) -> LabelRow | None:
+    def class_name(self, recording: Labelled) -> str:
+        """The class name of a recording, "" where nothing tells it."""
+        row = self._row(recording)
+        return self._class_name(recording) if row is None else row.class_name
+
+    def _row(self, sequence: Labelled) -> LabelRow | None:
         """The CSV may name a file by the end of its path, by its name, or by its name without the suffix."""
         parts = sequence.source.parts if sequence.source else ()
         keys = ["/".join(parts[start:]) for start in range(1, len(parts))] if self._rows else []
         keys += [Path(key).with_suffix("").as_posix() for key in keys] + [sequence.name]
         return next((self._rows[key] for key in keys if key in self._rows), None)
 
-    def _class_name(self, sequence: SkeletonSequence) -> str:
+    def _class_name(self, sequence: Labelled) -> str:
         if self._from == "none":
             return ""
         if self._from == "folders":
@@ -272,7 +356,7 @@ class Labeller:
         return f"action {action}" if action > 0 else ""
 
 
-def _known_names(sequence: SkeletonSequence) -> tuple[str, ...]:
+def _known_names(sequence: Labelled) -> tuple[str, ...]:
     suffix = sequence.source.suffix.lower() if sequence.source else ""
     dataset = _DATASETS.get((sequence.layout, suffix))
     return load_dataset(dataset).class_names if dataset else ()

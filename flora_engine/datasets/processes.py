@@ -10,10 +10,13 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, TypeVar
+
+from flora_engine.errors import Cancelled
+from flora_engine.jobs import Job
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,11 +36,19 @@ def _die_with_parent() -> None:
 
 
 def in_order(
-    function: Callable[[Sequence[T]], list[R]], items: Sequence[T], batch: int, processes: int
+    function: Callable[[Sequence[T]], list[R]],
+    items: Sequence[T],
+    batch: int,
+    processes: int,
+    *,
+    ahead: int = 2,
+    job: Job | None = None,
 ) -> Generator[R, None, None]:
     """Yield the results of `function` over batches of `items`, in order; a few batches ahead, so memory stays bounded.
 
     processes 1: computed here. Closing the generator stops the workers. `function` must be importable by name.
+    ahead: batches per process that may wait for a slow one. job: asked every tenth of a second while there is nothing
+    to yield; once it is stopped, Cancelled is raised at once and the processes end after the batches they are at.
     """
     batches = (items[start : start + batch] for start in range(0, len(items), batch))
     if processes <= 1:
@@ -49,12 +60,20 @@ def in_order(
     with tempfile.TemporaryDirectory(prefix="flora-", ignore_cleanup_errors=True) as folder:
         send = functools.partial(_send, function, folder)
         try:
-            waiting: list[Future[_Parcel]] = [pool.submit(send, part) for part in islice(batches, 2 * processes)]
+            waiting: list[Future[_Parcel]] = [pool.submit(send, part) for part in islice(batches, ahead * processes)]
             while waiting:
-                yield from _receive(waiting.pop(0).result())
+                next_one = waiting.pop(0)
+                while job is not None and not wait([next_one], 0.1).done:
+                    job.check()
+                yield from _receive(next_one.result())
                 waiting.extend(pool.submit(send, part) for part in islice(batches, 1))
-        finally:
+        except Cancelled:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        pool.shutdown()
 
 
 # Arrays go through a file that stays in memory rather than through the pool's pipe, which copies them thrice.

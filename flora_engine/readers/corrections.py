@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,25 @@ TURNS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "+x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
     "-x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
 }
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What to put right in a recording, as `correct` takes it; None leaves as is."""
+
+    layout: str | None = None
+    up: str | None = None
+    scale: float | None = None
+    fps: float | None = None
+
+    def over(self, other: Correction) -> Correction:
+        """This, and where it says nothing the other."""
+        return Correction(
+            other.layout if self.layout is None else self.layout,
+            other.up if self.up is None else self.up,
+            other.scale if self.scale is None else self.scale,
+            other.fps if self.fps is None else self.fps,
+        )
 
 
 def correct(

@@ -16,7 +16,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.library.import_form import advice_of, look_at, number, options_data
+from app.library.import_form import Looks, list_files, number, options_data
 from app.library.query import common_values, with_term
 from app.library.split_form import fitting_presets, judge, numbers_text, parse_numbers
 from app.library.table_model import COLUMNS
@@ -24,13 +24,14 @@ from app.main_window import MainWindow
 from app.workers.tasks import InTurn
 from flora_engine.cli import main
 from flora_engine.datasets.catalogue import load_dataset
-from flora_engine.datasets.importing import ImportOptions, import_folder
+from flora_engine.datasets.importing import ImportOptions, import_folder, inspect_files
 from flora_engine.datasets.project import Incoming, Project
 from flora_engine.datasets.split_checks import of_project
 from flora_engine.datasets.splits import Split, TrainRule, import_split
 from flora_engine.demo import ACTIONS, synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.readers.corrections import Correction
 from flora_engine.skeleton import SkeletonSequence
 
 
@@ -71,9 +72,9 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     window.open_paths([recordings])  # a folder, with a project open: its import
     dialog = window.findChild(type(window.show_import([])))
     dialog.add_paths([recordings])
-    qtbot.waitUntil(lambda: dialog.look is not None and dialog._go.isEnabled(), timeout=30_000)
-    assert dialog.look.files == 5 and dialog.look.readable == 4
-    assert "1 unreadable" in dialog.message.text()
+    qtbot.waitUntil(lambda: dialog._go.isEnabled() and not len(dialog.looks.waiting()), timeout=30_000)
+    assert len(dialog.looks.files) == 5 and dialog.looks.readable == 4
+    assert "1 unreadable" in dialog.summary.text()
     dialog.go()
     qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     assert not window.project.writable, "the worker holds the lock meanwhile"
@@ -405,6 +406,13 @@ def test_presets_fit_a_project_of_that_data_set(tmp_path: Path) -> None:
     assert any(finding.level == "error" for finding in judgement.findings)
 
 
+def inspected(folder: Path, options: ImportOptions) -> Looks:
+    looks = list_files([folder], options).looks
+    for row, found in enumerate(inspect_files(Job(), looks.files, options)):
+        looks.put(row, found, "")
+    return looks
+
+
 def test_the_look_before_an_import_advises_corrections(tmp_path: Path) -> None:
     from flora_engine.readers import write_npz
 
@@ -413,12 +421,10 @@ def test_the_look_before_an_import_advises_corrections(tmp_path: Path) -> None:
         lying = np.stack([sequence.joints[..., 0], -sequence.joints[..., 2], sequence.joints[..., 1]], axis=-1) * 100
         wrong = SkeletonSequence(lying.astype(np.float32), 30.0, name=sequence.name)
         write_npz(wrong, tmp_path / f"{sequence.name}.npz")
-    look = look_at(Job(), [tmp_path], ImportOptions())
-    advice = advice_of(look)
-    assert advice is not None and advice.up == "+z" and advice.scale == 0.01 and advice.layout is None
+    advice = inspected(tmp_path, ImportOptions()).advice()
+    assert advice is not None and advice.layout == "" and advice.correction == Correction(up="+z", scale=0.01)
     assert advice.text == "Correct: +z up, scale 0.01"
-    mended = look_at(Job(), [tmp_path], ImportOptions(up="+z", scale=0.01))
-    assert advice_of(mended) is None
+    assert inspected(tmp_path, ImportOptions(up="+z", scale=0.01)).advice() is None
     with Project.create(tmp_path / "project") as project:
         import_folder(Job(), project, [tmp_path], ImportOptions(up="+z", scale=0.01, processes=1))
         joints = project.sequence(int(project.table.ids[0])).joints
@@ -430,3 +436,9 @@ def test_form_numbers_and_options() -> None:
     with pytest.raises(FloraError, match="scale"):
         number("big", "scale")
     assert options_data(ImportOptions(scale=0.01)) == {"labels_from": "names", "scale": 0.01}
+    special = ImportOptions(by_layout={"kinect_v1": Correction(up="+z")}, by_file={Path("/r/a"): Correction(fps=15.0)})
+    assert options_data(special) == {
+        "labels_from": "names",
+        "by_layout": {"kinect_v1": {"up": "+z"}},
+        "by_file": {"/r/a": {"fps": 15.0}},
+    }

@@ -1,0 +1,49 @@
+"""Inspecting files beside the window: results are fetched by whoever watches, a bounded number at a time. Qt-free."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from flora_engine.datasets.importing import ImportOptions, Labeller, Preview, inspect_files
+from flora_engine.jobs import Event, Job
+
+Result = tuple[int, Preview, str]  # row, what was found, its class name
+
+
+class Inspecting:
+    """One pass over some files. `run` works in a thread of its own; everything else is for the window's."""
+
+    def __init__(self, rows: Sequence[int], files: Sequence[Path], options: ImportOptions, labeller: Labeller) -> None:
+        self._rows, self._files, self._options, self._labeller = rows, files, options, labeller
+        self._results: deque[Result] = deque()
+        self._job = Job(self._listen)
+        self.total = len(rows)
+        self.done = 0
+        self.seconds_left: float | None = None
+
+    def run(self) -> None:
+        """Inspect; Cancelled soon after `stop`, FloraError where a process was ended from outside."""
+        with closing(inspect_files(self._job, self._files, self._options)) as found:
+            for row, preview in zip(self._rows, found, strict=True):
+                name = "" if preview.inspection is None else self._labeller.class_name(preview)
+                self._results.append((row, preview, name))
+
+    def stop(self) -> None:
+        self._job.stop()
+
+    def fetch(self, most: int) -> list[Result]:
+        """What was found since the last call, `most` at a time."""
+        found = [self._results.popleft() for _ in range(min(most, len(self._results)))]
+        self.done += len(found)
+        return found
+
+    @property
+    def is_fetched(self) -> bool:
+        return not self._results
+
+    def _listen(self, event: Event) -> None:
+        if event["kind"] == "progress":
+            self.seconds_left = event["seconds_left"]

@@ -1,0 +1,331 @@
+"""Before an import: every file is inspected, beside the window; corrections of all, of a layout and of single files."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from app_fakes import GapMeter
+from PySide6.QtCore import QItemSelectionModel, Qt
+
+from app.library import import_dialog
+from app.library.import_dialog import ImportDialog
+from app.library.import_form import BAD, COLUMNS, GOOD, UNREADABLE, Looks, Scope, list_files, options_data, touched
+from flora_engine.commands.import_ import import_action
+from flora_engine.datasets.importing import ImportOptions, Preview, inspect_files
+from flora_engine.datasets.project import Project
+from flora_engine.demo import synthesise
+from flora_engine.errors import Cancelled
+from flora_engine.jobs import Job
+from flora_engine.readers import write_npz, write_ntu
+from flora_engine.readers.corrections import Correction
+from flora_engine.skeleton import LAYOUTS, SkeletonSequence
+
+
+def many(folder: Path, count: int, broken: int | None = None) -> Path:
+    """So many recordings, all the same file, and a broken one in between."""
+    folder.mkdir(parents=True)
+    first = folder / "r00000.skeleton"
+    write_ntu(synthesise(1), first)
+    for number in range(1, count):
+        os.link(first, folder / f"r{number:05d}.skeleton")
+    if broken is not None:
+        path = folder / f"r{broken:05d}.skeleton"
+        path.unlink()
+        path.write_text("3\n1\n")
+    return folder
+
+
+def lying(sequence: SkeletonSequence, path: Path) -> None:
+    """Write a recording with +z up and in centimetres."""
+    x, y, z = np.moveaxis(sequence.joints, -1, 0)
+    joints = np.stack([x, -z, y], axis=-1) * 100
+    write_npz(SkeletonSequence(joints.astype(np.float32), 30.0, sequence.layout, name=path.stem), path)
+
+
+def of_twenty_joints(sequence: SkeletonSequence, path: Path) -> None:
+    """Write a recording in Kinect v1 joints: those of Kinect v2 that are called the same, or the nearest."""
+    kinect, other = LAYOUTS["kinect_v2"].joints, LAYOUTS["kinect_v1"].joints
+    nearest = {"spine": "spine mid", "shoulder center": "spine shoulder", "hip center": "spine base"}
+    places = [kinect.index(nearest.get(name, name)) if nearest.get(name, name) in kinect else 0 for name in other]
+    joints = sequence.joints[:, :, places]
+    write_npz(SkeletonSequence(joints, 30.0, "kinect_v1", name=path.stem), path)
+
+
+@pytest.fixture
+def make_dialog(qtbot: Any) -> Callable[..., ImportDialog]:
+    def make(*paths: Path) -> ImportDialog:
+        dialog = ImportDialog(paths)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        return dialog
+
+    return make
+
+
+def finished(dialog: ImportDialog) -> bool:
+    return bool(dialog.looks.files) and not len(dialog.looks.waiting()) and not dialog.is_inspecting
+
+
+def text(dialog: ImportDialog, row: int, title: str) -> str:
+    column = [column.title for column in COLUMNS].index(title)
+    return str(dialog.model.index(row, column).data())
+
+
+def test_a_broken_file_among_many_is_found(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    """A look at 60 of 150 files, evenly spread, would pass over number 100 of them."""
+    dialog = make_dialog(many(tmp_path / "raw", 150, broken=100))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=60_000)
+    assert dialog.summary.text() == "150 files: 149 look human, 1 unreadable. 149 have no class yet."
+    dialog.shown.setCurrentIndex(dialog.shown.findData("unreadable"))
+    assert dialog.model.rowCount() == 1
+    assert text(dialog, 0, "File") == "r00100.skeleton" and "unreadable" in text(dialog, 0, "Looks")
+    assert dialog._go.text() == "Import" and dialog._go.isEnabled()
+
+
+def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    dialog = make_dialog(many(tmp_path / "raw", 1))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    inspection = dialog.looks.previews[0].inspection
+    shown = {column.title: text(dialog, 0, column.title) for column in COLUMNS}
+    assert shown["NaN"] == "0 %" and shown["Up"] == "+y" and shown["Layout"] == "kinect_v2" and shown["Rate"] == "30"
+    assert shown["Bones"] == f"{100 * inspection.bone_steadiness:.0f} %"
+    assert shown["L–R"] == f"{100 * inspection.symmetry:.0f} %" and shown["Frames"] == str(inspection.frames)
+
+
+def test_rows_are_there_before_their_checks(
+    make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(monkeypatch, 0.02)
+    dialog = make_dialog(many(tmp_path / "raw", 100, broken=57))
+    qtbot.waitUntil(lambda: dialog.model.rowCount() == 100)
+    assert text(dialog, 99, "File") == "r00099.skeleton"
+    assert dialog.looks.count(GOOD) < 100 and "not inspected yet" in dialog.summary.text()
+    qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 20)
+    assert dialog._stop.isVisible() and "left" in dialog._left.text()
+    assert dialog._go.isEnabled() and dialog._go.text() == "Import, rest unchecked"
+    wanted: list[Any] = []
+    dialog.wanted.connect(wanted.append)
+    start = time.monotonic()
+    dialog.go()
+    assert wanted[0].paths == (tmp_path / "raw",) and time.monotonic() - start < 1
+    assert dialog._inspecting._pool.waitForDone(1_000), "nothing goes on in the background"
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Inspect here, and no faster than this."""
+
+    def inspect(job: Job, files: Any, options: ImportOptions) -> Any:
+        for found in inspect_files(job, files, ImportOptions(**{**vars(options), "processes": 1})):
+            time.sleep(seconds)
+            yield found
+
+    monkeypatch.setattr("app.library.inspecting.inspect_files", inspect)
+
+
+def test_stop_and_go_on(make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowly(monkeypatch, 0.02)
+    dialog = make_dialog(many(tmp_path / "raw", 80))
+    qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
+    dialog._stop.click()
+    assert not dialog.is_inspecting and dialog._inspecting._pool.waitForDone(1_000)
+    known = dialog.looks.count(GOOD)
+    qtbot.wait(250)
+    assert 5 < known == dialog.looks.count(GOOD) < 80
+    dialog._stop.click()
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    assert dialog.looks.count(GOOD) == 80 and not dialog._stop.isVisible()
+
+
+def test_processes_stop_within_a_second(tmp_path: Path) -> None:
+    folder = many(tmp_path / "raw", 3_000)
+    files = sorted(folder.iterdir())
+    job = Job()
+    found = inspect_files(job, files, ImportOptions(processes=2))
+    next(found)
+    job.stop()
+    start = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(found)
+    assert time.monotonic() - start < 1
+
+
+def test_sorting_by_the_result(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    folder = many(tmp_path / "raw", 12, broken=7)
+    lying(synthesise(0), folder / "r00003x.npz")
+    dialog = make_dialog(folder)
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    dialog.view.selectRow(2)
+    dialog.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert [text(dialog, row, "File") for row in (0, 1, 2)] == ["r00007.skeleton", "r00003x.npz", "r00000.skeleton"]
+    selected = dialog._selected_rows().tolist()
+    assert [dialog.looks.names[row] for row in selected] == ["r00002.skeleton"], "the selection stays with its file"
+    dialog.shown.setCurrentIndex(dialog.shown.findData("doubts"))
+    assert dialog.model.rowCount() == 2
+
+
+def test_corrections_repeat_only_what_they_touch(
+    make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = many(tmp_path / "raw", 6)
+    for number in range(3):
+        lying(synthesise(number), folder / f"x{number}.npz")
+        of_twenty_joints(synthesise(number), folder / f"y{number}.npz")
+    dialog = make_dialog(folder)
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    assert dialog.looks.layouts == ["kinect_v1", "kinect_v2"]
+    inspected: list[str] = []
+
+    def record(job: Job, files: Any, options: ImportOptions) -> Any:
+        inspected.extend(path.name for path in files)
+        return inspect_files(job, files, options)
+
+    monkeypatch.setattr("app.library.inspecting.inspect_files", record)
+    # single files
+    model, selection = dialog.model, dialog.view.selectionModel()
+    for row in range(model.rowCount()):
+        if text(dialog, row, "File").startswith("x"):
+            flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+            selection.select(model.index(row, 0), flags)
+    form = dialog.corrections
+    form.whose.setCurrentIndex(form.whose.count() - 1)
+    assert form.whose.currentText() == "the selected files (3)"
+    form.up.setCurrentIndex(form.up.findData("+z"))
+    form.scale.setText("0,01")
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    assert sorted(inspected) == ["x0.npz", "x1.npz", "x2.npz"]
+    assert dialog.looks.count(GOOD, BAD) == 12 and [dialog.looks.names[r] for r in rows_of(dialog, BAD)] == []
+    # all of a layout
+    inspected.clear()
+    form.show_scope("kinect_v1")
+    assert form.scale.text() == ""
+    form.fps.setText("15")
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    assert sorted(inspected) == ["y0.npz", "y1.npz", "y2.npz"]
+    # all: what is said of single files goes before it
+    inspected.clear()
+    form.show_scope("")
+    form.scale.setText("0.01")
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    assert len(inspected) == 9 and not any(name.startswith("x") for name in inspected)
+    form.scale.setText("")
+    qtbot.waitUntil(lambda: len(inspected) == 18 and finished(dialog), timeout=30_000)
+    # other labels are no reason to read anything
+    inspected.clear()
+    dialog.labels.setCurrentIndex(dialog.labels.findData("folders"))
+    qtbot.waitUntil(lambda: dialog.looks.classes == ["raw"] * 12, timeout=10_000)
+    assert inspected == [] and finished(dialog)
+    # and the import does what was shown
+    data = options_data(dialog.options())
+    result = import_action(Job(), str(tmp_path / "project"), [str(folder)], data)
+    assert result["failed"] == []
+    with Project.open(tmp_path / "project", "read") as project:
+        by_name = dict(zip(project.table.names, project.table.ids.tolist(), strict=True))
+        x, y = project.sequence(by_name["x0"]), project.sequence(by_name["y0"])
+    np.testing.assert_allclose(x.joints, synthesise(0).joints, atol=1e-4)
+    assert (x.fps, y.fps) == (30.0, 15.0)
+
+
+def rows_of(dialog: ImportDialog, verdict: int) -> list[int]:
+    return np.flatnonzero(dialog.looks.verdicts == verdict).tolist()
+
+
+def test_advice_is_for_the_layout_that_needs_it(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for number in range(3):
+        lying(synthesise(number), folder / f"x{number}.npz")
+    for number in range(4):
+        of_twenty_joints(synthesise(number), folder / f"y{number}.npz")
+    dialog = make_dialog(folder)
+    qtbot.waitUntil(lambda: finished(dialog) and dialog._advice.isVisible(), timeout=30_000)
+    assert dialog._advice.text() == "Correct files of kinect_v2: +z up, scale 0.01"
+    dialog._advice.click()
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog._advice.isVisible(), timeout=30_000)
+    assert dialog.options().by_layout == {"kinect_v2": Correction(up="+z", scale=0.01)}
+    assert rows_of(dialog, BAD) == [] and dialog.corrections.scale.text() == "0.01"
+
+
+def test_a_correction_while_inspecting_holds_for_the_rest(
+    make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(monkeypatch, 0.01)
+    dialog = make_dialog(many(tmp_path / "raw", 60))
+    qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
+    dialog.correct(Scope(), Correction(), Correction(fps=20.0))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    assert {found.inspection.fps for found in dialog.looks.previews} == {20.0}
+
+
+def test_bad_labels_lose_no_inspection(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    dialog = make_dialog(many(tmp_path / "raw", 4))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    dialog.table.setText(str(tmp_path / "bad.csv"))
+    dialog.labels.setCurrentIndex(dialog.labels.findData("table"))
+    qtbot.waitUntil(lambda: "columns file and class" in dialog.message.text())
+    assert not dialog._go.isEnabled() and dialog.looks.count(GOOD) == 4
+    (tmp_path / "good.csv").write_text("file,class\nr00001,wave\n")
+    dialog.table.setText(str(tmp_path / "good.csv"))
+    qtbot.waitUntil(dialog._go.isEnabled, timeout=10_000)
+    assert dialog.looks.classes == ["", "wave", "", ""]
+
+
+def test_twenty_thousand_files_do_not_hold_up_the_window(
+    make_dialog: Any, qtbot: Any, tmp_path: Path, gaps: GapMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results come in faster than any disk gives them; sorted and filtered by what comes in."""
+    count = 20_000
+    folder = many(tmp_path / "raw", 1)
+    [one] = inspect_files(Job(), sorted(folder.iterdir()), ImportOptions())
+    files = [tmp_path / f"r{number:05d}.skeleton" for number in range(count)]
+
+    def found(job: Job, files: Any, options: ImportOptions) -> Any:
+        for number, path in enumerate(files):
+            job.check()
+            if number % 400 == 399:
+                time.sleep(0.02)
+            bad = number % 10 == 0
+            yield Preview(path, "", "", None, "broken") if bad else Preview(path, "", "kinect_v2", one.inspection)
+
+    monkeypatch.setattr("app.library.import_form.find_recordings", lambda *_, **__: (files, 0))
+    monkeypatch.setattr("app.library.inspecting.inspect_files", found)
+    monkeypatch.setattr(import_dialog, "_TICK", 20)
+    dialog = make_dialog()
+    qtbot.wait(50)
+    gaps.reset()
+    dialog.add_paths([folder])
+    qtbot.waitUntil(lambda: dialog.model.rowCount() == count, timeout=10_000)
+    dialog.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    dialog.shown.setCurrentIndex(dialog.shown.findData("doubts"))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=60_000)
+    assert dialog.model.rowCount() == count // 10 == dialog.looks.count(UNREADABLE)
+    assert gaps.longest < 0.25, "generous for a loaded machine"
+
+
+def test_what_corrections_touch() -> None:
+    paths = [Path(f"/r/{name}") for name in "abcd"]
+    looks = Looks(paths)
+    for row, layout in enumerate(("kinect_v1", "kinect_v2", "")):
+        looks.put(row, Preview(paths[row], "", layout, None, "as it is", layout), "")
+    none = ImportOptions()
+    assert touched(looks, none, ImportOptions(up="+z")) == [0, 1]  # the third cannot be read, the fourth is waiting
+    assert touched(looks, none, ImportOptions(by_layout={"kinect_v2": Correction(up="+z")})) == [1]
+    one = {paths[0]: Correction(up="+x")}
+    assert touched(looks, none, ImportOptions(by_file=one)) == [0]
+    assert touched(looks, ImportOptions(by_file=one), ImportOptions(by_file=one, up="+z")) == [1]
+    assert looks.waiting().tolist() == [3] and looks.summary == "4 files: 3 unreadable, 1 not inspected yet."
+
+
+def test_known_files_stay_known(tmp_path: Path) -> None:
+    folder = many(tmp_path / "raw", 3)
+    listing = list_files([folder], ImportOptions())
+    [one] = inspect_files(Job(), [listing.looks.files[1]], ImportOptions())
+    listing.looks.put(1, one, "")
+    again = list_files([folder], ImportOptions(labels_from="folders"), listing.looks.previews)
+    assert again.looks.waiting().tolist() == [0, 2] and again.looks.classes == ["", "raw", ""]
