@@ -116,7 +116,7 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     save(window, out / f"statistics-{theme}.png")
     window.run_command("library.statistics")
     dialog = window.show_import([demo_folder()])
-    wait(lambda: dialog.look is not None, 60)
+    wait(lambda: bool(dialog.looks.files) and not len(dialog.looks.waiting()), 60)
     wait()
     save(dialog, out / f"import-{theme}.png")
     dialog.reject()

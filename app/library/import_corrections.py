@@ -47,10 +47,11 @@ class CorrectionsForm(QWidget):
         form.addRow("Correct", self.whose)
         form.addRow("Layout", self.layout_box)
         small = QHBoxLayout()
+        self.up.setMinimumContentsLength(8)  # the numbers beside it need the room
         for title, widget in (("", self.up), ("Scale", self.scale), ("Frames/s", self.fps)):
             if title:
                 small.addWidget(QLabel(title))
-            small.addWidget(widget)
+            small.addWidget(widget, 1)
         form.addRow("Up axis", small)
         self._timer = QTimer(self, singleShot=True, interval=300)
         self._timer.timeout.connect(self.edited)

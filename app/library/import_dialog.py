@@ -40,7 +40,7 @@ from app.library.import_form import (
 from app.library.import_model import ImportModel
 from app.library.inspecting import Inspecting
 from app.theme import LIGHT, Theme
-from app.widgets import EndElided, button, choice_box, sentence
+from app.widgets import EndElided, button, choice_box, sentence, sparing_header
 from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
@@ -126,7 +126,7 @@ class ImportDialog(QDialog):
         if not self.paths:
             self._say("Choose files or a folder, or drag them here.")
             return
-        options, paths, known = self.options(), list(self.paths), list(self.looks.previews)
+        options, paths, known = self.options(), list(self.paths), list(self.looks.seen)
         if not self.looks.files:
             self._say("Looking for files…")
         self._listing.submit(lambda: list_files(paths, options, known))
@@ -167,10 +167,17 @@ class ImportDialog(QDialog):
         self.looks.forget(rows)
         self._refresh(anyway=True)
         self.inspect_now(None if was_running else rows)
+        if self._listing.is_busy:  # it would bring back what was seen without the correction
+            self.list_now()
 
     def go(self) -> None:
         """Ask for the import and close."""
         self.corrections.finish()
+        try:
+            self.corrections.correction()
+        except FloraError as error:
+            self._say(str(error))
+            return
         request = ImportRequest(tuple(self.paths), self.options())
         self.accept()
         self.wanted.emit(request)
@@ -252,6 +259,7 @@ class ImportDialog(QDialog):
         header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
         for place in (2, len(COLUMNS) - 1):
             view.setItemDelegateForColumn(place, EndElided(view))
+        sparing_header(view)
         view.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         self.model.modelReset.connect(self._restore_selection)
@@ -268,9 +276,9 @@ class ImportDialog(QDialog):
         self._form.addRow("Action numbers", self.dataset)
         self._form.setRowVisible(self.table, False)
         forms = QHBoxLayout()
-        forms.addLayout(self._form, 1)
+        forms.addLayout(self._form, 2)
         forms.addSpacing(16)
-        forms.addWidget(self.corrections, 1)
+        forms.addWidget(self.corrections, 3)
         over = QHBoxLayout()
         over.addWidget(self.summary, 1)
         for widget in (self._bar, self._left, self._stop, self.shown):
@@ -313,8 +321,8 @@ class ImportDialog(QDialog):
         if run is None:
             return
         found = run.fetch(_AT_ONCE)
-        for row, preview, name in found:
-            self.looks.put(row, preview, name)
+        for row, one, name in found:
+            self.looks.put(row, one, name)
         over = not self._running and run.is_fetched
         if found or over:
             self._refresh(anyway=over)
@@ -325,8 +333,8 @@ class ImportDialog(QDialog):
 
     def _put_all(self, run: Inspecting) -> None:
         while found := run.fetch(_AT_ONCE):
-            for row, preview, name in found:
-                self.looks.put(row, preview, name)
+            for row, one, name in found:
+                self.looks.put(row, one, name)
 
     def _on_run_over(self, problem: str) -> None:
         self._running = False
@@ -364,7 +372,7 @@ class ImportDialog(QDialog):
     # -- selection: kept by files while the order changes -----------------------------------------------------------
 
     def _selected_rows(self) -> Rows:
-        # By ranges: a Python object for each of 20,000 selected rows would hold up the window.
+        # By ranges: a Python object for each selected row would hold up the window.
         ranges = self.view.selectionModel().selection()
         places = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
         return self.model.rows[np.unique(np.concatenate(places))] if places else np.zeros(0, np.int64)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from flora_engine.datasets.importing import ImportOptions, Labeller, Preview, find_recordings
 from flora_engine.errors import FloraError
 from flora_engine.readers.corrections import Correction
-from flora_engine.skeleton import LAYOUTS
 
 T = TypeVar("T")
 Rows = NDArray[np.int64]
@@ -26,30 +24,54 @@ _CODES = {"good": GOOD, "doubtful": DOUBTFUL, "bad": BAD}
 FIRST = 60  # files looked at before the others, from all over the folders: enough to advise by
 
 
-@dataclass
-class _Tally:
-    """What the readable files that say they are in one layout seem to need."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is kept of the look at a file: one object, since Python's cyclic collector goes round those of all files.
 
-    readable: int = 0
-    layouts: Counter[str] = field(default_factory=Counter)
-    ups: Counter[str] = field(default_factory=Counter)
-    scales: Counter[float] = field(default_factory=Counter)
+    own_layout: as the file says, "" where it cannot be read; layout: as corrected; fits: the one that fits best.
+    bones, symmetry, nan: shares; None where they cannot be told. doubts: what is not good, in a line; detail: all.
+    """
 
-    def count(self, found: Preview, by: int) -> None:
-        inspection = found.inspection
-        if inspection is None:
-            return
-        self.readable += by
-        if inspection.layout not in (None, found.layout):
-            self.layouts[str(inspection.layout)] += by
-        if inspection.up not in (None, "+y"):
-            self.ups[str(inspection.up)] += by
-        if inspection.scale not in (None, 1.0):
-            self.scales[float(inspection.scale or 1.0)] += by
+    source: Path
+    name: str
+    metadata: Mapping[str, int | str]
+    own_layout: str
+    layout: str
+    verdict: int
+    doubts: str
+    detail: str
+    fits: str | None = None
+    frames: int | None = None
+    persons: int | None = None
+    fps: float | None = None
+    nan: float | None = None
+    bones: float | None = None
+    symmetry: float | None = None
+    up: str | None = None
+    scale: float | None = None
 
-    def needed(self) -> Correction:
-        total = self.readable
-        return Correction(_most(self.layouts, total), _most(self.ups, total), _most(self.scales, total))
+
+def seen(found: Preview, path: Path) -> Seen:
+    """What to keep of a look at the file `path`."""
+    it = found.inspection
+    base = (path, found.name, found.metadata, found.own_layout, found.layout)
+    if it is None:
+        return Seen(*base, UNREADABLE, found.problem.removeprefix(f"{path}: "), found.problem)
+    return Seen(
+        *base,
+        _CODES[it.verdict],
+        "; ".join(check.finding for check in it.checks if check.verdict != "good"),
+        "\n".join(f"{check.name}: {check.finding}. {check.advice}".strip() for check in it.checks),
+        it.layout,
+        it.frames,
+        it.persons,
+        it.fps,
+        it.nan_share,
+        it.bone_steadiness,
+        it.symmetry,
+        it.up,
+        it.scale,
+    )
 
 
 @dataclass(frozen=True)
@@ -75,35 +97,40 @@ class Advice:
 class Looks:
     """What is known of each file; a row is a place in `files`.
 
-    previews: None until a file is inspected. verdicts: uint8, WAITING … UNREADABLE. classes: "" where nothing tells.
+    seen: None until a file is inspected. verdicts: uint8, WAITING … UNREADABLE. classes: "" where nothing tells.
     """
 
     def __init__(self, files: Sequence[Path] = (), ignored: int = 0) -> None:
         self.files = tuple(files)
         self.names = [path.name for path in files]
         self.ignored = ignored  # other files in the folders
-        self.previews: list[Preview | None] = [None] * len(files)
+        self.seen: list[Seen | None] = [None] * len(files)
         self.verdicts: NDArray[np.uint8] = np.zeros(len(files), np.uint8)
         self.classes = [""] * len(files)
         self._labelled: NDArray[np.bool_] = np.zeros(len(files), np.bool_)
-        self._tallies: dict[str, _Tally] = defaultdict(_Tally)
+        # (rows, 4): the layout that a file says, and the layout, up axis and scale that it seems to need, as codes
+        self._needs: NDArray[np.int16] = np.zeros((len(files), 4), np.int16)
+        self._codes: dict[object, int] = {None: 0}
 
-    def put(self, row: int, found: Preview, class_name: str) -> None:
+    def put(self, row: int, found: Seen, class_name: str) -> None:
         """The look at one file."""
-        self.forget([row])
-        self.previews[row], self.classes[row] = found, class_name
-        readable = found.inspection is not None
-        self.verdicts[row] = _CODES[found.inspection.verdict] if found.inspection is not None else UNREADABLE
-        self._labelled[row] = bool(class_name) or not readable
-        self._tallies[found.own_layout].count(found, 1)
+        self.seen[row], self.classes[row], self.verdicts[row] = found, class_name, found.verdict
+        self._labelled[row] = bool(class_name) or found.verdict == UNREADABLE
+        self._needs[row] = (
+            self._code(found.own_layout or None),
+            self._code(found.fits if found.fits != found.layout else None),
+            self._code(found.up if found.up != "+y" else None),
+            self._code(found.scale if found.scale != 1.0 else None),
+        )
 
-    def forget(self, rows: Iterable[int]) -> None:
-        """These files are to be inspected (again)."""
+    def forget(self, rows: Sequence[int]) -> None:
+        """These files are to be inspected again."""
+        self.verdicts[rows] = WAITING
         for row in rows:
-            found = self.previews[row]
-            if found is not None:
-                self._tallies[found.own_layout].count(found, -1)
-                self.previews[row], self.classes[row], self.verdicts[row] = None, "", WAITING
+            self.seen[row] = None
+
+    def _code(self, value: object) -> int:
+        return self._codes.setdefault(value, len(self._codes))
 
     def waiting(self) -> Rows:
         """Rows to inspect: first some from all over the files, which tell what the others will be like."""
@@ -121,8 +148,9 @@ class Looks:
 
     @property
     def layouts(self) -> list[str]:
-        """The layouts that the files seen so far say they are in."""
-        return sorted(layout for layout in self._tallies if layout)
+        """The layouts that the files inspected so far say they are in."""
+        names = list(self._codes)
+        return sorted(str(names[code]) for code in np.unique(self._needs[:, 0]) if code)
 
     @property
     def summary(self) -> str:
@@ -145,23 +173,34 @@ class Looks:
         """What more than half of the files seen need, of all or of one layout; None if nothing, or seen too few."""
         if self.count(WAITING) and len(self.files) - self.count(WAITING) < FIRST:
             return None
-        seen = {layout: tally for layout, tally in self._tallies.items() if tally.readable}
-        for layout in sorted(seen, key=lambda layout: -seen[layout].readable):
-            needed = seen[layout].needed()
-            if needed != Correction():
-                return Advice(layout if len(self.layouts) > 1 else "", needed)
+        readable = self._needs[(self.verdicts > WAITING) & (self.verdicts < UNREADABLE)]
+        names = list(self._codes)
+        layouts, counts = np.unique(readable[:, 0], return_counts=True)
+        for code in layouts[np.argsort(-counts, kind="stable")]:
+            needed = [_most(column) for column in readable[readable[:, 0] == code, 1:].T]
+            if any(needed):
+                correction = Correction(*(names[need] for need in needed))  # type: ignore[arg-type]
+                return Advice(str(names[code]) if len(self.layouts) > 1 else "", correction)
         return None
 
-    def arranged(self, shown: Shown, key: Callable[[int], object] | None, descending: bool) -> Rows:
-        """Rows that a filter leaves, in the order of `key(row)`; those whose key is None come last."""
+    def arranged(self, shown: Shown, column: int, descending: bool) -> Rows:
+        """Rows that a filter leaves, in the order of a column (-1: as found); what is not known comes last."""
         least = {"all": WAITING, "doubts": DOUBTFUL, "unreadable": UNREADABLE}[shown]
         rows = np.flatnonzero(self.verdicts >= least)
-        if key is None:
+        if column < 0:
             return rows
-        values = {row: key(row) for row in rows.tolist()}
-        known = [row for row, value in values.items() if value is not None]
+        values = column_values(self, column)
+        known = [row for row in rows.tolist() if values[row] is not None]
         known.sort(key=values.__getitem__, reverse=descending)  # type: ignore[arg-type]
-        return np.array(known + [row for row, value in values.items() if value is None], np.int64)
+        rest = [row for row in rows.tolist() if values[row] is None] if len(known) < len(rows) else []
+        return np.array(known + rest, np.int64)
+
+
+def _most(codes: NDArray[np.int16]) -> int:
+    """The commonest, if more than half are it; 0 for none."""
+    counts = np.bincount(codes)
+    best = int(np.argmax(counts))
+    return best if 2 * counts[best] > len(codes) else 0
 
 
 @dataclass(frozen=True)
@@ -172,22 +211,21 @@ class Listing:
     labeller: Labeller
 
 
-def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Preview | None] = ()) -> Listing:
+def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Seen | None] = ()) -> Listing:
     """Find the recordings; what is `known` of a file is kept and labelled anew. FloraError where there are none."""
     files, ignored = find_recordings(paths, leave_out=options.labels)
     labeller, looks = Labeller(files, options), Looks(files, ignored)
-    before = {found.path: found for found in known if found is not None}
+    before = {found.source: found for found in known if found is not None}
     for row, path in enumerate(files) if before else ():
         found = before.get(path)
         if found is not None:
-            looks.put(row, found, "" if found.inspection is None else labeller.class_name(found))
+            looks.put(row, found, class_name(labeller, found))
     return Listing(looks, labeller)
 
 
-def _most(counts: Counter[T], total: int) -> T | None:
-    """The commonest, if more than half of `total` are it."""
-    best = counts.most_common(1)
-    return best[0][0] if best and 2 * best[0][1] > total else None
+def class_name(labeller: Labeller, found: Seen) -> str:
+    """The class that a file gets, "" where nothing tells it or it cannot be read."""
+    return "" if found.verdict == UNREADABLE else labeller.class_name(found)
 
 
 # Corrections
@@ -240,20 +278,21 @@ def _set(corrections: dict[T, Correction], key: T, changed: dict[str, object]) -
 def touched(looks: Looks, before: ImportOptions, after: ImportOptions) -> list[int]:
     """Rows that were inspected and that these other corrections change."""
     nobody = Path()
-    general = {
-        layout: before.correction(nobody, layout) != after.correction(nobody, layout)
-        for layout in {found.own_layout for found in looks.previews if found is not None}
-    }
+    layouts = {found.own_layout for found in looks.seen if found is not None} - {""}  # "": it could not even be read
+    general = {one for one in layouts if before.correction(nobody, one) != after.correction(nobody, one)}
     single = set(before.by_file) | set(after.by_file)
+    rows = [row for row, found in enumerate(looks.seen) if found is not None and found.own_layout in general]
+    if not single:
+        return rows
+    special = {row for row, found in enumerate(looks.seen) if found is not None and found.source in single}
+    other = {row for row in special if _differ(looks.seen[row], before, after)}
+    return sorted((set(rows) - special) | other)
 
-    def changes(found: Preview) -> bool:
-        if not found.own_layout:  # it could not be read, whatever is put right
-            return False
-        if found.path not in single:
-            return general[found.own_layout]
-        return before.correction(found.path, found.own_layout) != after.correction(found.path, found.own_layout)
 
-    return [row for row, found in enumerate(looks.previews) if found is not None and changes(found)]
+def _differ(found: Seen | None, before: ImportOptions, after: ImportOptions) -> bool:
+    if found is None or not found.own_layout:
+        return False
+    return before.correction(found.source, found.own_layout) != after.correction(found.source, found.own_layout)
 
 
 def number(text: str, what: str) -> float | None:
@@ -289,100 +328,63 @@ def _given(correction: Correction) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table. text(looks, row): of an inspected file; value: to sort by, None where there is none."""
+    """A column of the table. value: what an inspected file is sorted by, None where there is nothing; text: of it."""
 
     title: str
-    text: Callable[[Looks, int, Preview], str]
-    value: Callable[[Looks, int, Preview], object]
+    value: Callable[[Seen], object]
+    text: Callable[[Any], str]
     width: int
     number: bool = False
     tip: str = ""
 
 
+MARKS = ("…", "✓ good", "! doubtful", "✕ odd", "✕ unreadable")
+_NAME, _LOOKS, _CLASS = range(3)
+
+
 def column_text(looks: Looks, row: int, column: int) -> str:
     """What a cell says; of a file that is not inspected yet only its name."""
-    found = looks.previews[row]
-    if column == 0:
+    found = looks.seen[row]
+    if column == _NAME:
         return looks.names[row]
     if found is None:
-        return "…" if column == 1 else ""
-    return COLUMNS[column].text(looks, row, found)
+        return MARKS[WAITING] if column == _LOOKS else ""
+    value = looks.classes[row] if column == _CLASS else COLUMNS[column].value(found)
+    return COLUMNS[column].text(value) if value not in (None, "") else "" if column == _FOUND else "–"
 
 
-def sort_key(looks: Looks, column: int) -> Callable[[int], object]:
-    """What to compare files by; None for what is not known."""
-
-    def key(row: int) -> object:
-        found = looks.previews[row]
-        if column == 0:
-            return looks.names[row]
-        return None if found is None else COLUMNS[column].value(looks, row, found)
-
-    return key
+def column_values(looks: Looks, column: int) -> Sequence[object]:
+    """What to compare files by, None where it is not known."""
+    if column == _NAME:
+        return looks.names
+    if column == _CLASS:
+        return [name or None for name in looks.classes]
+    value = COLUMNS[column].value
+    return [None if found is None else value(found) for found in looks.seen]
 
 
 def detail(looks: Looks, row: int) -> str:
     """All checks of a file, a line each."""
-    found = looks.previews[row]
-    if found is None:
-        return "Not inspected yet"
-    if found.inspection is None:
-        return found.problem
-    checks = found.inspection.checks
-    return "\n".join(f"{check.name}: {check.finding}. {check.advice}".strip() for check in checks)
+    found = looks.seen[row]
+    return "Not inspected yet" if found is None else found.detail
 
 
-MARKS = ("…", "✓ good", "! doubtful", "✕ odd", "✕ unreadable")
-
-
-def _measure(title: str, name: str, factor: float, width: int, tip: str) -> Column:
-    """A column of one of the numbers of the inspection."""
-
-    def value(_: Looks, __: int, found: Preview) -> float | None:
-        measured = getattr(found.inspection, name, None)
-        return None if measured is None else factor * float(measured)
-
-    def text(looks: Looks, row: int, found: Preview) -> str:
-        measured = value(looks, row, found)
-        if measured is None:
-            return "–"
-        return f"{measured:.0f} %" if factor != 1 else f"{measured:g}"
-
-    return Column(title, text, value, width, True, tip)
-
-
-def _found(_: Looks, __: int, found: Preview) -> str:
-    if found.inspection is None:
-        return found.problem
-    doubts = [check.finding for check in found.inspection.checks if check.verdict != "good"]
-    return "; ".join(doubts)
-
-
-def _up(_: Looks, __: int, found: Preview) -> str:
-    return "–" if found.inspection is None else found.inspection.up or "?"
-
-
-def _layout(_: Looks, __: int, found: Preview) -> str:
-    if found.inspection is None:
-        return "–"
-    return LAYOUTS[found.inspection.layout or found.layout].name
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 COLUMNS = (
-    Column("File", lambda looks, row, _: looks.names[row], lambda looks, row, _: looks.names[row], 196),
-    Column(
-        "Looks", lambda looks, row, _: MARKS[looks.verdicts[row]], lambda looks, row, _: int(looks.verdicts[row]), 92
-    ),
-    Column(
-        "Class", lambda looks, row, _: looks.classes[row] or "–", lambda looks, row, _: looks.classes[row] or None, 116
-    ),
-    _measure("Frames", "frames", 1, 58, "How many frames the file holds"),
-    _measure("Rate", "fps", 1, 44, "Frames a second"),
-    _measure("Persons", "persons", 1, 62, "How many persons the file holds"),
-    _measure("NaN", "nan_share", 100, 50, "Share of the joints that are missing (NaN)"),
-    _measure("Bones", "bone_steadiness", 100, 54, "How much the lengths of the bones vary; 0 for a rigid body"),
-    _measure("L–R", "symmetry", 100, 50, "How much the bones of the left and of the right side differ"),
-    Column("Up", _up, _up, 38, tip="The axis that seems to point up"),
-    Column("Layout", _layout, _layout, 92, tip="The joint layout that fits best"),
-    Column("What was found", _found, lambda looks, row, found: _found(looks, row, found) or None, 200),
+    Column("File", lambda found: None, str, 216),
+    Column("Looks", lambda found: found.verdict, lambda code: MARKS[code], 108),
+    Column("Class", lambda found: None, str, 104),
+    Column("Frames", lambda found: found.frames, str, 58, True, "How many frames the file holds"),
+    Column("Rate", lambda found: found.fps, "{:g}".format, 42, True, "Frames a second"),
+    Column("Persons", lambda found: found.persons, str, 62, True, "How many persons the file holds"),
+    Column("NaN", lambda found: found.nan, _percent, 46, True, "Share of the joints that are missing (NaN)"),
+    Column("Bones", lambda found: found.bones, _percent, 52, True, "How much the bones' lengths vary; rigid: 0"),
+    Column("L–R", lambda found: found.symmetry, _percent, 44, True, "How much left and right bones differ"),
+    Column("Up", lambda found: found.up, str, 36, tip="The axis that seems to point up"),
+    Column("Layout", lambda found: found.fits, str, 84, tip="The joint layout that fits best"),
+    Column("What was found", lambda found: found.doubts or None, str, 200),
 )
+_FOUND = len(COLUMNS) - 1

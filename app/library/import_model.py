@@ -17,7 +17,6 @@ from app.library.import_form import (
     Shown,
     column_text,
     detail,
-    sort_key,
 )
 from app.theme import Theme
 
@@ -49,8 +48,7 @@ class ImportModel(QAbstractTableModel):
 
     def arrange(self, *, anew: bool = False) -> None:
         """Filter and sort again; `anew` after the files themselves are others."""
-        key = sort_key(self.looks, self._column) if self._column >= 0 else None
-        rows = self.looks.arranged(self._shown, key, self._descending)
+        rows = self.looks.arranged(self._shown, self._column, self._descending)
         if anew or not np.array_equal(rows, self.rows):
             self.beginResetModel()
             self.rows = rows
@@ -101,5 +99,7 @@ class ImportModel(QAbstractTableModel):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
-        self.arrange()
+        wanted = column, order == Qt.SortOrder.DescendingOrder
+        if wanted != (self._column, self._descending):  # Qt asks twice
+            self._column, self._descending = wanted
+            self.arrange()

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from flora_engine.datasets.importing import ImportOptions, Labeller, Preview, inspect_files
+from app.library.import_form import Seen, class_name, seen
+from flora_engine.datasets.importing import ImportOptions, Labeller, inspect_files
 from flora_engine.jobs import Event, Job
 
-Result = tuple[int, Preview, str]  # row, what was found, its class name
+Result = tuple[int, Seen, str]  # row, what was found, its class name
 
 
 class Inspecting:
@@ -27,9 +28,9 @@ class Inspecting:
     def run(self) -> None:
         """Inspect; Cancelled soon after `stop`, FloraError where a process was ended from outside."""
         with closing(inspect_files(self._job, self._files, self._options)) as found:
-            for row, preview in zip(self._rows, found, strict=True):
-                name = "" if preview.inspection is None else self._labeller.class_name(preview)
-                self._results.append((row, preview, name))
+            for row, path, preview in zip(self._rows, self._files, found, strict=True):
+                kept = seen(preview, path)
+                self._results.append((row, kept, class_name(self._labeller, kept)))
 
     def stop(self) -> None:
         self._job.stop()

@@ -192,7 +192,7 @@ def inspect_files(job: Job, files: Sequence[Path], options: ImportOptions) -> Ge
     look = functools.partial(_inspect_all, options=replace(options, by_file={}))
     tasks, batch = _tasks(files, options), _INSPECTED_AT_ONCE if processes > 1 else 1
     try:
-        with closing(in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job)) as results:
+        with closing(in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job, quietly=True)) as results:
             for done, found in enumerate(results):
                 job.progress("inspecting", done, len(files))
                 yield found

@@ -15,11 +15,17 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flora_engine.errors import Cancelled
 from flora_engine.jobs import Job
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def _start_quietly() -> None:
+    """As `_die_with_parent`, and let others go first."""
+    if hasattr(os, "nice"):
+        os.nice(4)
+    _die_with_parent()
 
 
 def _die_with_parent() -> None:
@@ -43,12 +49,14 @@ def in_order(
     *,
     ahead: int = 2,
     job: Job | None = None,
+    quietly: bool = False,
 ) -> Generator[R, None, None]:
     """Yield the results of `function` over batches of `items`, in order; a few batches ahead, so memory stays bounded.
 
     processes 1: computed here. Closing the generator stops the workers. `function` must be importable by name.
     ahead: batches per process that may wait for a slow one. job: asked every tenth of a second while there is nothing
-    to yield; once it is stopped, Cancelled is raised at once and the processes end after the batches they are at.
+    to yield; with one, nobody waits for the processes after a stop: they end after the batches they are at.
+    quietly: the processes leave the CPUs to others, such as a window, that want them.
     """
     batches = (items[start : start + batch] for start in range(0, len(items), batch))
     if processes <= 1:
@@ -56,7 +64,8 @@ def in_order(
             yield from function(part)
         return
     # spawn: a fork of a process that runs torch's or Qt's threads can hang
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _die_with_parent)
+    start = _start_quietly if quietly else _die_with_parent
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), start)
     with tempfile.TemporaryDirectory(prefix="flora-", ignore_cleanup_errors=True) as folder:
         send = functools.partial(_send, function, folder)
         try:
@@ -67,11 +76,8 @@ def in_order(
                     job.check()
                 yield from _receive(next_one.result())
                 waiting.extend(pool.submit(send, part) for part in islice(batches, 1))
-        except Cancelled:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=job is None, cancel_futures=True)
             raise
         pool.shutdown()
 

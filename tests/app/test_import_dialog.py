@@ -15,7 +15,19 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 
 from app.library import import_dialog
 from app.library.import_dialog import ImportDialog
-from app.library.import_form import BAD, COLUMNS, GOOD, UNREADABLE, Looks, Scope, list_files, options_data, touched
+from app.library.import_form import (
+    BAD,
+    COLUMNS,
+    GOOD,
+    UNREADABLE,
+    Looks,
+    Scope,
+    Seen,
+    list_files,
+    options_data,
+    seen,
+    touched,
+)
 from flora_engine.commands.import_ import import_action
 from flora_engine.datasets.importing import ImportOptions, Preview, inspect_files
 from flora_engine.datasets.project import Project
@@ -91,7 +103,9 @@ def test_a_broken_file_among_many_is_found(make_dialog: Any, qtbot: Any, tmp_pat
 def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog = make_dialog(many(tmp_path / "raw", 1))
     qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
-    inspection = dialog.looks.previews[0].inspection
+    [preview] = inspect_files(Job(), dialog.looks.files, ImportOptions())
+    inspection = preview.inspection
+    assert inspection is not None
     shown = {column.title: text(dialog, 0, column.title) for column in COLUMNS}
     assert shown["NaN"] == "0 %" and shown["Up"] == "+y" and shown["Layout"] == "kinect_v2" and shown["Rate"] == "30"
     assert shown["Bones"] == f"{100 * inspection.bone_steadiness:.0f} %"
@@ -259,7 +273,29 @@ def test_a_correction_while_inspecting_holds_for_the_rest(
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
     dialog.correct(Scope(), Correction(), Correction(fps=20.0))
     qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
-    assert {found.inspection.fps for found in dialog.looks.previews} == {20.0}
+    assert {found.fps for found in dialog.looks.seen} == {20.0}
+
+
+def test_a_number_that_is_none_imports_nothing(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    dialog = make_dialog(many(tmp_path / "raw", 2))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    wanted: list[Any] = []
+    dialog.wanted.connect(wanted.append)
+    dialog.corrections.scale.setText("big")
+    dialog.go()
+    assert wanted == [] and dialog.isVisible() and "scale “big” is no number" in dialog.message.text()
+    dialog.corrections.scale.setText("1")
+    dialog.go()
+    assert wanted[0].options.scale == 1.0
+
+
+def test_a_correction_while_files_are_listed_is_not_lost(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    dialog = make_dialog(many(tmp_path / "raw", 4))
+    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    dialog.list_now()
+    dialog.correct(Scope(), Correction(), Correction(fps=20.0))
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog._listing.is_busy, timeout=30_000)
+    assert {found.fps for found in dialog.looks.seen} == {20.0}
 
 
 def test_bad_labels_lose_no_inspection(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -312,7 +348,7 @@ def test_what_corrections_touch() -> None:
     paths = [Path(f"/r/{name}") for name in "abcd"]
     looks = Looks(paths)
     for row, layout in enumerate(("kinect_v1", "kinect_v2", "")):
-        looks.put(row, Preview(paths[row], "", layout, None, "as it is", layout), "")
+        looks.put(row, Seen(paths[row], "", {}, layout, layout, UNREADABLE, "", ""), "")
     none = ImportOptions()
     assert touched(looks, none, ImportOptions(up="+z")) == [0, 1]  # the third cannot be read, the fourth is waiting
     assert touched(looks, none, ImportOptions(by_layout={"kinect_v2": Correction(up="+z")})) == [1]
@@ -326,6 +362,6 @@ def test_known_files_stay_known(tmp_path: Path) -> None:
     folder = many(tmp_path / "raw", 3)
     listing = list_files([folder], ImportOptions())
     [one] = inspect_files(Job(), [listing.looks.files[1]], ImportOptions())
-    listing.looks.put(1, one, "")
-    again = list_files([folder], ImportOptions(labels_from="folders"), listing.looks.previews)
+    listing.looks.put(1, seen(one, listing.looks.files[1]), "")
+    again = list_files([folder], ImportOptions(labels_from="folders"), listing.looks.seen)
     assert again.looks.waiting().tolist() == [0, 2] and again.looks.classes == ["", "raw", ""]

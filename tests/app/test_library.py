@@ -16,7 +16,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.library.import_form import Looks, list_files, number, options_data
+from app.library.import_form import Looks, list_files, number, options_data, seen
 from app.library.query import common_values, with_term
 from app.library.split_form import fitting_presets, judge, numbers_text, parse_numbers
 from app.library.table_model import COLUMNS
@@ -409,7 +409,7 @@ def test_presets_fit_a_project_of_that_data_set(tmp_path: Path) -> None:
 def inspected(folder: Path, options: ImportOptions) -> Looks:
     looks = list_files([folder], options).looks
     for row, found in enumerate(inspect_files(Job(), looks.files, options)):
-        looks.put(row, found, "")
+        looks.put(row, seen(found, looks.files[row]), "")
     return looks
 
 
