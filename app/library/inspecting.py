@@ -27,7 +27,7 @@ class Inspecting:
 
     def run(self) -> None:
         """Inspect; Cancelled soon after `stop`, FloraError where a process was ended from outside."""
-        with closing(inspect_files(self._job, self._files, self._options)) as found:
+        with closing(inspect_files(self._job, self._files, self._options, quietly=True)) as found:
             for row, path, preview in zip(self._rows, self._files, found, strict=True):
                 kept = seen(preview, path)
                 self._results.append((row, kept, class_name(self._labeller, kept)))

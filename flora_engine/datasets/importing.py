@@ -182,8 +182,11 @@ def preview(job: Job, paths: Sequence[Path], options: ImportOptions | None = Non
         yield found if found.inspection is None else replace(found, class_name=labeller.class_name(found))
 
 
-def inspect_files(job: Job, files: Sequence[Path], options: ImportOptions) -> Generator[Preview, None, None]:
+def inspect_files(
+    job: Job, files: Sequence[Path], options: ImportOptions, *, quietly: bool = False
+) -> Generator[Preview, None, None]:
     """Inspect every file, in their order and without its class name; many of them in processes of their own.
+    quietly: these leave the CPUs to others, such as a window, that want them.
 
     Emits `progress` per file and raises Cancelled within a tenth of a second after a stop, or after the file being read
     where they are few. FloraError where one of the processes was ended from outside.
@@ -192,7 +195,9 @@ def inspect_files(job: Job, files: Sequence[Path], options: ImportOptions) -> Ge
     look = functools.partial(_inspect_all, options=replace(options, by_file={}))
     tasks, batch = _tasks(files, options), _INSPECTED_AT_ONCE if processes > 1 else 1
     try:
-        with closing(in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job, quietly=True)) as results:
+        with closing(
+            in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job, quietly=quietly)
+        ) as results:
             for done, found in enumerate(results):
                 job.progress("inspecting", done, len(files))
                 yield found

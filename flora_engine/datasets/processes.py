@@ -24,7 +24,7 @@ R = TypeVar("R")
 def _start_quietly() -> None:
     """As `_die_with_parent`, and let others go first."""
     if hasattr(os, "nice"):
-        os.nice(4)
+        os.nice(10)
     _die_with_parent()
 
 

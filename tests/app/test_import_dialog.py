@@ -134,7 +134,7 @@ def test_rows_are_there_before_their_checks(
 def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Inspect here, and no faster than this."""
 
-    def inspect(job: Job, files: Any, options: ImportOptions) -> Any:
+    def inspect(job: Job, files: Any, options: ImportOptions, quietly: bool) -> Any:
         for found in inspect_files(job, files, ImportOptions(**{**vars(options), "processes": 1})):
             time.sleep(seconds)
             yield found
@@ -195,7 +195,7 @@ def test_corrections_repeat_only_what_they_touch(
     assert dialog.looks.layouts == ["kinect_v1", "kinect_v2"]
     inspected: list[str] = []
 
-    def record(job: Job, files: Any, options: ImportOptions) -> Any:
+    def record(job: Job, files: Any, options: ImportOptions, quietly: bool) -> Any:
         inspected.extend(path.name for path in files)
         return inspect_files(job, files, options)
 
@@ -321,7 +321,7 @@ def test_twenty_thousand_files_do_not_hold_up_the_window(
     [one] = inspect_files(Job(), sorted(folder.iterdir()), ImportOptions())
     files = [tmp_path / f"r{number:05d}.skeleton" for number in range(count)]
 
-    def found(job: Job, files: Any, options: ImportOptions) -> Any:
+    def found(job: Job, files: Any, options: ImportOptions, quietly: bool) -> Any:
         for number, path in enumerate(files):
             job.check()
             if number % 400 == 399:

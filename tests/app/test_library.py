@@ -323,7 +323,7 @@ def test_a_broken_project_is_told(window: MainWindow, qtbot: Any, tmp_path: Path
 
 
 def test_a_large_project_does_not_hold_up_the_window(
-    window: MainWindow, qtbot: Any, tmp_path: Path, gaps: GapMeter
+    window: MainWindow, qtbot: Any, tmp_path: Path, gaps: GapMeter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "large"
     one = SkeletonSequence(np.ones((1, 1, 25, 3), np.float32), 30.0)
@@ -345,6 +345,19 @@ def test_a_large_project_does_not_hold_up_the_window(
     for query, rows in (("subject:7", 60), ("00123", 11), ("", 3_000)):
         filtered(window, qtbot, query, rows)
     assert gaps.longest < 0.25  # generous for a loaded machine; reading the table here would take longer
+    asked = 0
+    model = window.library.model
+    count_rows = model.rowCount
+
+    def counted(*parent: Any) -> int:
+        nonlocal asked
+        asked += 1
+        return count_rows(*parent)
+
+    monkeypatch.setattr(model, "rowCount", counted)
+    window.library.view.selectAll()
+    window.library.view.horizontalHeader().repaint()
+    assert asked < 3_000, "the header asks of no row whether it is selected"
 
 
 def test_a_long_edit_does_not_hold_up_the_window(
