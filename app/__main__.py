@@ -1,7 +1,14 @@
-"""`python -m app [FILE|FOLDER|PROJECT…]` is `flora gui …`."""
+"""`python -m app [FILE|FOLDER|PROJECT…]` is `flora gui …`; also the program that `build_app.py bundle` makes."""
 
+import multiprocessing
+import runpy
 import sys
 
 from flora_engine.cli import main
 
-sys.exit(main(["gui", *sys.argv[1:]]))
+if __name__ == "__main__":
+    multiprocessing.freeze_support()  # in the bundle, worker processes are started with this file
+    if sys.argv[1:2] == ["-m"]:  # as the interpreter would, which a bundle does not have
+        runpy.run_module(sys.argv[2], run_name="__main__")
+    else:
+        sys.exit(main(["gui", *sys.argv[1:]]))

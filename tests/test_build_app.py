@@ -93,3 +93,12 @@ def test_doctor_tells_each_thing_on_a_line() -> None:
     told = re.findall(r"^(?:ok   |WRONG) ([^:]+):", done.stdout, re.MULTILINE)
     assert told == ["Python", "torch", "ONNX Runtime", "Qt", "OpenGL", "text encoder", "built-in model", "disk"]
     assert "a matrix product took" in done.stdout
+
+
+def test_the_bundles_program_runs_its_own_workers() -> None:
+    """There `sys.executable` is the program itself, not an interpreter."""
+    command = [sys.executable, "-m", "app", "-m", "flora_engine.worker"]
+    job = '{"version": 1, "action": "no such action", "arguments": {}}\n'
+    done = subprocess.run(command, input=job, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    assert '"failed"' in done.stdout.splitlines()[-1]

