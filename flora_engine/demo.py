@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flora_engine.jobs import Job
 from flora_engine.skeleton import KINECT_V2, SkeletonSequence
 
-VERSION = 2  # raise it with any change of what is written: kept demo recordings are then made anew
+VERSION = 3  # raise it with any change of what is written: kept demo recordings are then made anew
 Floats = NDArray[np.float64]
 # Degrees. A limb's direction is (elevation, azimuth): elevation 0 hangs down, 90 is level, 180 points up; azimuth 0 is
 # forward, 90 to the body's own side, -90 across the body, 180 backward. trunk is (pitch forward, lean right,
@@ -157,8 +157,8 @@ ACTIONS: tuple[Action, ...] = (
         "the knees bend, then the whole body leaves the floor and lands",
         (
             (0.0, {}),
-            (0.3, _legs((55, 10), (35, 180)) | _both_arms((30, 180), (30, 180))),
-            (0.5, _both_arms((150, 20), (160, 20), root=(0, 0.2, 0))),
+            (0.3, _legs((55, 10), (35, 180)) | _both_arms((15, 180), (15, 180))),
+            (0.5, _both_arms((75, 10), (85, 10), root=(0, 0.2, 0))),
             (0.7, _legs((40, 10), (25, 180))),
             (1.0, {}),
         ),
@@ -301,6 +301,15 @@ def _rotation(pitch: float, lean: float, turn: float) -> Floats:
     return rotation
 
 
+def _between(a: Floats, b: Floats, share: float) -> Floats:
+    """The unit vector at `share` of the arc from a to b."""
+    angle = float(np.arccos(np.clip(a @ b, -1, 1)))
+    if angle < 1e-6:
+        return a
+    arc: Floats = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    return arc
+
+
 def _pose_at(keys: Keys, phase: float) -> dict[str, Floats]:
     """Cosine-eased pose between the two keys around `phase`; what a key does not name is at rest."""
     times = [t for t, _ in keys]
@@ -311,8 +320,8 @@ def _pose_at(keys: Keys, phase: float) -> dict[str, Floats]:
     for name, rest in REST.items():
         a, b = (np.array(key.get(name, rest), float) for key in (before, after))
         if len(rest) == 2 and name != "head":
-            # Blend directions, not angles, so that a limb takes the short way round.
-            pose[name] = np.stack([_direction(a[0], a[1]), _direction(b[0], b[1])]).T @ np.array([1 - share, share])
+            # Directions are blended, not angles, so that a limb takes the short way round; at an even pace.
+            pose[name] = _between(_direction(a[0], a[1]), _direction(b[0], b[1]), share)
         else:
             pose[name] = a + share * (b - a)
     return pose

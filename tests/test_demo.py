@@ -53,6 +53,14 @@ def test_actions_do_what_their_names_say() -> None:
     assert hips[-1] < hips[0] - 0.2
 
 
+@pytest.mark.parametrize("action", range(len(ACTIONS)))
+def test_nobody_moves_faster_than_people_do(action: int) -> None:
+    """Hands and feet below 10 m/s: a limb that swings far must not jump where its way is longest."""
+    sequence = synthesise(action, subject=2)
+    ends = sequence.joints[:, :, [6, 10, 14, 18]]
+    assert np.linalg.norm(np.diff(ends, axis=0), axis=-1).max() * sequence.fps < 10
+
+
 def test_the_same_seed_writes_the_same_files_and_the_reader_takes_them(tmp_path: Path) -> None:
     first = write_demo(Job(), tmp_path / "a", subjects=1)
     second = write_demo(Job(), tmp_path / "b", subjects=1)
