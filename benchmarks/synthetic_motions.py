@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/synthetic_motions.py FOLDER [--draws 2] [--out FILE]
 
-FOLDER holds utd_mhad and nw_ucla. The recipe is configs/builtin.yaml's; its unseen classes and its test people are left
+FOLDER holds utd_mhad and nw_ucla. The recipe is configs/builtin.yaml's but for --frames and --epochs; its unseen classes and its test people are left
 out altogether. In each draw eight other classes are unseen, and the encoder and the heads train on what remains, with
 and without the recordings that `flora demo` would write. Synthetic actions like one of the unseen ones (cosine of their
 pooled texts above --alike) are left out. Accuracy is among the eight classes, on real recordings.
@@ -110,13 +110,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--first-draw", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--takes", type=int, default=18, help="synthetic recordings of each action")
     parser.add_argument("--alike", type=float, default=0.6)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     config = load_config(CONFIGS / "builtin.yaml")
     assert isinstance(config, PipelineConfig)
-    config = located(config, given.folder)
+    data = [one.model_copy(update={"frames": given.frames}) for one in config.data]
+    encoder = config.encoder.model_copy(update={"epochs": given.epochs})
+    config = located(config.model_copy(update={"data": data, "encoder": encoder}), given.folder)
     real, synthetic = real_recordings(config), synthetic_recordings(config, given.takes)
     rows = []
     for draw in range(given.first_draw, given.first_draw + given.draws):
