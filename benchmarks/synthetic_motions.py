@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/synthetic_motions.py FOLDER [--draws 2] [--out FILE]
 
-FOLDER holds utd_mhad and nw_ucla. The recipe is configs/builtin.yaml's but for --frames and --epochs; its unseen classes and its test people are left
-out altogether. In each draw eight other classes are unseen, and the encoder and the heads train on what remains, with
-and without the recordings that `flora demo` would write. Synthetic actions like one of the unseen ones (cosine of their
-pooled texts above --alike) are left out. Accuracy is among the eight classes, on real recordings.
+FOLDER holds utd_mhad and nw_ucla. The recipe is configs/builtin.yaml's but for --frames and --epochs; its unseen
+classes and its test people are left out altogether. In each draw eight other classes are unseen, and the encoder and
+the heads train on what remains, with and without the recordings that `flora demo` would write. Synthetic actions like
+one of the unseen ones (cosine of their pooled texts above --alike) are left out. Accuracy is among the eight classes,
+on real recordings.
 """
 
 from __future__ import annotations
