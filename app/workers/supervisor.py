@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, Literal
 
 VERSION = 1
@@ -55,7 +56,7 @@ class Supervisor:
         self._errors: deque[str] = deque(maxlen=_TAIL)
         self._stopped = threading.Event()
         self._over = threading.Event()
-        self._talk = threading.Lock()
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._process = subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE,
@@ -73,6 +74,7 @@ class Supervisor:
         ]
         for thread in readers:
             thread.start()
+        threading.Thread(target=self._write, name=f"job {self.pid} commands", daemon=True).start()
         threading.Thread(target=self._wait, args=(readers,), name=f"job {self.pid}", daemon=True).start()
 
     def pause(self) -> None:
@@ -98,10 +100,15 @@ class Supervisor:
         return self._over.wait(seconds)
 
     def _say(self, line: str) -> None:
+        self._lines.put(line)
+
+    def _write(self) -> None:
+        """A pipe holds 64 KiB, a job may be told more: whoever writes waits until the process reads."""
         assert self._process.stdin is not None
-        with self._talk, contextlib.suppress(OSError, ValueError):  # it has ended, and `_wait` tells
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
+        with contextlib.suppress(OSError), self._process.stdin as stdin:  # it has ended, and `_wait` tells
+            while (line := self._lines.get()) is not None:
+                stdin.write(line + "\n")
+                stdin.flush()
 
     def _read_events(self) -> None:
         assert self._process.stdout is not None
@@ -129,9 +136,7 @@ class Supervisor:
         status = self._process.wait()
         for thread in readers:
             thread.join(5.0)
-        with self._talk, contextlib.suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+        self._lines.put(None)
         self._over.set()
         self._on_end(self._judge(status))
 

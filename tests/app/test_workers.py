@@ -76,6 +76,16 @@ def test_stop_pause_resume_reach_the_worker() -> None:
     assert [e["text"] for e in watch.events if e["kind"] == "log"] == ["pause", "resume", "stop"]
 
 
+def test_a_long_order_does_not_wait_for_the_worker_to_read_it() -> None:
+    """A pipe holds 64 KiB: written by the window's own thread, this would hang it until the worker is ready."""
+    watch = Watch()
+    command = (sys.executable, "-c", "import time; time.sleep(100)")
+    job = Supervisor("act", {"x": "a" * 1_000_000}, watch.events.append, watch.on_end, command=command)
+    job.pause()
+    job.kill()
+    assert ended(watch).outcome == "cancelled"
+
+
 def test_a_deaf_worker_is_killed_with_its_children() -> None:
     script = (
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
