@@ -21,7 +21,7 @@ from flora_engine.models.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, i
 
 def supports(blocks: list[Block], x: Tensor) -> bool:
     """Whether `run_blocks` can train these blocks on this input: CPU, batch statistics, no shifts of joints."""
-    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
         return False
     shifts = [shift for block in blocks for shift in (block.temporal.shift_in, block.temporal.shift_out)]
     same_type = all(p.dtype == x.dtype for block in blocks for p in block.parameters())
@@ -102,10 +102,15 @@ def _in_channels(kernel: Any, *arguments: Any) -> None:
 
 class _Product(torch.autograd.Function):
     """A matrix product with few rows and very many columns, by NumPy's OpenBLAS, which measured faster than torch.mm
-    there; the weight's gradient, a long sum, stays with torch."""
+    there; the weight's gradient, a long sum, stays with torch. Under autocast in bfloat16 instead, which the rest of a
+    block, being bound by memory, would not gain from."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, x: Tensor) -> Tensor:
+        if torch.is_autocast_enabled("cpu") and x.dtype == torch.float32:
+            weight, x = weight.bfloat16(), x.bfloat16()
+            ctx.save_for_backward(weight, x)
+            return (weight @ x).float()
         ctx.save_for_backward(weight, x)
         return torch.from_numpy(np.matmul(weight.detach().numpy(), x.detach().numpy()))
 
@@ -113,6 +118,9 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         weight, x = ctx.saved_tensors
         grad = gradients[0].contiguous()
+        if x.dtype == torch.bfloat16:
+            grad = grad.bfloat16()
+            return (grad @ x.t()).float(), (weight.t() @ grad).float()
         return grad @ x.t(), torch.from_numpy(np.matmul(weight.detach().numpy().T, grad.numpy()))
 
 

@@ -29,6 +29,7 @@ from flora_engine.models.temporal_shift import normalise
 from flora_engine.training import checkpoint
 from flora_engine.training.augmentation import augment, to_stream
 from flora_engine.training.distributed import World, synchronise_batch_norms, world
+from flora_engine.training.precision import uses_bfloat16
 from flora_engine.training.run_folder import RunFolder
 from flora_engine.training.seeding import epoch_order, hold_out
 
@@ -262,9 +263,7 @@ class _Trainer:
         self.best: dict[str, Tensor] | None = None
         self.forward: Callable[[Tensor], Tensor] = self.model
         self.last_save = self.last_progress = time.monotonic()
-        self.bfloat16 = settings.precision == "bfloat16" or (
-            settings.precision == "auto" and here.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        )
+        self.bfloat16 = uses_bfloat16(settings.precision, here.device)
 
     def describe(self, class_ids: Sequence[int] | None, class_names: Sequence[str] | None) -> None:
         """Note in the checkpoints what the outputs mean."""

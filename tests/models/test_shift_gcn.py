@@ -65,6 +65,20 @@ def test_training_step_equals_the_plain_port() -> None:
         torch.testing.assert_close(state[name], value, msg=lambda m, n=name: f"{n}: {m}")
 
 
+def test_a_training_step_with_fewer_digits_points_the_same_way() -> None:
+    model, _ = pair()
+    x, target = torch.randn(8, 3, 16, 25, 2), torch.arange(8) % 6
+    gradients = []
+    for enabled in (False, True):
+        model.train().zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = torch.nn.functional.cross_entropy(model(x).float(), target)
+        loss.backward()
+        gradients.append(torch.cat([p.grad.flatten() for n, p in model.named_parameters() if n.endswith("weight")]))
+    assert all(gradient.dtype == torch.float32 for gradient in gradients)
+    assert 0.9 < torch.nn.functional.cosine_similarity(*gradients, dim=0) < 1
+
+
 def test_joint_shift_tables() -> None:
     channels, joints = 6, 4
     x = torch.arange(channels * joints).view(channels, joints)
