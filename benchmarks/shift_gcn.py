@@ -132,9 +132,16 @@ def on_cpu(clips: int, repetitions: int) -> None:
     model.train()
     plain.train()
     batch, label = torch.randn(8, 3, 64, 25, 2), torch.arange(8)
-    base, ours = alternate(repetitions, training_step(plain, batch, label), training_step(model, batch, label))
-    print("Training step, batch 8, 64 frames")
-    print(f"  plain port {min(t[0] for t in base):.2f} s; ours {min(t[0] for t in ours):.2f} s, {ratio(base, ours)}")
+    ours = training_step(model, batch, label)
+
+    def ours_bfloat16() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            ours()
+
+    base, *others = alternate(repetitions, training_step(plain, batch, label), ours, ours_bfloat16)
+    print(f"Training step, batch 8, 64 frames; plain port {min(t[0] for t in base):.2f} s")
+    for name, times in zip(("float32", "bfloat16, the default where the processor has it"), others, strict=True):
+        print(f"  {name}: {min(t[0] for t in times):.2f} s, {ratio(base, times)}")
 
 
 def gpu_seconds(work: Callable[[], object], repetitions: int = 8) -> float:

@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "xcb" if os.environ.get("DISPLAY") else "offscreen")
 
 import psutil
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -38,7 +38,7 @@ class Gaps:
 
     def __init__(self) -> None:
         self.longest, self._last = 0.0, time.perf_counter()
-        self._timer = QTimer(interval=0)
+        self._timer = QTimer(interval=1)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
 
@@ -57,9 +57,10 @@ class Gaps:
 
 def wait(condition: Callable[[], bool]) -> float:
     """Milliseconds until `condition`."""
-    start = time.perf_counter()
+    start, loop = time.perf_counter(), QEventLoop()
     while not condition():
-        QApplication.processEvents()
+        # Sleeping between events as the real loop does: spinning would keep the interpreter from the other threads.
+        loop.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         if time.perf_counter() - start > 60:
             raise TimeoutError
     return 1000 * (time.perf_counter() - start)
