@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QFileDialog,
     QFormLayout,
@@ -40,7 +39,7 @@ from app.library.import_form import (
 from app.library.import_model import ImportModel
 from app.library.inspecting import Inspecting
 from app.theme import LIGHT, Theme
-from app.widgets import EndElided, button, choice_box, sentence, sparing_header
+from app.widgets import EndElided, button, choice_box, rows_view, sentence, sparing_header
 from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
@@ -237,22 +236,8 @@ class ImportDialog(QDialog):
         self.labels.currentIndexChanged.connect(self._on_labels)
 
     def _make_view(self) -> QTableView:
-        view = QTableView()
-        view.setModel(self.model)
-        view.setSortingEnabled(True)
-        view.setShowGrid(False)
-        view.setAlternatingRowColors(True)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        view.setTabKeyNavigation(False)
-        view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(24)
+        view = rows_view(self.model)
         header = view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSortIndicatorClearable(True)
-        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         for place, column in enumerate(COLUMNS):
             view.setColumnWidth(place, column.width)
         header.setMinimumSectionSize(34)

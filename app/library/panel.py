@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, QPoint, Qt, QTimer, Signal
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
-from app.widgets import EndElided, sentence, sparing_header
+from app.widgets import EndElided, rows_view, sentence, sparing_header
 from app.workers.tasks import Newest
 from flora_engine.datasets.filters import select, sort_rows
 from flora_engine.datasets.project import Project
@@ -126,25 +126,11 @@ class LibraryPanel(QWidget):
         return self.model.rows
 
     def _make_view(self) -> QTableView:
-        view = QTableView()
+        view = rows_view(self.model)
         view.setAccessibleName("Recordings of the project")
-        view.setModel(self.model)
-        view.setSortingEnabled(True)
-        view.setShowGrid(False)
-        view.setAlternatingRowColors(True)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        view.setTabKeyNavigation(False)
-        view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(24)
         header = view.horizontalHeader()
         header.setSectionsMovable(True)
-        header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSortIndicatorClearable(True)
-        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._on_header_menu)
         for place, column in enumerate(COLUMNS):
