@@ -1,7 +1,8 @@
 """All heads, protocols, seeds, low-shot shares and ablations on feature files: one JSON file and Markdown tables.
 
     python benchmarks/flora_results.py --dataset utd_mhad --split a=features.npz,2+8+14+21+24 [--split …] --out results
-        [--workers 2] [--hidden 384] [--tokens-per-step 2] [--align 800] [--total 1600] [--evaluations 4] [--minutes 25]
+        [--workers 2] [--hidden 384] [--learning-rate 1e-4] [--tokens-per-step 2] [--align 800] [--total 1600]
+        [--evaluations 4] [--minutes 25]
 
 A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined by +). The texts are the program's own
 of --dataset at L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
@@ -145,8 +146,13 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
     settings = {
         **{"hidden": given.hidden, "tokens_per_step": given.tokens_per_step, "evaluations": given.evaluations},
         **{"align_iterations": given.align, "total_iterations": given.total, "folds": given.folds},
-        **{"validation_classes": given.validation},
+        **{"validation_classes": given.validation, "learning_rate": given.learning_rate},
+        **{"published_training": given.published_training},
     }
+    if given.attunements:
+        settings["attunements"] = [
+            (int(k), float(w)) for k, _, w in (text.partition(":") for text in given.attunements)
+        ]
     found = []
     for text in given.split:
         name, _, rest = text.partition("=")
@@ -249,71 +255,72 @@ def key_of(task: Task) -> tuple[Any, ...]:
 # -------------------------------------------------------------------------------------------------------------- tables
 
 
-def merged(rows: list[Task]) -> dict[str, Any]:
-    """part → measure → values of all seeds, of the cells of one split and head."""
-    found: dict[str, Any] = {}
-    for row in rows:
-        for part in ("zsl", "gzsl", "nearest_aligned"):
-            for measure, value in row["outcome"].get(part, {}).items():
-                if isinstance(value, dict) and "values" in value:
-                    found.setdefault(part, {}).setdefault(measure, []).extend(value["values"])
-        for t, value in row["times"].items():
-            found.setdefault("times", {}).setdefault(t, []).append(value)
-    return found
+def values_of(rows: list[Task], part: str, measure: str) -> list[float]:
+    """One value for each seed, of the cells of one split and head."""
+    if part == "times":
+        return [row["times"][measure] for row in rows if measure in row["times"]]
+    return [value for row in rows for value in row["outcome"].get(part, {}).get(measure, {}).get("values", ())]
 
 
-def percent(values: list[float]) -> str:
-    found = mean_and_error(values)
-    error = "" if found["error"] is None else f" ± {100 * float(found['error']):.1f}"  # type: ignore[arg-type]
-    return f"{100 * float(found['mean']):.1f}{error}"  # type: ignore[arg-type]
+def percent(values: list[list[float]]) -> str:
+    """Mean over splits of the mean over seeds, ± the standard error that the seeds leave in it."""
+    if not values or not all(values):
+        return "–"
+    found = [mean_and_error(one) for one in values]
+    mean = float(np.mean([one["mean"] for one in found]))  # type: ignore[arg-type]
+    errors = [one["error"] for one in found]
+    if any(error is None for error in errors):
+        return f"{100 * mean:.1f}"
+    error = math.sqrt(sum(float(e) ** 2 for e in errors)) / len(errors)  # type: ignore[arg-type]
+    return f"{100 * mean:.1f} ± {100 * error:.1f}"
 
 
 def tables(done: list[Task], splits: list[str]) -> str:
-    """Markdown: heads under both protocols, low-shot, ablations. ± is the standard error over the seeds of a split."""
-    lines = [
-        "Per cent; mean ± standard error over seeds (their number); the last column is the mean over the splits.",
-        "",
-    ]
-    lines += [
-        "A low-shot share leaves at least one sample of each class; where 1 % leaves what 10 % does, it is left out."
-    ]
-    lines += [""]
+    """Markdown: heads under both protocols, low-shot, ablations; a dash where cells are missing."""
 
-    def table(title: str, rows: dict[str, Callable[[Task], bool]], part: str, measure: str) -> None:
-        body = []
-        for name, belongs in rows.items():
-            values = []
-            for split in splits:
-                here = [one for one in done if one["split"] == split and belongs(one)]
-                values.append(merged(here).get(part, {}).get(measure, []))
-            if any(values):
-                shown = [f"{percent(v)} ({len(v)})" if v else "missing" for v in values]
-                mean = np.mean([np.mean(v) for v in values if v])
-                body.append(f"| {name} | {' | '.join(shown)} | {100 * float(mean):.1f} |")
-        if body:
-            head = f"| | {' | '.join(splits)} | mean |"
-            lines.extend([f"### {title}", "", head, "|---" * (len(splits) + 2) + "|", *body, ""])
-
-    def of(**wanted: Any) -> Callable[[Task], bool]:
+    def column(part: str, measure: str, **wanted: Any) -> list[list[float]]:
+        """The values of each split."""
         wanted = {"protocol": "held-out", "low_shot": 0.0, "ablation": "full", **wanted}
-        return lambda one: all(one[key] == value for key, value in wanted.items())
+        rows = [one for one in done if all(one[key] == value for key, value in wanted.items())]
+        return [values_of([one for one in rows if one["split"] == split], part, measure) for split in splits]
 
-    names = list(dict.fromkeys(one["head"] for one in done))
+    def zsl(values: list[list[float]]) -> list[str]:
+        return [*(percent([one]) for one in values), percent(values)]
+
+    def table(title: str, header: list[str], body: list[list[str]]) -> list[str]:
+        kept = [row for row in body if any(cell != "–" for cell in row[1:])]
+        lines = [f"| {' | '.join(row)} |" for row in kept]
+        return [f"### {title}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""] if kept else []
+
+    names = list(dict.fromkeys(one["head"] for one in done if one["head"] != "plain"))
+    heads, generalised = ["head", *(f"ZSL {split}" for split in splits), "ZSL"], ("seen", "unseen", "harmonic", "area")
+    lines = ["Per cent, mean ± standard error over seeds; without a split's name, the mean over the splits.", ""]
     for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
-        rows = {name: of(head=name, protocol=protocol) for name in names}
-        table(f"ZSL accuracy, {label}", rows, "zsl", "accuracy")
-        for measure in ("seen", "unseen", "harmonic", "area"):
-            table(f"GZSL {measure}, {label}", rows, "gzsl", measure)
-    table("ZSL accuracy, plain version", {"plain": of(head="plain", protocol="-")}, "zsl", "accuracy")
-    for low in (0.1, 0.01):
-        rows = {name: of(head=name, low_shot=low) for name in names}
-        table(f"ZSL accuracy with {low:.0%} of the training samples", rows, "zsl", "accuracy")
-        table(f"GZSL harmonic mean with {low:.0%} of the training samples", rows, "gzsl", "harmonic")
-    title = "Ablations of Flora, ZSL accuracy"
-    table(title, {name: of(head="flora", ablation=name) for name in ("full", *ABLATIONS)}, "zsl", "accuracy")
-    table("Flow off: nearest mean in the aligned space", {"flow off": of(head="flora")}, "nearest_aligned", "accuracy")
-    for t in TIMES:
-        table(f"Decision time {t} instead of 0.5", {f"t = {t}": of(head="flora")}, "times", str(t))
+        body = [
+            [
+                *[name, *zsl(column("zsl", "accuracy", head=name, protocol=protocol))],
+                *(percent(column("gzsl", measure, head=name, protocol=protocol)) for measure in generalised),
+            ]
+            for name in names
+        ]
+        if protocol == "held-out":
+            aligned = zsl(column("nearest_aligned", "accuracy", head="flora"))
+            body.append(["nearest mean in Flora's space", *aligned, *["–"] * len(generalised)])
+        lines += table(label, [*heads, *generalised], body)
+    shares = (1.0, 0.1, 0.01)
+    body = [
+        [name]
+        + [percent(column("zsl", "accuracy", head=name, low_shot=share % 1)) for share in shares]
+        + [percent(column("gzsl", "harmonic", head=name, low_shot=share % 1)) for share in shares]
+        for name in names
+    ]
+    header = [f"{what}, {share:.0%}" for what in ("ZSL", "harmonic") for share in shares]
+    lines += table("low-shot: share of the training samples", ["head", *header], body)
+    body = [[name, *zsl(column("zsl", "accuracy", head="flora", ablation=name))] for name in ("full", *ABLATIONS)]
+    body += [["flow off (nearest mean in Flora's space)", *zsl(column("nearest_aligned", "accuracy", head="flora"))]]
+    body += [[f"t = {t}", *zsl(column("times", str(t), head="flora"))] for t in TIMES]
+    lines += table("Flora's ablations", ["ZSL", *splits, "mean"], body)
+    lines += table("the plain version", heads, [["plain", *zsl(column("zsl", "accuracy", head="plain", protocol="-"))]])
     return "\n".join(lines)
 
 
@@ -350,7 +357,7 @@ def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: f
             names = (
                 f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s} {task['split']}"
             )
-            accuracy = percent(result["outcome"]["zsl"]["accuracy"]["values"])
+            accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
             print(f"{names} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
     except TimeoutError:
         print("time is over; the same command goes on where this stopped")
@@ -370,7 +377,8 @@ def write(out: Path, splits: list[Task], given: argparse.Namespace, done: list[T
 def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """What cells depend on: a result file of other options is not gone on with."""
     names = (
-        "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds"
+        "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds "
+        "attunements published_training learning_rate"
     )
     return {name: getattr(given, name) for name in names.split()}
 
@@ -391,10 +399,13 @@ def main() -> None:
     parser.add_argument("--align", type=int, default=800)
     parser.add_argument("--total", type=int, default=1600)
     parser.add_argument("--evaluations", type=int, default=4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--tokens-per-step", type=int, default=2)
     parser.add_argument("--selection-tokens", type=int, default=8, help="merge tokens when folds score; 0: exactly")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--validation", type=int, default=5)
+    parser.add_argument("--attunements", nargs="+", metavar="K:W", help="among which the folds choose, 0:0 2:0.4, say")
+    parser.add_argument("--published-training", choices=("exact", "fast"), default="exact")
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--heads", nargs="+", default=["flora", "eszsl", "nearest_mean", "smie", "cada_vae"])
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")

@@ -137,6 +137,9 @@ class FloraSettings(Section):
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "auto", description="of matrix products in training and scoring; auto: bfloat16 where the device multiplies it"
     )
+    published_training: Literal["exact", "fast"] = Field(
+        "exact", description="exact: protocol published trains on all tokens in float32; fast: as tokens_per_step says"
+    )
     graph: bool = Field(True, description="capture the training step as a CUDA graph; ignored on the CPU")
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,16 @@ def test_published_reports_the_best_evaluation_and_says_so(experiment: Experimen
     assert len(every) == SETTINGS.evaluations
     assert outcome["zsl"]["accuracy"]["mean"] == max(every)
     assert "ON THE TEST PART" in outcome["note"]
+
+
+def test_published_trains_on_all_tokens_in_float32_unless_told_otherwise(experiment: Experiment) -> None:
+    def evaluations(**changed: Any) -> Any:
+        settings = SETTINGS.model_copy(update=changed)
+        return run_protocol(Job(), "flora", experiment, settings, "published", ("gzsl",))["gzsl"]["evaluations_on_test"]
+
+    fast = evaluations(published_training="fast")
+    to_the_letter = evaluations(published_training="fast", tokens_per_step=0, precision="float32")
+    assert evaluations() == to_the_letter != fast
 
 
 def test_several_seeds_and_resuming_from_memory(experiment: Experiment, tmp_path: Path) -> None:
