@@ -116,7 +116,7 @@ def _palette(theme: Theme) -> QPalette:
 
 
 def _style_sheet(theme: Theme) -> str:
-    t = theme
+    t, icons = theme, ICONS.as_posix()
     return f"""
     QMainWindow::separator {{ background: {t.window}; width: 6px; height: 6px; }}
     QMainWindow::separator:hover {{ background: {t.accent}; }}
@@ -139,12 +139,20 @@ def _style_sheet(theme: Theme) -> str:
     QTreeView::indicator, QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
         border-radius: 3px; background: {t.surface}; }}
     QTreeView::indicator:checked, QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
-        image: url({ICONS.as_posix()}/check-{t.name}.svg); }}
+        image: url({icons}/check-{t.name}.svg); }}
     QCheckBox:focus {{ color: {t.accent}; }}
     QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: none;
         border-bottom: 1px solid {t.border}; padding: 4px 6px; }}
     QTableCornerButton::section {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border}; }}
-    QComboBox, QAbstractSpinBox {{ min-height: 22px; }}
+    QComboBox, QAbstractSpinBox {{ background: {t.surface}; border: 1px solid {t.border}; border-radius: 6px;
+        padding: 3px 6px; min-height: 20px; selection-background-color: {t.accent};
+        selection-color: {t.on_accent}; }}
+    QComboBox:hover, QAbstractSpinBox:hover, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {t.accent}; }}
+    QComboBox:disabled, QAbstractSpinBox:disabled {{ background: {t.window}; }}
+    QComboBox::drop-down, QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
+    QComboBox::down-arrow, QAbstractSpinBox::down-arrow {{ image: url({icons}/down-{t.name}.svg); width: 10px; }}
+    QAbstractSpinBox::up-arrow {{ image: url({icons}/up-{t.name}.svg); width: 10px; }}
+    QComboBox QAbstractItemView {{ border-radius: 0; padding: 0; }}
     QTabWidget::pane {{ border: none; }}
     QTabBar::tab {{ background: transparent; color: {t.muted}; border: none; border-bottom: 2px solid transparent;
         padding: 4px 7px; }}
