@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,12 +36,14 @@ class FakeLabeller:
     problem: str = ""
     encoded: list[str] = field(default_factory=list)
     ranked: list[list[str]] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)  # in which it ranked
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]:
         self.encoded.append(sequences[0].name)
         return sequences[0].name, {"encode": 0.002}
 
     def rank(self, latents: Any, texts: list[Any]) -> list[FakeRanking]:
+        self.threads.add(threading.get_ident())
         time.sleep(self.delay)
         if self.problem:
             raise FloraError(self.problem, remedy="Mend it.")
@@ -49,25 +52,6 @@ class FakeLabeller:
         total = sum(len(name) for name in names)
         ordered = sorted(names, key=len, reverse=True)
         return [FakeRanking(tuple(FakeLabel(n, len(n) / total) for n in ordered), {"score": 0.001})]
-
-
-class GapMeter:
-    """The longest time that the event loop did not get round to a timer of 1 ms."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._last = time.perf_counter()
-        self._timer = QTimer(interval=1)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start()
-
-    def _tick(self) -> None:
-        now = time.perf_counter()
-        self.longest = max(self.longest, now - self._last)
-        self._last = now
-
-    def reset(self) -> None:
-        self.longest, self._last = 0.0, time.perf_counter()
 
 
 class Driver:

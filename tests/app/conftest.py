@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from app_fakes import FakeLabeller, GapMeter
+from app_fakes import FakeLabeller
 from PySide6.QtCore import QThreadPool
 from PySide6.QtWidgets import QApplication
 
@@ -67,10 +67,3 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.skeleton").write_text("3\n1\n")
     (folder / "notes.md").write_text("not a recording")
     return folder
-
-
-@pytest.fixture
-def gaps(qapp: QApplication) -> Iterator[GapMeter]:
-    meter = GapMeter()
-    yield meter
-    meter._timer.stop()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from app_fakes import FakeLabeller, GapMeter
+from app_fakes import FakeLabeller
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QSlider
@@ -49,18 +49,16 @@ def test_typing_ranks_once_after_the_last_key(
     window.labels.set_text("")
     qtbot.wait(350)
     labeller.ranked.clear()
-    started = time.monotonic()
     for letter in "wave hand":
         qtbot.keyClick(window.labels.editor, letter)
     qtbot.waitUntil(lambda: bool(labeller.ranked))
-    assert time.monotonic() - started < 1.3
     qtbot.wait(100)
     assert labeller.ranked == [["wave hand"]]
     assert len(set(labeller.encoded)) == len(labeller.encoded), "a recording is encoded once, whatever is typed"
 
 
 def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
-    window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller, gaps: GapMeter
+    window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller
 ) -> None:
     open_first(window, qtbot, recordings)
     qtbot.waitUntil(lambda: window.labels.answer is not None)
@@ -68,14 +66,12 @@ def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
     labeller.delay = 0.4
     answers: list[list[str]] = []
     window.labels.answered.connect(lambda answer: answers.append([row.name for row in answer.rows]))
-    qtbot.wait(50)
-    gaps.reset()
     for text in ("one", "two", "three", "four"):
         window.labels.set_text(text)
         window.labels.rank_now()
         qtbot.wait(30)
     qtbot.waitUntil(lambda: answers == [["four"]], timeout=5_000)
-    assert gaps.longest < 0.2  # sleeping in this thread would be at least 0.4
+    assert threading.get_ident() not in labeller.threads
     assert labeller.ranked[-2:] == [["one"], ["four"]], "requests between the running and the newest are not run"
 
 
