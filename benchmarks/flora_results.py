@@ -12,7 +12,7 @@ its seeds, the other heads, the published protocol, low-shot, ablations. OUT.jso
 the same options, cells that are done are skipped, and the tables say which are missing when --minutes are over.
 
 To be affordable on two cores, the folds score with like tokens merged (--selection-tokens; the test part is scored
-exactly), and low-shot and ablations train what the folds chose for the full Flora: nothing is chosen anew for them.
+exactly), and low-shot and ablations train what the folds chose with all samples: nothing is chosen anew for them.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def with_seed(one: Task, seed: int, **changed: Any) -> Task:
     return {**one, "seed": seed, "settings": settings, **changed}
 
 
-def ablated(one: Task, name: str, picks: Any) -> tuple[dict[str, Any], Any]:
+def ablated(name: str, picks: Any) -> tuple[dict[str, Any], Any]:
     """(settings that differ, picks) of an ablation of what the folds chose for ZSL."""
     pick = picks["zsl"]
     if name == "contrast off":
@@ -206,15 +206,15 @@ def ablated(one: Task, name: str, picks: Any) -> tuple[dict[str, Any], Any]:
 def cells(splits: list[Task], picks: dict[str, Any], given: argparse.Namespace) -> list[Task]:
     """All cells, the most wanted first. Flora has a cell for each seed; the quick heads one for all seeds."""
     found: list[Task] = []
-    every, others = tuple(range(given.seeds)), [name for name in given.heads if name != "flora"]
+    others = [name for name in given.heads if name != "flora"]
 
     def flora(seeds: int, **changed: Any) -> None:
         if "flora" in given.heads:
             for seed in range(seeds):
                 found.extend(with_seed(one, seed, picks=picks[one["split"]], **changed) for one in splits)
 
-    def quick(**changed: Any) -> None:
-        settings = {"seeds": every}
+    def quick(seeds: int = given.seeds, **changed: Any) -> None:
+        settings = {"seeds": tuple(range(seeds))}
         found.extend(
             {**one, "head": name, "settings": {**one["settings"], **settings}, **changed}
             for name in others
@@ -232,13 +232,34 @@ def cells(splits: list[Task], picks: dict[str, Any], given: argparse.Namespace) 
     for low in (0.1, 0.01):
         if low == 0.1 or not all(same_low_shot(one) for one in splits):  # one sample a class either way
             flora(given.low_shot_seeds, low_shot=low)
-            quick(low_shot=low)
+            quick(given.low_shot_seeds, low_shot=low)
     for name in ABLATIONS if "flora" in given.heads else ():
         for seed in range(given.ablation_seeds):
             for one in splits:
-                settings, changed = ablated(one, name, picks[one["split"]])
+                settings, changed = ablated(name, picks[one["split"]])
                 found.append(with_seed(one, seed, ablation=name, picks=changed, settings=settings))
     return found
+
+
+def is_whole(task: Task) -> bool:
+    """Whether folds choose in this cell; the others train what was chosen in these."""
+    return task["protocol"] == "held-out" and not task["low_shot"] and task["ablation"] == "full"
+
+
+def chosen_of(task: Task, done: list[Task]) -> Any:
+    """What the folds chose for the head of `task` on its split with all samples; None where they have not."""
+    for one in done:
+        if is_whole(one) and (one["split"], one["head"]) == (task["split"], task["head"]):
+            return {setting: pick_of(summary) for setting, summary in one["outcome"]["chosen"].items()}
+    return None
+
+
+def pick_of(summary: dict[str, Any]) -> Any:
+    from flora_engine.evaluation.selection import Pick
+
+    factor = summary.get("calibration_factor")
+    bonus = None if factor is None else -math.log(factor)
+    return Pick(summary["choice"], summary["evaluations"], summary["validation"], bonus)
 
 
 def same_low_shot(one: Task) -> bool:
@@ -350,15 +371,17 @@ def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: f
         wanted = cells(splits, picks, given)
         total, known = len(wanted), {key_of(one) for one in done}
         order = {key_of(one): number for number, one in enumerate(wanted)}
-        for task, result in run_all(pool, cell, [one for one in wanted if key_of(one) not in known], end):
-            done.append(result)
-            done.sort(key=lambda one: order.get(key_of(one), total))
-            write(given.out, splits, given, done)
-            names = (
-                f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s} {task['split']}"
-            )
-            accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
-            print(f"{names} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
+        missing = [one for one in wanted if key_of(one) not in known]
+        first = [one for one in missing if is_whole(one)]
+        for stage in (first, [one for one in missing if not is_whole(one)]):
+            tasks = [one if "picks" in one else {**one, "picks": chosen_of(one, done)} for one in stage]
+            for task, result in run_all(pool, cell, tasks, end):
+                done.append(result)
+                done.sort(key=lambda one: order.get(key_of(one), total))
+                write(given.out, splits, given, done)
+                said = f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s}"
+                accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
+                print(f"{said} {task['split']} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
     except TimeoutError:
         print("time is over; the same command goes on where this stopped")
     for process in list((pool._processes or {}).values()):

@@ -161,29 +161,30 @@ def _published(
     """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
     if settings.published_training == "exact":
         settings = settings.model_copy(update={"tokens_per_step": 0, "precision": "float32"})
-    module, outcomes = head(name), dict[str, Outcome]()
     bonus = -math.log(settings.calibration) if name == "flora" else 0.0
-    for setting in wanted:
-        if name == "flora":
-            weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
-            choice: Choice = {"neighbours": settings.neighbours, "weight": weight}
-        else:
-            choice = module.choices(settings)[0]
-        every: list[Outcome] = []
+    choices = {setting: _published_choice(name, settings, setting) for setting in wanted}
+    every: dict[Setting, list[Outcome]] = {setting: [] for setting in wanted}
+    for choice in _distinct(list(choices.values())):
+        here = [setting for setting in wanted if choices[setting] == choice]
 
-        def watch(
-            evaluation: int,
-            score: Scorer,
-            baseline: Scorer | None,
-            setting: Setting = setting,
-            every: list[Outcome] = every,
-        ) -> None:
-            every.append(_evaluate(setting, score, experiment, bonus))
+        def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
+            for setting in here:
+                every[setting].append(_evaluate(setting, score, experiment, bonus))
 
-        module.fit(job, experiment.problem(seed), choice, settings, watch, sampling=True)
-        best = max(every, key=lambda outcome: outcome[VALUE[setting]])
-        outcomes[setting] = {**best, "evaluations_on_test": [outcome[VALUE[setting]] for outcome in every]}
+        head(name).fit(job, experiment.problem(seed), choice, settings, watch, sampling=True)
+    outcomes = {}
+    for setting, found in every.items():
+        values = [outcome[VALUE[setting]] for outcome in found]
+        outcomes[setting] = {**found[int(np.argmax(values))], "evaluations_on_test": values}
     return outcomes
+
+
+def _published_choice(name: str, settings: FloraSettings, setting: Setting) -> Choice:
+    """The settings' own attunement, which the two settings weigh differently; other heads' first choice."""
+    if name != "flora":
+        return head(name).choices(settings)[0]
+    weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
+    return {"neighbours": settings.neighbours, "weight": weight}
 
 
 # ---------------------------------------------------------------------------------------------------- whole protocols
