@@ -39,7 +39,7 @@ from app.library.import_form import (
 from app.library.import_model import ImportModel
 from app.library.inspecting import Inspecting
 from app.theme import LIGHT, Theme
-from app.widgets import EndElided, button, choice_box, rows_view, sentence, sparing_header
+from app.widgets import EndElided, button, choice_box, rows_view, sentence
 from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
@@ -244,7 +244,6 @@ class ImportDialog(QDialog):
         header.setSectionResizeMode(len(COLUMNS) - 1, QHeaderView.ResizeMode.Stretch)
         for place in (2, len(COLUMNS) - 1):
             view.setItemDelegateForColumn(place, EndElided(view))
-        sparing_header(view)
         view.selectionModel().selectionChanged.connect(lambda *_: self._on_selected())
         self.model.modelAboutToBeReset.connect(self._keep_selection)
         self.model.modelReset.connect(self._restore_selection)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QMenu, QTableView,
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
-from app.widgets import EndElided, rows_view, sentence, sparing_header
+from app.widgets import EndElided, rows_view, sentence
 from app.workers.tasks import Newest
 from flora_engine.datasets.filters import select, sort_rows
 from flora_engine.datasets.project import Project
@@ -137,7 +137,6 @@ class LibraryPanel(QWidget):
             view.setColumnWidth(place, column.width)
             view.setColumnHidden(place, column.key not in _SHOWN_AT_FIRST)
         view.setItemDelegateForColumn(_place("class"), EndElided(view))
-        sparing_header(view)
         self._fitting, self._fits = False, True  # the widths follow the table's until somebody changes them
         header.sectionResized.connect(self._on_resized)
         view.viewport().installEventFilter(self)
