@@ -32,7 +32,7 @@ def optimise(
 
     evaluations: stop after so many tenths. generator: on the device of the rows.
     """
-    optimiser = torch.optim.Adam(list(parameters), learning_rate)
+    optimiser = torch.optim.Adam(list(parameters), learning_rate, fused=True)
     bounds = [round(steps * i / EVALUATIONS) for i in range(EVALUATIONS + 1)]
     told = 0.0
     for number, (first, last) in enumerate(itertools.pairwise(bounds), start=1):
