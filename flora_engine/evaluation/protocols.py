@@ -172,7 +172,7 @@ def _published(
                 every[setting].append(_evaluate(setting, score, experiment, bonus))
 
         head(name).fit(job, experiment.problem(seed), choice, settings, watch, sampling=True)
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
     for setting, found in every.items():
         values = [outcome[VALUE[setting]] for outcome in found]
         outcomes[setting] = {**found[int(np.argmax(values))], "evaluations_on_test": values}
