@@ -43,12 +43,17 @@ def model(golden: Golden) -> Flora:
 
 
 def assert_gradients(model: Flora, golden: Golden, phase: str) -> None:
+    """Within 1e-5 of the largest entry: the entries are sums of cancelling terms, and the float32 ones of the published
+    code are themselves up to 2.2e-5 from what float64 gives (largest entry 4.1), as ours are on some processors.
+    """
     parameters = dict(model.named_parameters())
     prefix = f"{phase}/grad/"
     names = [name.removeprefix(prefix) for name in golden if name.startswith(prefix)]
     assert names
     for name in names:
-        torch.testing.assert_close(parameters[our_name(name)].grad, golden[prefix + name], **CLOSE)
+        expected = golden[prefix + name]
+        scale = max(1.0, float(expected.abs().max()))
+        torch.testing.assert_close(parameters[our_name(name)].grad, expected, rtol=1e-5, atol=1e-5 * scale)
 
 
 def test_attunement(golden: Golden) -> None:
