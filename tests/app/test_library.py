@@ -23,6 +23,7 @@ from app.library.table_model import COLUMNS
 from app.main_window import MainWindow
 from app.workers.tasks import InTurn
 from flora_engine.cli import main
+from flora_engine.datasets import project as project_module
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder, inspect_files
 from flora_engine.datasets.project import Incoming, Project
@@ -340,9 +341,12 @@ def test_a_large_project_does_not_hold_up_the_window(
         )
     opened(window, qtbot, folder)
     window.player.playback.pause()
-    monkeypatch.setattr("flora_engine.datasets.project.load_table", lambda *_: pytest.fail("the table is read again"))
+    reads: list[object] = []
+    load_table = project_module.load_table
+    monkeypatch.setattr(project_module, "load_table", lambda *what: (reads.append(what), load_table(*what))[1])
     for query, rows in (("subject:7", 60), ("00123", 11), ("", 3_000)):
         filtered(window, qtbot, query, rows)
+    assert not reads, "a filter does not read the table again"
     asked = 0
     model = window.library.model
     count_rows = model.rowCount
