@@ -1,18 +1,20 @@
 """All heads, protocols, seeds, low-shot shares and ablations on feature files: one JSON file and Markdown tables.
 
-    python benchmarks/flora_results.py --dataset utd_mhad --split a=features.npz,2+8+14+21+24 [--split …] --out results
-        [--workers 2] [--hidden 384] [--learning-rate 1e-4] [--tokens-per-step 2] [--align 800] [--total 1600]
-        [--evaluations 4] [--minutes 25]
+    python benchmarks/flora_results.py --dataset utd_mhad --split a=features-seed{seed}.npz,2+8+14+21+24 [--split …]
+        --out results [--workers 2] [--hidden 192] [--learning-rate 1e-4] [--tokens-per-step 2] [--align 800]
+        [--total 1600] [--evaluations 4] [--minutes 25]
 
-A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined by +). The texts are the program's own
-of --dataset at L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
+A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined by +). With `{seed}` in the file's name
+each seed has an encoder of its own, as seeded_features.py makes them. The texts are the program's own of --dataset at
+L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
 
-Cells are processes of one thread each, --workers at a time, the most wanted first: Flora's choices on held-out folds,
-its seeds, the other heads, the published protocol, low-shot, ablations. OUT.json grows with each; started again with
-the same options, cells that are done are skipped; the tables have a dash for what --minutes did not suffice for.
+Cells are processes of one thread each, --workers at a time, the most wanted first: the choices of every head on
+held-out folds, held-out with every seed, the published protocol, low-shot, ablations. OUT.json grows with each; started
+again with the same options, cells that are done are skipped; the tables have a dash for what --minutes did not suffice
+for.
 
-To be affordable on two cores, the folds score with like tokens merged (--selection-tokens; the test part is scored
-exactly), and low-shot and ablations train what the folds chose with all samples: nothing is chosen anew for them.
+To be affordable on two cores, the folds choose once for each split, with the first seed and all samples, and score
+Flora with like tokens merged (--selection-tokens; the test part is scored exactly).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -51,14 +54,14 @@ def experiment_of(task: Task) -> Any:
     from flora_engine.evaluation.protocols import Experiment, low_shot
 
     torch.set_num_threads(1 if task["device"] == "cpu" else torch.get_num_threads())
-    features = read_features(Path(task["features"]))
+    features = read_features(Path(task["features"].format(seed=task["seed"])))
     if task["low_shot"]:
         features = low_shot(features, task["low_shot"])
     return Experiment(features, np.load(task["states"], allow_pickle=False), np.unique(task["unseen"]), task["device"])
 
 
 def fold_pieces(task: Task) -> Task:
-    """One of Flora's choices on all folds, remembered below OUT.pieces."""
+    """One choice of a head on all folds, remembered below OUT.pieces."""
     from flora_engine.evaluation.memory import Memory
     from flora_engine.evaluation.selection import make_folds, try_fold
     from flora_engine.jobs import Job
@@ -66,26 +69,27 @@ def fold_pieces(task: Task) -> Task:
 
     started = time.monotonic()
     experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
-    module, number = head("flora"), task["choice"]
+    name, number = task["head"], task["choice"]
+    module = head(name)
     for f, fold in enumerate(make_folds(experiment.problem(0), settings)):
         work = partial(try_fold, Job(), module, fold, module.choices(settings)[number], settings)
-        Memory(Path(task["pieces"])).recall(f"fold-flora-{number}-{f}", work)
+        Memory(Path(task["pieces"])).recall(f"fold-{name}-{number}-{f}", work)
     return {"seconds": time.monotonic() - started}
 
 
 def picks_of(task: Task) -> Any:
-    """What the folds chose; all pieces are there."""
+    """What the folds chose for a head; all pieces are there."""
     from flora_engine.evaluation.memory import Memory
     from flora_engine.evaluation.selection import select
     from flora_engine.jobs import Job
 
     settings = FloraSettings(**task["settings"])
     problem = experiment_of(task).problem(0)
-    return select(Job(), "flora", problem, settings, -math.log(settings.calibration), Memory(Path(task["pieces"])))
+    return select(Job(), task["head"], problem, settings, -math.log(settings.calibration), Memory(Path(task["pieces"])))
 
 
 def cell(task: Task) -> Task:
-    """One head on one split under one protocol, with one seed (Flora) or all of them (the quick heads)."""
+    """One head on one split under one protocol with one seed."""
     from flora_engine.evaluation.protocols import evaluate_zsl, run_protocol
     from flora_engine.jobs import Job
     from flora_engine.training.heads.flora import FlowScorer
@@ -183,88 +187,72 @@ def own_states(given: argparse.Namespace) -> str:
 
 
 def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
-    count = len(FloraSettings(**splits[0]["settings"]).attunements)
+    """A task for every choice of every head on every split."""
+    from flora_engine.training.heads import head
+
     merged = {"scoring_tokens": given.selection_tokens}
-    return [{**one, "choice": c, "settings": {**one["settings"], **merged}} for c in range(count) for one in splits]
+    tasks = [{**one, "head": name, "settings": {**one["settings"], **merged}} for name in given.heads for one in splits]
+    return [
+        {**one, "choice": c}
+        for one in tasks
+        for c in range(len(head(one["head"]).choices(FloraSettings(**one["settings"]))))
+    ]
 
 
-def with_seed(one: Task, seed: int, **changed: Any) -> Task:
-    settings = {**one["settings"], **changed.pop("settings", {}), "seeds": (seed,)}
-    return {**one, "seed": seed, "settings": settings, **changed}
-
-
-def ablated(name: str, picks: Any) -> tuple[dict[str, Any], Any]:
-    """(settings that differ, picks) of an ablation of what the folds chose for ZSL."""
-    pick = picks["zsl"]
+def ablated(name: str, pick: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(settings that differ, choice) of an ablation of what the folds chose for ZSL."""
     if name == "contrast off":
-        return {"contrast_weight": 0.0}, picks
+        return {"contrast_weight": 0.0}, dict(pick.choice)
     k = 0 if name == "attunement off" else int(name[-1])
-    choice = {"neighbours": k, "weight": 0.0 if k == 0 else pick.choice["weight"] or 0.4}
-    return {}, {**picks, "zsl": replace(pick, choice=choice)}
+    return {}, {"neighbours": k, "weight": 0.0 if k == 0 else pick.choice["weight"] or 0.4}
 
 
-def cells(splits: list[Task], picks: dict[str, Any], given: argparse.Namespace) -> list[Task]:
-    """All cells, the most wanted first. Flora has a cell for each seed; the quick heads one for all seeds."""
+def cells(splits: list[Task], picks: dict[tuple[str, str], Any], given: argparse.Namespace) -> list[Task]:
+    """All cells, the most wanted first: one for each split, head, protocol, share, ablation and seed."""
     found: list[Task] = []
-    others = [name for name in given.heads if name != "flora"]
 
-    def flora(seeds: int, **changed: Any) -> None:
-        if "flora" in given.heads:
-            for seed in range(seeds):
-                found.extend(with_seed(one, seed, picks=picks[one["split"]], **changed) for one in splits)
+    def add(seeds: int, heads: list[str], **changed: Any) -> None:
+        for seed in range(seeds):
+            for name in heads:
+                for one in splits:
+                    settings = {**one["settings"], "seeds": (seed,)}
+                    chosen = picks[one["split"], name]
+                    found.append({**one, "head": name, "seed": seed, "settings": settings, "picks": chosen, **changed})
 
-    def quick(seeds: int = given.seeds, **changed: Any) -> None:
-        settings = {"seeds": tuple(range(seeds))}
-        found.extend(
-            {**one, "head": name, "settings": {**one["settings"], **settings}, **changed}
-            for name in others
-            for one in splits
-        )
-
-    flora(given.seeds)
-    quick()
-    flora(given.published_seeds, protocol="published")
-    quick(protocol="published")
+    add(given.seeds, given.heads)
+    add(given.published_seeds, given.heads, protocol="published")
     if given.plain:
-        found.extend({**one, "head": "plain", "protocol": "-"} for one in splits)
+        settings = {"seeds": tuple(range(given.seeds))}
+        found += [
+            {**one, "head": "plain", "protocol": "-", "settings": {**one["settings"], **settings}} for one in splits
+        ]
     if given.quick:
         return found
     for low in (0.1, 0.01):
         if low == 0.1 or not all(same_low_shot(one) for one in splits):  # one sample a class either way
-            flora(given.low_shot_seeds, low_shot=low)
-            quick(given.low_shot_seeds, low_shot=low)
+            add(given.low_shot_seeds, given.heads, low_shot=low)
     for name in ABLATIONS if "flora" in given.heads else ():
-        for seed in range(given.ablation_seeds):
-            for one in splits:
-                settings, changed = ablated(name, picks[one["split"]])
-                found.append(with_seed(one, seed, ablation=name, picks=changed, settings=settings))
+        start = len(found)
+        add(given.ablation_seeds, ["flora"], ablation=name)
+        for task in found[start:]:
+            pick = task["picks"]["zsl"]
+            settings, choice = ablated(name, pick)
+            task["picks"] = {**task["picks"], "zsl": replace(pick, choice=choice)}
+            task["settings"] = {**task["settings"], **settings}
+            task["is_full"] = not settings and choice == dict(pick.choice)
     return found
 
 
-def is_whole(task: Task) -> bool:
-    """Whether folds choose in this cell; the others train what was chosen in these."""
-    return task["protocol"] == "held-out" and not task["low_shot"] and task["ablation"] == "full"
-
-
-def chosen_of(task: Task, done: list[Task]) -> Any:
-    """What the folds chose for the head of `task` on its split with all samples; None where they have not."""
-    for one in done:
-        if is_whole(one) and (one["split"], one["head"]) == (task["split"], task["head"]):
-            return {setting: pick_of(summary) for setting, summary in one["outcome"]["chosen"].items()}
-    return None
-
-
-def pick_of(summary: dict[str, Any]) -> Any:
-    from flora_engine.evaluation.selection import Pick
-
-    factor = summary.get("calibration_factor")
-    bonus = None if factor is None else -math.log(factor)
-    return Pick(summary["choice"], summary["evaluations"], summary["validation"], bonus)
+def same_as_full(task: Task, done: list[Task]) -> Task | None:
+    """The result of an ablation that takes away what the folds did not choose: that of the full method."""
+    full = {key: task[key] for key in KEY} | {"ablation": "full"}
+    same = [one for one in done if task.get("is_full") and all(one[key] == full[key] for key in KEY)]
+    return {**same[0], "ablation": task["ablation"]} if same else None
 
 
 def same_low_shot(one: Task) -> bool:
     """Whether 10 % and 1 % leave equally many samples of each class."""
-    with np.load(one["features"], allow_pickle=False) as arrays:
+    with np.load(one["features"].format(seed=0), allow_pickle=False) as arrays:
         counts = np.unique(arrays["train_label"], return_counts=True)[1]
     return all(max(1, int(0.1 * n)) == max(1, int(0.01 * n)) for n in counts)
 
@@ -365,33 +353,40 @@ def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: f
     pool = ProcessPoolExecutor(given.workers, mp_context=multiprocessing.get_context("spawn"))
     total = 0
     try:
-        picks: dict[str, Any] = {}
-        if "flora" in given.heads:
-            folds = fold_tasks(splits, given)
-            for task, result in run_all(pool, fold_pieces, folds, end):
-                print(f"folds of {task['split']}, choice {task['choice']}: {result['seconds']:.0f} s", flush=True)
-            picks = {one["split"]: picks_of(one) for one in folds[: len(splits)]}
-            for name, pick in picks.items():
-                print(f"{name} chose " + ", ".join(f"{k}: {dict(p.choice)} × {p.evaluations}" for k, p in pick.items()))
+        folds = fold_tasks(splits, given)
+        for task, result in run_all(pool, fold_pieces, folds, end):
+            print(f"folds of {task['split']}, {task['head']} {task['choice']}: {result['seconds']:.0f} s", flush=True)
+        picks = {(one["split"], one["head"]): picks_of(one) for one in folds if one["choice"] == 0}
+        for (split, name), pick in picks.items():
+            print(
+                f"{split}, {name} chose "
+                + ", ".join(f"{k}: {dict(p.choice)} × {p.evaluations}" for k, p in pick.items())
+            )
         wanted = cells(splits, picks, given)
         total, known = len(wanted), {key_of(one) for one in done}
         order = {key_of(one): number for number, one in enumerate(wanted)}
+
+        def keep(result: Task) -> None:
+            done.append(result)
+            done.sort(key=lambda one: order.get(key_of(one), total))
+            write(given.out, splits, given, done)
+
         missing = [one for one in wanted if key_of(one) not in known]
-        first = [one for one in missing if is_whole(one)]
-        for stage in (first, [one for one in missing if not is_whole(one)]):
-            tasks = [one if "picks" in one else {**one, "picks": chosen_of(one, done)} for one in stage]
-            for task, result in run_all(pool, cell, tasks, end):
-                done.append(result)
-                done.sort(key=lambda one: order.get(key_of(one), total))
-                write(given.out, splits, given, done)
-                said = f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s}"
-                accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
-                print(f"{said} {task['split']} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
+        for task, result in run_all(pool, cell, [one for one in missing if not one.get("is_full")], end):
+            keep(result)
+            said = f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s}"
+            accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
+            print(f"{said} {task['split']} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
+        for task in missing:
+            same = same_as_full(task, done)
+            if same is not None:
+                keep(same)
     except TimeoutError:
         print("time is over; the same command goes on where this stopped")
-    for process in list((pool._processes or {}).values()):
-        process.terminate()
-    pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
     return total
 
 
@@ -439,6 +434,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the workers are ended too
     end = time.monotonic() + 60 * given.minutes
     for name in ("published_seeds", "low_shot_seeds"):
         setattr(given, name, given.seeds if getattr(given, name) is None else getattr(given, name))

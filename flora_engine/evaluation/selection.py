@@ -80,7 +80,7 @@ def select(
     fallback_bonus: float,
     memory: Memory | None = None,
 ) -> Mapping[str, Pick]:
-    """The best pick of head `name` for "zsl" and for "gzsl", by mean over the folds; ties go to what came first.
+    """The best pick of head `name` for "zsl" and for "gzsl", by mean over the folds; ties go to the longer training.
 
     fallback_bonus: the bonus for data so scarce that no fold can hold out a sample of a class it trains on; then the
     pick of "zsl" serves "gzsl" too.
@@ -99,11 +99,11 @@ def select(
                     arrays = {key: value.numpy() for key, value in found["gzsl"].items()}
                     gzsl.setdefault((c, int(evaluation)), []).append(Generalised(**arrays))
     values = {key: float(np.mean(found)) for key, found in zsl.items()}
-    best = max(values, key=lambda key: values[key])
+    best = max(values, key=lambda key: (values[key], key[1]))
     picks = {"zsl": Pick(choices[best[0]], best[1], values[best])}
     complete = {key: best_bonus(found) for key, found in gzsl.items() if len(found) == len(folds)}
     if complete:
-        best = max(complete, key=lambda key: complete[key][1])
+        best = max(complete, key=lambda key: (complete[key][1], key[1]))
         picks["gzsl"] = Pick(choices[best[0]], best[1], complete[best][1], complete[best][0])
     else:
         job.warn("too few samples to hold any out: the calibration factor is the published one, not a chosen one")

@@ -53,14 +53,9 @@ def align_loss(
     """
     mean_t, log_t = (part[index] for part in model.text_encoder(texts))  # (B, T, H)
     mean_s, log_s = (part[:, None, :] for part in model.skeleton_encoder(x))  # (B, 1, H): the same for every token
-    z_t, z_s = sample(mean_t, log_t, text_noise), sample(mean_s, log_s, skeleton_noise)
-    target_t, target_s = texts[index], x[:, None, :]
-    reconstruction = 0.25 * (
-        _mse(model.skeleton_decoder(z_s), target_s)
-        + _mse(model.text_decoder(z_t), target_t)
-        + _mse(model.text_decoder(z_s), target_t)
-        + _mse(model.skeleton_decoder(z_t), target_s)
-    )
+    # Both latents pass each decoder together: large weights are read, and their gradients added up, once.
+    z = torch.stack([sample(mean_t, log_t, text_noise), sample(mean_s, log_s, skeleton_noise)])  # (2, B, T, H)
+    reconstruction = 0.5 * (_mse(model.skeleton_decoder(z), x[:, None, :]) + _mse(model.text_decoder(z), texts[index]))
     mean, log_variance = _mse(mean_t, mean_s), _mse(log_t, log_s)
     return AlignLoss(reconstruction + weight * (mean + log_variance), reconstruction, mean, log_variance)
 

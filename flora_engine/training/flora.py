@@ -182,9 +182,9 @@ class _Trainer:
     def flow(self, rows: Tensor, tokens: Tensor) -> Tensor:
         """Phase-2 loss of samples `rows` (B,) at `tokens` (T,)."""
         with torch.no_grad():
-            pair = self._latents(rows, tokens)
-            partner = self._latents(self._partners(rows), tokens)
+            text, skeleton = self._latents(torch.cat([rows, self._partners(rows)]), tokens)
             time = torch.sigmoid(torch.randn(len(rows), generator=self.generator, device=rows.device))
+        pair, partner = zip(text.chunk(2), skeleton.chunk(2), strict=True)
         weight, sigma_min = self.settings.contrast_weight, self.settings.sigma_min
         return flow_loss(self.network.velocity, pair, partner, time, weight, sigma_min).total
 

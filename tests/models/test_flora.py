@@ -21,6 +21,7 @@ from flora_engine.models.flora import (
     from_published,
     our_name,
 )
+from flora_engine.models.velocity import attend
 from flora_engine.semantics.attunement import attune, neighbours
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -203,3 +204,13 @@ def test_scorer_of_means_equals_repeated_tokens() -> None:
 def test_foreign_weights_are_refused() -> None:
     with pytest.raises(FloraError, match="not weights of Flora"):
         from_published({"fc.weight": torch.zeros(2, 2)}, heads=4)
+
+
+def test_attention_of_few_tokens_in_bfloat16_is_the_fused_one() -> None:
+    random = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn((3, 6, 12, 5, 16), generator=random)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(attend(q, k, v), expected)
+    half = attend(*(part.bfloat16() for part in (q, k, v)))
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), expected, rtol=0.02, atol=0.02)  # bfloat16 keeps 8 bits

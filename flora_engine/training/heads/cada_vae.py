@@ -67,12 +67,12 @@ def fit(
     def loss(rows: Tensor) -> Tensor:
         feature, text = x[rows], vectors[labels[rows]]
         seeing, reading = models["see"](feature), models["read"](text)
-        z_x, z_t = drawn(seeing), drawn(reading)
-        own = F.l1_loss(models["draw"](z_x), feature) + F.l1_loss(models["write"](z_t), text)
-        cross = F.l1_loss(models["draw"](z_t), feature) + F.l1_loss(models["write"](z_x), text)
+        z = torch.stack([drawn(seeing), drawn(reading)])
+        # both rebuild their own input and the other's
+        rebuilt = 2 * ((models["draw"](z) - feature).abs().mean() + (models["write"](z) - text).abs().mean())
         spreads = (0.5 * seeing[1]).exp() - (0.5 * reading[1]).exp()
         apart = (seeing[0] - reading[0]).square().mean() + spreads.square().mean()
-        total: Tensor = own + cross + apart
+        total: Tensor = rebuilt + apart
         pull = float(choice["divergence"]) / LATENT
         return total + pull * (_divergence(*seeing) + _divergence(*reading))
 

@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from flora_engine.jobs import Job
 
 EVALUATIONS = 10
+_GROWTH = 1.6  # from one evaluation to the next: little data is learned in a few dozen steps, much data in all of them
+
+
+def bounds_of(steps: int) -> list[int]:
+    """Steps done at the start and at each of the evaluations: close together first, then ever further apart."""
+    return [0, *(max(i, round(steps / _GROWTH ** (EVALUATIONS - i))) for i in range(1, EVALUATIONS + 1))]
 
 
 def optimise(
@@ -28,14 +34,13 @@ def optimise(
     learning_rate: float = 1e-3,
     batch: int = 128,
 ) -> None:
-    """Minimise `loss(rows)` over random `rows` (B,) of `samples`; `look(number)` after each tenth of `steps`.
+    """Minimise `loss(rows)` over random `rows` (B,) of `samples`; `look(number)` at each of `bounds_of(steps)`.
 
-    evaluations: stop after so many tenths. generator: on the device of the rows.
+    evaluations: stop after so many of them. generator: on the device of the rows.
     """
     optimiser = torch.optim.Adam(list(parameters), learning_rate, fused=True)
-    bounds = [round(steps * i / EVALUATIONS) for i in range(EVALUATIONS + 1)]
     told = 0.0
-    for number, (first, last) in enumerate(itertools.pairwise(bounds), start=1):
+    for number, (first, last) in enumerate(itertools.pairwise(bounds_of(steps)), start=1):
         if evaluations is not None and number > evaluations:
             return
         for step in range(first, last):

@@ -18,12 +18,19 @@ from flora_engine.training.heads import Array, Choice, Labels, Problem, Watch
 from flora_engine.training.heads.optimise import optimise
 
 STEPS = 1500
+NEGATIVES = 4  # other classes that a sample is paired with in a step
 CHUNK = 4096
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
     """Hidden sizes of the scoring network."""
     return [{"hidden": 512}, {"hidden": 128}]
+
+
+def others(own: Tensor, classes: int, generator: torch.Generator) -> Tensor:
+    """NEGATIVES classes for each of `own` (B,), drawn uniformly, with repeats, among the others. (B, NEGATIVES)."""
+    away = torch.randint(1, classes, (len(own), NEGATIVES), generator=generator, device=own.device)
+    return (own[:, None] + away) % classes
 
 
 def fit(
@@ -50,13 +57,14 @@ def fit(
         final = nn.Linear(choice["hidden"], 1).to(device)
 
     def judged(feature: Tensor, text: Tensor) -> Tensor:
-        """(N, hidden) and (C, hidden) → (N, C)."""
-        return final(judge(feature[:, None] + text[None])).squeeze(2)  # type: ignore[no-any-return]
+        """(N, hidden) and (C, hidden), or (N, C, hidden) where every sample has classes of its own → (N, C)."""
+        return final(judge(feature[:, None] + text)).squeeze(2)  # type: ignore[no-any-return]
 
     def loss(rows: Tensor) -> Tensor:
-        scores = judged(features(x[rows]), texts(seen_vectors))
-        own = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, labels[rows][:, None], True)
-        return F.softplus(-scores[own]).mean() + F.softplus(scores[~own]).mean()
+        own = labels[rows]
+        pairs = torch.cat([own[:, None], others(own, len(seen), generator)], dim=1)
+        scores = judged(features(x[rows]), texts(seen_vectors)[pairs])
+        return F.softplus(-scores[:, 0]).mean() + F.softplus(scores[:, 1:]).mean()
 
     def score(data: Array, classes: Labels) -> Array:
         with torch.no_grad():

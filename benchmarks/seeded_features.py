@@ -1,0 +1,82 @@
+"""Features of the splits of a pipeline from encoders with several seeds: what the chance of an encoder is worth.
+
+    OMP_NUM_THREADS=1 python benchmarks/seeded_features.py --config configs/demo/utd_mhad.yaml --data-root FOLDER
+        --out OUT [--seeds 5] [--workers 2]
+
+Writes OUT/SPLIT-seedN.npz (unified feature files), one encoder each, seeds from the outside in; files that exist are
+kept, so the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from flora_engine.config import PipelineConfig, load_config
+from flora_engine.datasets.loading import load_clips
+from flora_engine.datasets.splits import Parts, Split, divide
+from flora_engine.files import replacing
+from flora_engine.jobs import Job
+from flora_engine.training.encoder import train_encoder
+from flora_engine.training.extraction import extract_streams, split_features
+from flora_engine.training.pipeline import located
+
+
+def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
+    """Train the encoder of a split with a seed and write its features; returns the minutes of training."""
+    torch.set_num_threads(1)
+    clips = load_clips(Job(), config.data[0])
+    parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
+    seen = np.unique(clips.labels[parts.train])
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as run:
+        found = train_encoder(
+            Job(),
+            config.encoder.model_copy(update={"seed": seed}),
+            np.ascontiguousarray(clips.joints[parts.train]),
+            np.searchsorted(seen, clips.labels[parts.train]),
+            Path(run),
+        )
+        minutes = (time.monotonic() - start) / 60
+        checkpoints = {stream: Path(run) / one["checkpoint"] for stream, one in found["streams"].items()}
+        used = np.union1d(parts.train, parts.gzsl)
+        data = extract_streams(Job(), checkpoints, clips.joints[used])
+    inside = Parts(*(np.searchsorted(used, part) for part in (parts.train, parts.zsl, parts.gzsl)))
+    with replacing(path) as temporary:
+        np.savez(temporary, **vars(split_features(data, clips.labels[used], inside)))
+    return minutes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    config = load_config(given.config)
+    if not isinstance(config, PipelineConfig) or len(config.data) != 1:
+        raise SystemExit(f"{given.config} is not a pipeline on one data set")
+    config = located(config, given.data_root)
+    given.out.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
+        running = {
+            pool.submit(make, config, split, seed, path): path
+            for seed in range(given.seeds)
+            for split in config.splits
+            if not (path := given.out / f"{split.name}-seed{seed}.npz").exists()
+        }
+        for future in as_completed(running):
+            print(f"{running[future]}: {future.result():.1f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
