@@ -21,7 +21,7 @@ from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
-from flora_engine.evaluation.memory import Memory
+from flora_engine.evaluation.memory import Memory, Progress
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
 from flora_engine.jobs import Job
@@ -129,10 +129,10 @@ def _held_out(
     seed: int,
     picks: Mapping[str, Pick],
     keep: Callable[[Setting, Any], None],
+    progress: Progress,
 ) -> dict[str, Outcome]:
     """Train what was picked on all seen classes; settings that picked the same training share it."""
-    outcomes: dict[str, Outcome] = {}
-    for choice in _distinct([picks[setting].choice for setting in wanted]):
+    for number, choice in enumerate(_distinct([picks[setting].choice for setting in wanted])):
         here: list[Setting] = [setting for setting in wanted if picks[setting].choice == choice]
 
         def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
@@ -140,15 +140,16 @@ def _held_out(
                 pick = picks[setting]
                 if pick.evaluations != evaluation:
                     continue
-                outcomes[setting] = _evaluate(setting, score, experiment, pick.bonus or 0.0)
                 if isinstance(score, FlowScorer):
                     keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
-                    outcomes["nearest_aligned"] = evaluate_zsl(baseline, experiment)
+                    progress.keep("nearest_aligned", evaluate_zsl(baseline, experiment))
+                progress.keep(setting, _evaluate(setting, score, experiment, pick.bonus or 0.0))
 
         last = max(picks[setting].evaluations for setting in here)
-        head(name).fit(job, experiment.problem(seed), choice, settings, watch, last)
-    return outcomes
+        checkpoint = progress.checkpoint(number)
+        head(name).fit(job, experiment.problem(seed), choice, settings, watch, last, checkpoint=checkpoint)
+    return progress.found
 
 
 def _distinct(choices: list[Choice]) -> list[Choice]:
@@ -156,24 +157,31 @@ def _distinct(choices: list[Choice]) -> list[Choice]:
 
 
 def _published(
-    job: Job, name: str, experiment: Experiment, settings: FloraSettings, wanted: Sequence[Setting], seed: int
+    job: Job,
+    name: str,
+    experiment: Experiment,
+    settings: FloraSettings,
+    wanted: Sequence[Setting],
+    seed: int,
+    progress: Progress,
 ) -> dict[str, Outcome]:
     """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
     if settings.published_training == "exact":
         settings = settings.model_copy(update={"tokens_per_step": 0, "precision": "float32"})
     bonus = -math.log(settings.calibration) if name == "flora" else 0.0
     choices = {setting: _published_choice(name, settings, setting) for setting in wanted}
-    every: dict[Setting, list[Outcome]] = {setting: [] for setting in wanted}
-    for choice in _distinct(list(choices.values())):
+    for number, choice in enumerate(_distinct(list(choices.values()))):
         here = [setting for setting in wanted if choices[setting] == choice]
 
         def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
             for setting in here:
-                every[setting].append(_evaluate(setting, score, experiment, bonus))
+                progress.keep(f"{setting} {evaluation}", _evaluate(setting, score, experiment, bonus))
 
-        head(name).fit(job, experiment.problem(seed), choice, settings, watch, sampling=True)
+        checkpoint = progress.checkpoint(number)
+        head(name).fit(job, experiment.problem(seed), choice, settings, watch, sampling=True, checkpoint=checkpoint)
     outcomes: dict[str, Outcome] = {}
-    for setting, found in every.items():
+    for setting in wanted:
+        found = [outcome for key, outcome in progress.found.items() if key.startswith(f"{setting} ")]
         values = [outcome[VALUE[setting]] for outcome in found]
         outcomes[setting] = {**found[int(np.argmax(values))], "evaluations_on_test": values}
     return outcomes
@@ -219,10 +227,10 @@ def run_protocol(
     runs = []
     for seed in settings.seeds:
 
-        def train(seed: int = seed) -> Outcome:
+        def train(progress: Progress, seed: int = seed) -> Outcome:
             if protocol == "published":
-                return _published(job, name, experiment, settings, wanted, seed)
-            return _held_out(job, name, experiment, settings, wanted, seed, picks, partial(keep, seed))
+                return _published(job, name, experiment, settings, wanted, seed, progress)
+            return _held_out(job, name, experiment, settings, wanted, seed, picks, partial(keep, seed), progress)
 
         job.log(f"{name}, protocol {protocol}: seed {seed}")
         runs.append(memory.recall(f"outcome-{protocol}-{name}-seed{seed}", train))

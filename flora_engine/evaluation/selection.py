@@ -17,7 +17,7 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.memory import Memory
+from flora_engine.evaluation.memory import Memory, Progress
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
 from flora_engine.jobs import Job
 from flora_engine.training.heads import Choice, Head, Problem, Scorer, head
@@ -111,12 +111,13 @@ def select(
     return picks
 
 
-def try_fold(job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings) -> dict[str, Any]:
+def try_fold(
+    job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings, progress: Progress
+) -> dict[str, Any]:
     """What each evaluation of one training on one fold gives: a piece that `select` remembers by choice and fold."""
     seen = fold.problem.seen
     classes = np.concatenate([seen, fold.unseen])
     is_unseen = np.isin(fold.labels, fold.unseen)
-    found: dict[str, dict[str, Any]] = {}
 
     def watch(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
         scores = score(fold.data, classes)
@@ -125,7 +126,7 @@ def try_fold(job: Job, module: Head, fold: Fold, choice: Choice, settings: Flora
         if not is_unseen.all():
             generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)
             here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}
-        found[str(evaluation)] = here
+        progress.keep(str(evaluation), here)
 
-    module.fit(job, fold.problem, choice, settings, watch)
-    return {"evaluations": found}
+    module.fit(job, fold.problem, choice, settings, watch, checkpoint=progress.checkpoint())
+    return {"evaluations": progress.found}

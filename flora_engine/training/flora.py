@@ -31,6 +31,7 @@ from flora_engine.training.precision import uses_bfloat16
 
 # Latent values of one scoring chunk: small enough for a CPU's caches; enough to fill a GPU.
 SCORING_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 26}
+CHECKPOINT_SECONDS = 20.0
 
 
 @dataclass
@@ -345,8 +346,9 @@ def train_flora(
 
     attunement: (neighbours, weight). Phase 2 is cut into `settings.evaluations` stretches; after each, `watch` gets the
     number of stretches done and the model (valid only during the call), and training ends after `evaluations` of them.
-    checkpoint: a file written after every stretch and continued from where it exists; the result equals that of
-    never having stopped, because each stretch draws from a seed of its own.
+    checkpoint: a file written after a stretch where the last writing is CHECKPOINT_SECONDS ago, and continued from
+    where it exists; the result equals that of never having stopped, because each stretch draws from a seed of its
+    own. `watch` comes before the writing, so it was called for whatever the file has, and maybe for more.
 
     Events: metrics ``align_loss`` and ``flow_loss`` by step. Raises FloraError, Cancelled.
     """
@@ -361,6 +363,7 @@ def train_flora(
     aligned = len(plan)
     plan += [("flow", *stretch) for stretch in _segments(flow_steps, settings.evaluations)[:wanted]]
     done, moments = _restore(trainer, checkpoint)
+    written = time.monotonic()
     step: _Step | None = None
     for number, (phase, first, steps) in enumerate(plan):
         if number < done:
@@ -368,12 +371,13 @@ def train_flora(
         if step is None or number == aligned:
             step = _start(trainer, phase, moments if number != aligned else {})
         _run_stretch(job, trainer, step, number, phase, first, steps)
-        if checkpoint is not None:
-            save(checkpoint, {"done": number + 1, "network": trainer.network.state_dict(), "moments": step.moments()})
         if watch is not None and phase == "flow":
             trainer.network.eval()
             watch(number + 1 - aligned, model)
             trainer.network.train()
+        if checkpoint is not None and time.monotonic() - written >= CHECKPOINT_SECONDS:
+            save(checkpoint, {"done": number + 1, "network": trainer.network.state_dict(), "moments": step.moments()})
+            written = time.monotonic()
     trainer.network.eval()
     return model
 

@@ -13,12 +13,13 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.datasets.features import Features
-from flora_engine.errors import FloraError
+from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
 from flora_engine.evaluation.memory import Memory
 from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
 from flora_engine.jobs import Event, Job
+from flora_engine.training import flora
 from flora_engine.training.heads import NAMES, cada_vae, nearest_mean, smie
 
 SETTINGS = FloraSettings(
@@ -136,6 +137,42 @@ def test_several_seeds_and_resuming_from_memory(experiment: Experiment, tmp_path
         assert resumed[key] == whole[key]
     trainings = sum(event.get("name") == "align_loss" and event["step"] == 40 for event in told)
     assert 2 <= trainings <= 3, "one fold and one seed (one training, or two) are computed again"
+
+
+def job_of_one_stretch() -> Job:
+    """Stops after two of the four stretches of a training: without checkpoints none would ever end."""
+    stretches: list[Event] = []
+
+    def listen(event: Event) -> None:
+        stretches.extend([event] if event["kind"] == "metric" else [])
+        if len(stretches) > 1:
+            job.stop()
+
+    job = Job(listen)
+    return job
+
+
+@pytest.mark.parametrize("protocol", ["held-out", "published"])
+def test_a_stopped_training_goes_on_in_its_middle(
+    experiment: Experiment, tmp_path: Path, protocol: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after each stretch in turn until nothing is left; the result is that of a run in one go."""
+    monkeypatch.setattr(flora, "CHECKPOINT_SECONDS", 0.0)
+    whole = run_protocol(Job(), "flora", experiment, SETTINGS, protocol)
+    starts = 0
+    while True:
+        try:
+            outcome = run_protocol(
+                job_of_one_stretch(), "flora", experiment, SETTINGS, protocol, memory=Memory(tmp_path)
+            )
+        except Cancelled:
+            starts += 1
+            continue
+        break
+    for key in ("zsl", "gzsl", "chosen"):
+        assert outcome[key] == whole[key]
+    assert starts >= 3
+    assert not list(tmp_path.glob("*.training*")) and not list(tmp_path.glob("*.found*"))
 
 
 def test_low_shot_takes_a_share_of_each_class_and_at_least_one(experiment: Experiment) -> None:

@@ -15,6 +15,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.models.flora import Flora, Scorer, align_loss, flow_loss
+from flora_engine.training import flora
 from flora_engine.training.flora import FloraModel, _prepare, load_model, save_model, train_flora
 from flora_engine.training.heads import Problem
 from flora_engine.training.precision import uses_bfloat16
@@ -167,8 +168,9 @@ def test_it_learns_unseen_classes_and_tells_its_losses(precision: Literal["float
 
 
 @pytest.mark.parametrize("stop_at", [2, 6])
-def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int) -> None:
+def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped in either phase, after `stop_at` of the 4 + 4 stretches."""
+    monkeypatch.setattr(flora, "CHECKPOINT_SECONDS", 0.0)
     given, x, _ = problem()
     whole = train_flora(Job(), SETTINGS, given, (1, 0.3))
     stretches = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,11 +72,13 @@ class Head(Protocol):
         watch: Watch,
         evaluations: int | None = None,
         sampling: bool = False,
+        checkpoint: Path | None = None,
     ) -> Any:
         """Learn, calling `watch` after each of the evaluations (once, at the end, where nothing is iterated).
 
         evaluations: stop after so many. sampling: draw latents at scoring as the published code does, where there
-        are any. Returns the trained model where it can be kept (Flora), else None.
+        are any. checkpoint: where a training of more than moments (Flora) goes on from; `watch` is then not called
+        again for what lies before it. Returns the trained model where it can be kept (Flora), else None.
         """
 
 

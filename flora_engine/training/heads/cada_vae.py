@@ -7,6 +7,8 @@ classifier learns seen classes from latents of features and all classes from lat
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -40,6 +42,7 @@ def fit(
     watch: Watch,
     evaluations: int | None = None,
     sampling: bool = False,
+    checkpoint: Path | None = None,
 ) -> None:
     """Learn the autoencoders; at each evaluation a classifier of its own is learned on their latents."""
     device = problem.device

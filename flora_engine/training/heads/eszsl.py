@@ -6,6 +6,8 @@ V = (XᵀX + γI)⁻¹ Xᵀ Y S (SᵀS + λI)⁻¹, score = x V s_c, with Y ±1 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,7 @@ def fit(
     watch: Watch,
     evaluations: int | None = None,
     sampling: bool = False,
+    checkpoint: Path | None = None,
 ) -> None:
     """Solve two linear systems in float64; nothing is iterated or sampled."""
     job.progress("solve the ridge regression", 0, 1)

@@ -6,6 +6,8 @@ After Frome et al., "DeViSE: A Deep Visual-Semantic Embedding Model" (NeurIPS 20
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -32,6 +34,7 @@ def fit(
     watch: Watch,
     evaluations: int | None = None,
     sampling: bool = False,
+    checkpoint: Path | None = None,
 ) -> None:
     """Learn the map on seen classes; nothing is sampled here."""
     device, seen = problem.device, problem.seen

@@ -7,6 +7,8 @@ T wins. Its temporal part needs features over time, which a feature file does no
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -41,6 +43,7 @@ def fit(
     watch: Watch,
     evaluations: int | None = None,
     sampling: bool = False,
+    checkpoint: Path | None = None,
 ) -> None:
     """Learn the scoring network on seen classes; nothing is sampled at scoring."""
     device, seen = problem.device, problem.seen
