@@ -240,7 +240,8 @@ def cells(splits: list[Task], picks: dict[tuple[str, str], Any], given: argparse
             task["picks"] = {**task["picks"], "zsl": replace(pick, choice=choice)}
             task["settings"] = {**task["settings"], **settings}
             task["is_full"] = not settings and choice == dict(pick.choice)
-    return found
+    first = next((place for place, one in enumerate(found) if one["low_shot"]), len(found))
+    return found[:first] + sorted(found[first:], key=lambda one: one["seed"])  # a seed of everything, then the next
 
 
 def same_as_full(task: Task, done: list[Task]) -> Task | None:

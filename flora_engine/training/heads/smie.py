@@ -21,7 +21,7 @@ from flora_engine.training.heads.optimise import optimise
 
 STEPS = 1500
 NEGATIVES = 4  # other classes that a sample is paired with in a step
-CHUNK = 4096
+SCORING_ELEMENTS = 1 << 22  # hidden values of one chunk of pairs
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -72,9 +72,10 @@ def fit(
     def score(data: Array, classes: Labels) -> Array:
         with torch.no_grad():
             text = texts(vectors[torch.from_numpy(classes).to(device)])
+            rows = max(1, SCORING_ELEMENTS // text.numel())
             parts = [
-                judged(features(torch.from_numpy(data[i : i + CHUNK]).to(device)), text).cpu().numpy()
-                for i in range(0, len(data), CHUNK)
+                judged(features(torch.from_numpy(data[i : i + rows]).to(device)), text).cpu().numpy()
+                for i in range(0, len(data), rows)
             ]
         return np.concatenate(parts)
 
