@@ -265,42 +265,51 @@ def key_of(task: Task) -> tuple[Any, ...]:
 # -------------------------------------------------------------------------------------------------------------- tables
 
 
-def values_of(rows: list[Task], part: str, measure: str) -> list[float]:
-    """One value for each seed, of the cells of one split and head."""
+Values = dict[int, float]  # by seed
+
+
+def values_of(rows: list[Task], part: str, measure: str) -> Values:
+    """Of the cells of one split and head; a cell of several seeds counts on from its own."""
     if part == "times":
-        return [row["times"][measure] for row in rows if measure in row["times"]]
-    return [value for row in rows for value in row["outcome"].get(part, {}).get(measure, {}).get("values", ())]
+        return {row["seed"]: row["times"][measure] for row in rows if measure in row["times"]}
+    found = [(row["seed"], row["outcome"].get(part, {}).get(measure, {}).get("values", ())) for row in rows]
+    return {seed + place: value for seed, values in found for place, value in enumerate(values)}
 
 
-def percent(values: list[list[float]]) -> str:
+def percent(values: list[Values], sign: str = "") -> str:
     """Mean over splits of the mean over seeds, ± the standard error that the seeds leave in it."""
     if not values or not all(values):
         return "–"
-    found = [mean_and_error(one) for one in values]
-    mean = float(np.mean([one["mean"] for one in found]))  # type: ignore[arg-type]
+    found = [mean_and_error(list(one.values())) for one in values]
+    mean = f"{100 * float(np.mean([one['mean'] for one in found])):{sign}.1f}"  # type: ignore[arg-type]
     errors = [one["error"] for one in found]
     if any(error is None for error in errors):
-        return f"{100 * mean:.1f}"
+        return mean
     error = math.sqrt(sum(float(e) ** 2 for e in errors)) / len(errors)  # type: ignore[arg-type]
-    return f"{100 * mean:.1f} ± {100 * error:.1f}"
+    return f"{mean} ± {100 * error:.1f}"
+
+
+def beyond(values: list[Values], base: list[Values]) -> str:
+    """The difference to `base` by seed, so that what both owe to the seed's encoder is not in its error."""
+    pairs = zip(values, base, strict=True)
+    return percent([{seed: one[seed] - other[seed] for seed in one if seed in other} for one, other in pairs], "+")
 
 
 def tables(done: list[Task], splits: list[str]) -> str:
     """Markdown: heads under both protocols, low-shot, ablations; a dash where cells are missing."""
 
-    def column(part: str, measure: str, **wanted: Any) -> list[list[float]]:
+    def column(part: str, measure: str, **wanted: Any) -> list[Values]:
         """The values of each split."""
         wanted = {"protocol": "held-out", "low_shot": 0.0, "ablation": "full", **wanted}
-        seeds = wanted.pop("seeds", None)
         rows = [one for one in done if all(one[key] == value for key, value in wanted.items())]
-        rows = [one for one in rows if seeds is None or one["seed"] in seeds]
         return [values_of([one for one in rows if one["split"] == split], part, measure) for split in splits]
 
-    def zsl(values: list[list[float]]) -> list[str]:
-        return [*(percent([one]) for one in values), percent(values)]
+    def zsl(values: list[Values], base: list[Values]) -> list[str]:
+        """By split, their mean, and against `base`."""
+        return [*(percent([one]) for one in values), percent(values), "" if values == base else beyond(values, base)]
 
     def table(title: str, header: list[str], body: list[list[str]]) -> list[str]:
-        kept = [row for row in body if any(cell != "–" for cell in row[1:])]
+        kept = [row for row in body if any(cell not in ("–", "") for cell in row[1:])]
         lines = [f"| {' | '.join(row)} |" for row in kept]
         return [f"### {title}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""] if kept else []
 
@@ -308,17 +317,18 @@ def tables(done: list[Task], splits: list[str]) -> str:
     heads, generalised = ["head", *(f"ZSL {split}" for split in splits), "ZSL"], ("seen", "unseen", "harmonic", "area")
     lines = ["Per cent, mean ± standard error over seeds; without a split's name, the mean over the splits.", ""]
     for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
+        flora = column("zsl", "accuracy", head="flora", protocol=protocol)
         body = [
             [
-                *[name, *zsl(column("zsl", "accuracy", head=name, protocol=protocol))],
+                *[name, *zsl(column("zsl", "accuracy", head=name, protocol=protocol), flora)],
                 *(percent(column("gzsl", measure, head=name, protocol=protocol)) for measure in generalised),
             ]
             for name in names
         ]
         if protocol == "held-out":
-            aligned = zsl(column("nearest_aligned", "accuracy", head="flora"))
+            aligned = zsl(column("nearest_aligned", "accuracy", head="flora"), flora)
             body.append(["nearest mean in Flora's space", *aligned, *["–"] * len(generalised)])
-        lines += table(label, [*heads, *generalised], body)
+        lines += table(label, [*heads, "beyond Flora", *generalised], body)
     shares = (1.0, 0.1, 0.01)
     body = [
         [name]
@@ -328,14 +338,15 @@ def tables(done: list[Task], splits: list[str]) -> str:
     ]
     header = [f"{what}, {share:.0%}" for what in ("ZSL", "harmonic") for share in shares]
     lines += table("low-shot: share of the training samples", ["head", *header], body)
-    tried = {one["seed"] for one in done if one["ablation"] != "full"}
-    body = [["full", *zsl(column("zsl", "accuracy", head="flora"))]]
-    body += [["full, seeds of the next rows", *zsl(column("zsl", "accuracy", head="flora", seeds=tried))]]
-    body += [[name, *zsl(column("zsl", "accuracy", head="flora", ablation=name))] for name in ABLATIONS]
-    body += [["flow off (nearest mean in Flora's space)", *zsl(column("nearest_aligned", "accuracy", head="flora"))]]
-    body += [[f"t = {t}", *zsl(column("times", str(t), head="flora"))] for t in TIMES]
-    lines += table("Flora's ablations", ["ZSL", *splits, "mean"], body)
-    lines += table("the plain version", heads, [["plain", *zsl(column("zsl", "accuracy", head="plain", protocol="-"))]])
+    full = column("zsl", "accuracy", head="flora")
+    body = [["full", *zsl(full, full)]]
+    body += [[name, *zsl(column("zsl", "accuracy", head="flora", ablation=name), full)] for name in ABLATIONS]
+    aligned = column("nearest_aligned", "accuracy", head="flora")
+    body += [["flow off (nearest mean in Flora's space)", *zsl(aligned, full)]]
+    body += [[f"t = {t}", *zsl(column("times", str(t), head="flora"), full)] for t in TIMES]
+    lines += table("Flora's ablations", ["ZSL", *splits, "mean", "beyond full"], body)
+    plain = column("zsl", "accuracy", head="plain", protocol="-")
+    lines += table("the plain version", [*heads, "beyond Flora"], [["plain", *zsl(plain, full)]])
     return "\n".join(lines)
 
 
@@ -376,7 +387,7 @@ def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: f
         for task, result in run_all(pool, cell, [one for one in missing if not one.get("is_full")], end):
             keep(result)
             said = f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s}"
-            accuracy = percent([result["outcome"]["zsl"]["accuracy"]["values"]])
+            accuracy = percent([values_of([result], "zsl", "accuracy")])
             print(f"{said} {task['split']} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
         for task in missing:
             same = same_as_full(task, done)
