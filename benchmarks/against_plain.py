@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/against_plain.py --dataset utd_mhad --split a=features.npz,2+8+14+21+24
         [--split …] --out FILE.json [--seeds 3] [--hidden 192] [--align 400] [--total 800] [--tokens-per-step 8]
-    OMP_NUM_THREADS=1 python benchmarks/against_plain.py --synthetic --out FILE.json
+    OMP_NUM_THREADS=1 python benchmarks/against_plain.py --synthetic [--difficulty 2] --out FILE.json
 
 The plain version (tests/reference/flora_plain.py) computes what the published code computes: all tokens, float32, one
 encoding for each sample and token. Both train with the same settings, attunement (2 neighbours, weight 1) and number
@@ -48,7 +48,7 @@ Task = dict[str, Any]
 def material(task: Task) -> tuple[Features, np.ndarray, np.ndarray]:
     """(features, class states, unseen classes)."""
     if task["split"] == "synthetic":
-        return synthetic_features(tokens=task["tokens"] + 1, test=1000)
+        return synthetic_features(tokens=task["tokens"] + 1, test=1000, difficulty=task["difficulty"])
     texts = load_class_texts(task["dataset"])
     states = class_states(load_text_encoder(), texts, task["tokens"])
     return read_features(Path(task["features"])), states, np.array(task["unseen"])
@@ -83,7 +83,7 @@ def tasks_of(given: argparse.Namespace) -> list[Task]:
         **{"hidden": given.hidden, "align_iterations": given.align, "total_iterations": given.total, "evaluations": 1},
         **{"tokens_per_step": given.tokens_per_step, "learning_rate": given.learning_rate},
     }
-    shared = {"settings": settings, "dataset": given.dataset, "tokens": given.tokens}
+    shared = {"settings": settings, "dataset": given.dataset, "tokens": given.tokens, "difficulty": given.difficulty}
     splits: list[Task] = [{"split": "synthetic"}] if given.synthetic else []
     for text in given.split:
         name, _, rest = text.partition("=")
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--split", action="append", default=[])
     parser.add_argument("--dataset")
     parser.add_argument("--synthetic", action="store_true")
+    parser.add_argument("--difficulty", type=float, default=2.0, help="spread of synthetic samples around their class")
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--hidden", type=int, default=192)
