@@ -29,8 +29,8 @@ from flora_engine.training.checkpoint import load, save
 from flora_engine.training.heads import Problem
 from flora_engine.training.precision import uses_bfloat16
 
-# Latent values of one scoring chunk: small enough for a CPU's caches; enough to fill a GPU.
-SCORING_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 26}
+# Latent values of one scoring chunk: on a CPU the fastest of what was tried in bfloat16; enough to fill a GPU.
+SCORING_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 26}
 CHECKPOINT_SECONDS = 20.0
 
 
@@ -98,7 +98,7 @@ class FloraModel:
     ) -> None:
         """Fill `out` (N, K) with the errors of text latents (K, T, H), in chunks that suit the device."""
         scorer = Scorer(self.network.velocity, self.decision_time, self.sigma_min)
-        rows = max(1, SCORING_ELEMENTS.get(text.device.type, 1 << 20) // text.numel())
+        rows = max(1, SCORING_ELEMENTS.get(text.device.type, 1 << 21) // text.numel())
         for start in range(0, len(x), rows):
             skeleton, log_variance = self.network.skeleton_encoder(self._tensor(x[start : start + rows]))
             if sampling is not None:
