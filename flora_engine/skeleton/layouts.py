@@ -98,16 +98,21 @@ _V1_PARENTS = {
     **_arm_and_leg("left"),
     **_arm_and_leg("right"),
 }
+# Kinect v1 puts its hip centre well above the hips, and its shoulder centre where v2 has the neck; the weights bring
+# trunk and thighs to v2's proportions (docs/decisions/0003-kinect-v1-joints.md). A name twice counts twice.
+_V1_SHOULDERS = 3 * ("left shoulder", "right shoulder") + 2 * ("shoulder centre",)
+_V1_HIPS = 4 * ("left hip", "right hip") + ("left knee", "right knee")
 _V1_TO_V2: Recipe = {
-    "spine base": ("hip centre",),
-    "spine mid": ("spine",),
-    "neck": ("shoulder centre", "head"),
-    "head": ("head",),
-    "spine shoulder": ("shoulder centre",),
+    "spine base": _V1_HIPS,
+    "spine mid": 4 * _V1_HIPS + 7 * _V1_SHOULDERS,
+    "spine shoulder": _V1_SHOULDERS,
+    "neck": ("shoulder centre",),
+    "head": ("shoulder centre", "head", "head"),
+    **{f"{side} hip": 4 * (f"{side} hip",) + (f"{side} knee",) for side in ("left", "right")},
     **{
         f"{side} {part}": (f"{side} {part}",)
         for side in ("left", "right")
-        for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+        for part in ("shoulder", "elbow", "wrist", "hand", "knee", "ankle", "foot")
     },
     **{f"{side} {part}": (f"{side} hand",) for side in ("left", "right") for part in ("hand tip", "thumb")},
 }
