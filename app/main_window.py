@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,12 @@ from app.library.recordings import Found, RecordingsPanel, counted, find_recordi
 from app.library.split_editor import SplitEditor
 from app.library.statistics_panel import StatisticsPanel
 from app.notice import Notice
+from app.opening import Opened, describe, open_from, open_or_create, open_recording
 from app.palette import CommandPalette
 from app.project_jobs import ProjectJobs
 from app.settings import Settings, load_settings, save_settings, settings_path
 from app.theme import LIGHT, Theme, apply_theme, system_theme
-from app.viewer.player import Player
-from app.viewer.scene import Scene
+from app.viewer.player import PLAYER_COMMANDS, Player
 from app.welcome import Welcome
 from app.workers.jobs import JobBar
 from app.workers.tasks import InTurn, Newest, attempt
@@ -64,42 +64,16 @@ from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.readers import read_sequence
 from flora_engine.resources import ROOT
-from flora_engine.skeleton import SkeletonSequence
 
 _OPENING = "opening"  # notices that the next recording makes obsolete
 _FILTER = "Recordings (*.skeleton *.mat *.json *.npz *.txt *.csv *.bvh);;All files (*)"
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A recording that was read and made ready to draw off the window's thread."""
-
-    path: Path | None  # None: from the project
-    sequence: SkeletonSequence
-    scene: Scene
-
-
-def open_recording(path: Path) -> Opened:
-    """Read `path` and prepare its scene; raises FloraError."""
-    sequence = read_sequence(path)
-    return Opened(path, sequence, Scene(sequence))
-
-
-def open_from(project: Project, id: int) -> Opened:
-    """Recording `id` of a project and its scene; raises FloraError."""
-    sequence = project.sequence(id)
-    return Opened(None, sequence, Scene(sequence))
-
-
-def open_or_create(folder: Path) -> Project:
-    """The project at `folder`, made where there is none; raises FloraError."""
-    return Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
-
-
 class MainWindow(QMainWindow):
-    """Wires the parts together; every command of `app.commands` has a handler here, named after its id."""
+    """Wires the parts together; a command of `app.commands` has a handler here, named after its id, or is one of
+    PLAYER_COMMANDS.
+    """
 
     def __init__(
         self, *, service: LabelService | None = None, settings_file: Path | None = None, opengl: bool | None = None
@@ -260,7 +234,7 @@ class MainWindow(QMainWindow):
             action.setShortcuts([QKeySequence(key) for key in command.shortcuts])
             action.setStatusTip(command.hint)
             action.setCheckable(command.checkable)
-            action.triggered.connect(getattr(self, "_" + command.id.replace(".", "_")))
+            action.triggered.connect(self._handler(command.id))
             if command.id.startswith("view.theme_"):
                 themes.addAction(action)
             menus[command.menu].addAction(action)
@@ -268,6 +242,13 @@ class MainWindow(QMainWindow):
             self._actions[command.id] = action
         self._refresh_enabled()
         return bar
+
+    def _handler(self, command: str) -> Callable[[], None]:
+        of_player = PLAYER_COMMANDS.get(command)
+        if of_player is not None:
+            return lambda: of_player(self.player)
+        handler: Callable[[], None] = getattr(self, "_" + command.replace(".", "_"))
+        return handler
 
     def _connect(self) -> None:
         self._opening.done.connect(self._on_opened)
@@ -335,7 +316,7 @@ class MainWindow(QMainWindow):
         name = opened.sequence.name or (opened.path.name if opened.path else "recording")
         where = f" – {self.project.folder.name}" if self.project is not None else ""
         self.setWindowTitle(f"{name}{where} – Flora Studio")
-        self.statusBar().showMessage(_describe(opened.sequence))
+        self.statusBar().showMessage(describe(opened.sequence))
         if opened.path is not None:
             self.settings = self.settings.with_recent(str(opened.path))
             if self.project is not None:
@@ -658,69 +639,10 @@ class MainWindow(QMainWindow):
     def _library_statistics(self) -> None:
         self._charts.setVisible(self._actions["library.statistics"].isChecked())
 
-    # -- commands: playback --------------------------------------------------------------------------------------
-
-    def _playback_toggle(self) -> None:
-        self.player.toggle()
-
-    def _playback_next(self) -> None:
-        self.player.step(1)
-
-    def _playback_previous(self) -> None:
-        self.player.step(-1)
-
-    def _playback_forward(self) -> None:
-        self.player.step(10)
-
-    def _playback_back(self) -> None:
-        self.player.step(-10)
-
-    def _playback_start(self) -> None:
-        self.player.seek(0)
-
-    def _playback_end(self) -> None:
-        self.player.seek(self.player.playback.frames - 1)
-
-    def _playback_faster(self) -> None:
-        self.player.set_speed(self.player.playback.faster(1))
-
-    def _playback_slower(self) -> None:
-        self.player.set_speed(self.player.playback.faster(-1))
+    # -- commands: playback and view (the others are in PLAYER_COMMANDS) -----------------------------------------
 
     def _playback_loop(self) -> None:
         self.player.set_loop(self._actions["playback.loop"].isChecked())
-
-    # -- commands: view ------------------------------------------------------------------------------------------
-
-    def _view_fit(self) -> None:
-        self.player.fit()
-
-    def _view_front(self) -> None:
-        self.player.look("front")
-
-    def _view_side(self) -> None:
-        self.player.look("side")
-
-    def _view_top(self) -> None:
-        self.player.look("top")
-
-    def _view_left(self) -> None:
-        self.player.turn(-10, 0)
-
-    def _view_right(self) -> None:
-        self.player.turn(10, 0)
-
-    def _view_up(self) -> None:
-        self.player.turn(0, 10)
-
-    def _view_down(self) -> None:
-        self.player.turn(0, -10)
-
-    def _view_zoom_in(self) -> None:
-        self.player.zoom(1 / 1.2)
-
-    def _view_zoom_out(self) -> None:
-        self.player.zoom(1.2)
 
     def _view_names(self) -> None:
         self.player.set_names(self._actions["view.names"].isChecked())
@@ -885,15 +807,6 @@ class MainWindow(QMainWindow):
         self._close_project()
         self.jobs.shut_down()
         super().closeEvent(event)
-
-
-def _describe(sequence: SkeletonSequence) -> str:
-    """One line on the recording for the status bar."""
-    persons = f"{sequence.persons} person{'s' if sequence.persons != 1 else ''}"
-    parts = [f"{sequence.frames} frames at {sequence.fps:g}/s", persons, f"{sequence.skeleton.title}"]
-    if "class_name" in sequence.metadata:
-        parts.insert(0, str(sequence.metadata["class_name"]))
-    return "   ·   ".join(parts)
 
 
 def _to_base64(data: QByteArray) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
@@ -242,6 +244,30 @@ class Player(QWidget):
 
     def _on_slider(self, value: int) -> None:
         self.seek(value)
+
+
+# Commands of `app.commands` that need nothing but the player.
+PLAYER_COMMANDS: dict[str, Callable[[Player], None]] = {
+    "playback.toggle": lambda player: player.toggle(),
+    "playback.next": lambda player: player.step(1),
+    "playback.previous": lambda player: player.step(-1),
+    "playback.forward": lambda player: player.step(10),
+    "playback.back": lambda player: player.step(-10),
+    "playback.start": lambda player: player.seek(0),
+    "playback.end": lambda player: player.seek(player.playback.frames - 1),
+    "playback.faster": lambda player: player.set_speed(player.playback.faster(1)),
+    "playback.slower": lambda player: player.set_speed(player.playback.faster(-1)),
+    "view.fit": lambda player: player.fit(),
+    "view.front": lambda player: player.look("front"),
+    "view.side": lambda player: player.look("side"),
+    "view.top": lambda player: player.look("top"),
+    "view.left": lambda player: player.turn(-10, 0),
+    "view.right": lambda player: player.turn(10, 0),
+    "view.up": lambda player: player.turn(0, 10),
+    "view.down": lambda player: player.turn(0, -10),
+    "view.zoom_in": lambda player: player.zoom(1 / 1.2),
+    "view.zoom_out": lambda player: player.zoom(1.2),
+}
 
 
 def _stage_colours(theme: Theme) -> StageColours:
