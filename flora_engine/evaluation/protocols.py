@@ -59,6 +59,8 @@ class Experiment:
                 f"the features have labels {labels.min()} to {labels.max()}, but there are texts for {classes} classes",
                 remedy="Choose the class texts of this data set.",
             )
+        if (f.train_label == f.train_label[0]).all():
+            raise FloraError("the training part holds samples of one class only", remedy="Add classes or recordings.")
         if np.isin(f.train_label, self.unseen).any():
             raise FloraError(
                 "the training part holds samples of unseen classes", remedy="Use the feature file of this split."

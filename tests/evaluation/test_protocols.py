@@ -191,3 +191,12 @@ def test_features_of_another_split_are_refused(experiment: Experiment) -> None:
         run_protocol(Job(), "eszsl", replace(experiment, unseen=np.array([0, 7])), SETTINGS)
     with pytest.raises(FloraError, match="texts for 5 classes"):
         run_protocol(Job(), "eszsl", replace(experiment, states=experiment.states[:5]), SETTINGS)
+
+
+@pytest.mark.parametrize("head", NAMES)
+def test_one_seen_class_is_refused_in_a_sentence(experiment: Experiment, head: str) -> None:
+    features = experiment.features
+    rows = features.train_label == features.train_label[0]
+    alone = replace(features, train_data=features.train_data[rows], train_label=features.train_label[rows])
+    with pytest.raises(FloraError, match="samples of one class only"):
+        run_protocol(Job(), head, replace(experiment, features=alone), SETTINGS, "published")
