@@ -23,7 +23,7 @@ from flora_engine.errors import FloraError
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 Augmentation = Literal["rotate", "scale", "jitter", "crop", "mirror", "drop_joints"]
 Preparation = Literal["ctrgcn", "agcn", "pku64", "clip"]
-Head = Literal["flora", "nearest_mean", "eszsl", "cada_vae", "smie"]
+HeadName = Literal["flora", "nearest_mean", "eszsl", "cada_vae", "smie", "ensemble"]
 ProtocolName = Literal["held-out", "published"]
 
 
@@ -199,7 +199,7 @@ class FloraConfig(Section):
     texts: TextSettings = TextSettings()
     setting: Literal["zsl", "gzsl", "both"] = "both"
     low_shot: float | None = Field(None, gt=0, le=1)
-    heads: tuple[Head, ...] = ("flora",)
+    heads: tuple[HeadName, ...] = ("flora",)
     flora: FloraSettings = FloraSettings()
 
     _known = field_validator("benchmark")(_known_benchmark)
@@ -216,10 +216,11 @@ class FloraConfig(Section):
 
 
 class PipelineConfig(Section):
-    """`flora train --config …` from raw recordings to a bundle: encoder, features, Flora, evaluation, per split.
+    """`flora train --config …` from raw recordings to a bundle: encoder, features, heads, evaluation, per split.
 
-    final: after the splits, train once more on every class and recording and bundle that model; final_epochs of its
-    encoder where more recordings need fewer passes (None: as many as the splits).
+    The bundle holds the ensemble, or Flora alone where heads does not name the ensemble. final: after
+    the splits, train once more on every class and recording and bundle that model; final_epochs of its encoder where
+    more recordings need fewer passes (None: as many as the splits).
     """
 
     kind: Literal["pipeline"]
@@ -228,9 +229,15 @@ class PipelineConfig(Section):
     texts: TextSettings = TextSettings()
     encoder: EncoderSettings = EncoderSettings()
     flora: FloraSettings = FloraSettings()
-    heads: tuple[Head, ...] = ("flora", "nearest_mean")
+    heads: tuple[HeadName, ...] = ("flora", "nearest_mean", "ensemble")
     final: bool = False
     final_epochs: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _something_to_bundle(self) -> PipelineConfig:
+        if self.final and not {"flora", "ensemble"} & set(self.heads):
+            raise ValueError("final bundles a model, so heads must name flora or ensemble")
+        return self
 
 
 Config = Annotated[EncoderConfig | FloraConfig | PipelineConfig, Field(discriminator="kind")]

@@ -8,14 +8,14 @@ from typing import Any, get_args
 
 from flora_engine.commands import train
 from flora_engine.commands.console import console_job
-from flora_engine.config import Head
+from flora_engine.config import HeadName
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_arguments(parser)
-    names = list(get_args(Head))
+    names = list(get_args(HeadName))
     parser.add_argument("--heads", nargs="+", choices=names, default=names, help="which (default: all)")
 
 
@@ -32,4 +32,4 @@ def compare_action(job: Job, heads: list[str] | None = None, **options: Any) -> 
     unknown = [name for name in options if name not in known]
     if unknown:
         raise FloraError(f"wrong arguments for the action “compare”: {', '.join(unknown)}")
-    return train.train_action(job, **options, heads=heads or list(get_args(Head)))
+    return train.train_action(job, **options, heads=heads or list(get_args(HeadName)))

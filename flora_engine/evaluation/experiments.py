@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from flora_engine.jobs import Job
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.flora import FloraModel, load_model, save_model
+from flora_engine.training.heads import FLOWS
 from flora_engine.training.heads.flora import FlowScorer
 from flora_engine.training.precision import uses_bfloat16
 from flora_engine.training.run_folder import RunFolder
@@ -58,20 +60,21 @@ def load_experiment(job: Job, config: FloraConfig, device: str, kept: Path) -> E
 def run_flora(job: Job, config: FloraConfig, folder: RunFolder, device: str = "cpu") -> dict[str, Any]:
     """Train and evaluate inside `folder`, going on with what an interrupted run left there; returns result.json.
 
-    checkpoints/ then holds ``flora-SETTING-seedN`` (see `load_model`) for the held-out protocol.
+    checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`) of heads.FLOWS for the held-out protocol.
     """
     with folder.recording(job):
         started = time.monotonic()
         experiment = load_experiment(job, config, device, folder.path / FEATURES)
 
-        def keep(seed: int, setting: Setting, model: FloraModel) -> None:
-            save_model(folder.checkpoint(f"flora-{setting}-seed{seed}"), model)
+        def keep(head: str, seed: int, setting: Setting, model: FloraModel) -> None:
+            save_model(folder.checkpoint(f"{head}-{setting}-seed{seed}"), model)
 
         memory = Memory(folder.path / "checkpoints")
         outcomes: dict[str, Any] = {}
         for name in config.heads:
             for protocol in config.flora.protocols:
-                outcome = run_protocol(job, name, experiment, config.flora, protocol, wanted(config), keep, memory)
+                parts, kept = wanted(config), partial(keep, name)
+                outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
                 outcomes.setdefault(name, {})[protocol] = outcome
                 folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
         result = {
@@ -88,19 +91,22 @@ def run_flora(job: Job, config: FloraConfig, folder: RunFolder, device: str = "c
 
 
 def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str = "cpu") -> dict[str, Any]:
-    """Evaluate the kept models of a finished run again, each with the calibration that its folds chose.
+    """Evaluate the kept models of a finished run again, each with the calibration that its folds chose: Flora's, or
+    those of the ensemble where the run has no Flora by itself.
 
     Returns setting → seed → outcome. Raises FloraError where the run has no result or no kept model.
     """
     result = folder.result()
-    if result is None or "flora" not in result.get("heads", {}):
+    heads = {} if result is None else result.get("heads", {})
+    name = next((flow for flow in FLOWS if flow in heads), None)
+    if name is None:
         raise FloraError("this run has no finished Flora to evaluate", path=folder.path, remedy="Resume the run first.")
     experiment = load_experiment(job, config, device, folder.path / FEATURES)
-    chosen = result["heads"]["flora"].get("held-out", {}).get("chosen", {})
+    chosen = heads[name].get("held-out", {}).get("chosen", {})
     found: dict[str, Any] = {}
     for setting in wanted(config):
         for seed in config.flora.seeds:
-            path = folder.checkpoint(f"flora-{setting}-seed{seed}")
+            path = folder.checkpoint(f"{name}-{setting}-seed{seed}")
             if not path.exists():
                 continue
             bfloat16 = uses_bfloat16(config.flora.precision, device)

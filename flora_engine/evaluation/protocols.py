@@ -25,7 +25,7 @@ from flora_engine.evaluation.memory import Memory, Progress
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
 from flora_engine.jobs import Job
-from flora_engine.training.heads import Choice, Problem, Scorer, head
+from flora_engine.training.heads import FLOWS, Choice, Problem, Scorer, head
 from flora_engine.training.heads.flora import FlowScorer
 
 Setting = Literal["zsl", "gzsl"]
@@ -170,7 +170,7 @@ def _published(
     """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
     if settings.published_training == "exact":
         settings = settings.model_copy(update={"tokens_per_step": 0, "precision": "float32"})
-    bonus = -math.log(settings.calibration) if name == "flora" else 0.0
+    bonus = -math.log(settings.calibration) if name in FLOWS else 0.0
     choices = {setting: _published_choice(name, settings, setting) for setting in wanted}
     for number, choice in enumerate(_distinct(list(choices.values()))):
         here = [setting for setting in wanted if choices[setting] == choice]
@@ -191,7 +191,7 @@ def _published(
 
 def _published_choice(name: str, settings: FloraSettings, setting: Setting) -> Choice:
     """The settings' own attunement, which the two settings weigh differently; other heads' first choice."""
-    if name != "flora":
+    if name not in FLOWS:
         return head(name).choices(settings)[0]
     weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
     return {"neighbours": settings.neighbours, "weight": weight}

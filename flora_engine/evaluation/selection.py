@@ -7,7 +7,7 @@ train on all seen classes and all their samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -79,14 +79,15 @@ def select(
     settings: FloraSettings,
     fallback_bonus: float,
     memory: Memory | None = None,
+    folds: Sequence[Fold] | None = None,
 ) -> Mapping[str, Pick]:
     """The best pick of head `name` for "zsl" and for "gzsl", by mean over the folds; ties go to the longer training.
 
     fallback_bonus: the bonus for data so scarce that no fold can hold out a sample of a class it trains on; then the
-    pick of "zsl" serves "gzsl" too.
+    pick of "zsl" serves "gzsl" too. folds: other ones than `make_folds` makes.
     """
     module, memory = head(name), memory or Memory()
-    folds, choices = make_folds(problem, settings), module.choices(settings)
+    folds, choices = folds or make_folds(problem, settings), module.choices(settings)
     zsl: dict[tuple[int, int], list[float]] = {}
     gzsl: dict[tuple[int, int], list[Generalised]] = {}
     for c, choice in enumerate(choices):

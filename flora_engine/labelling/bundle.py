@@ -7,7 +7,11 @@ skeleton_encoder.onnx       joints (N, 3, T, 25, M)                   feature (N
 skeleton_to_latent.onnx     feature (N, F)                            latent (N, H), the means
 text_to_latent.onnx         states (K, L+1, 2d)                       latent (K, L+1, H), means
 scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, K)
+skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
+
+The last one is there where the bundle holds the ensemble: the error is then multiplied by exp(−u·v_c), u being its
+output and v_c the class vector (`class_vectors`). Such a manifest has version 2.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from flora_engine.errors import FloraError
 from flora_engine.resources import RESOURCES
 
 GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
+DIRECT = "skeleton_to_text.onnx"
 MANIFEST = "manifest.json"
 BUILTIN = RESOURCES / "models" / "builtin"
 
@@ -71,7 +76,7 @@ class Decision(_Part):
 
 class Manifest(_Part):
     format: Literal["flora-bundle"] = "flora-bundle"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     name: str
     text_encoder: TextEncoderReference
     preparation: PreparationReference
@@ -98,7 +103,7 @@ def load_manifest(folder: Path) -> Manifest:
     except (ValidationError, UnicodeDecodeError) as error:
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise FloraError(f"the manifest is not valid: {first}", path=path, remedy=remedy) from None
-    for name in GRAPHS:
+    for name in graphs_of(manifest):
         if not (folder / name).is_file():
             raise FloraError(f"the model bundle lacks {name}", path=folder, remedy=remedy)
         if manifest.files.get(name) != file_hash(folder / name):
@@ -106,9 +111,14 @@ def load_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def graphs_of(manifest: Manifest) -> tuple[str, ...]:
+    """File names of the bundle's graphs."""
+    return GRAPHS if manifest.version == 1 else (*GRAPHS, DIRECT)
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last, with the hashes of the graphs that lie in `folder`: without it there is no bundle."""
     from flora_engine.files import write_text
 
-    hashed = manifest.model_copy(update={"files": {name: file_hash(folder / name) for name in GRAPHS}})
+    hashed = manifest.model_copy(update={"files": {name: file_hash(folder / name) for name in graphs_of(manifest)}})
     write_text(folder / MANIFEST, json.dumps(hashed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
-from flora_engine.labelling.bundle import Manifest, write_manifest
+from flora_engine.labelling.bundle import DIRECT, Manifest, write_manifest
+from flora_engine.models.direct import DirectMap
 from flora_engine.models.flora import Flora, Scorer
 from flora_engine.models.shift_gcn import ShiftGCN
 from flora_engine.models.shift_gcn_onnx import export_onnx
@@ -21,15 +22,14 @@ OPSET = 17
 
 
 class _Means(nn.Module):
-    """The mean head of a Gaussian encoder behind a fixed standardisation of its input."""
+    """The mean head of a Gaussian encoder."""
 
-    def __init__(self, encoder: nn.Module, mean: Tensor, scale: Tensor) -> None:
+    def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
-        self.mean, self.scale = nn.Buffer(mean), nn.Buffer(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.encoder.means((x - self.mean) / self.scale)  # type: ignore[operator,no-any-return]
+        return self.encoder.means(x)  # type: ignore[operator,no-any-return]
 
 
 def _export(
@@ -62,20 +62,17 @@ def export_bundle(
     flora: Flora,
     manifest: Manifest,
     *,
-    feature_mean: Tensor | None = None,
-    feature_scale: Tensor | None = None,
+    direct: DirectMap | None = None,
 ) -> None:
     """Write the graphs and then the manifest into `folder`; what was there is replaced only once all is written.
 
-    encoder and flora: on the CPU, trained. feature_mean, feature_scale: (F,), the standardisation of features that
-    Flora was trained with, if any. Raises FloraError where a graph and its model disagree.
+    encoder, flora and direct (what the ensemble has beside Flora): on the CPU, trained. Raises FloraError where a graph
+    and its model disagree.
     """
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
-    zeros, ones = torch.zeros(flora.features), torch.ones(flora.features)
-    mean, scale = zeros if feature_mean is None else feature_mean, ones if feature_scale is None else feature_scale
     export_onnx(encoder, fresh / "skeleton_encoder.onnx", frames)
     random = torch.Generator().manual_seed(0)
 
@@ -83,14 +80,14 @@ def export_bundle(
         return torch.randn(*shape, generator=random)
 
     _export(
-        _Means(flora.skeleton_encoder, mean, scale),
+        _Means(flora.skeleton_encoder),
         {"feature": draw(2, flora.features)},
         "latent",
         {"feature": {0: "n"}, "latent": {0: "n"}},
         fresh / "skeleton_to_latent.onnx",
     )
     _export(
-        _Means(flora.text_encoder, torch.zeros(1), torch.ones(1)),
+        _Means(flora.text_encoder),
         {"states": draw(3, tokens, flora.text)},
         "latent",
         {"states": {0: "k"}, "latent": {0: "k"}},
@@ -103,6 +100,9 @@ def export_bundle(
         {"text": {0: "k"}, "skeleton": {0: "n"}, "error": {0: "n", 1: "k"}},
         fresh / "scorer.onnx",
     )
-    write_manifest(fresh, manifest)
+    if direct is not None:
+        axes = {"feature": {0: "n"}, "vector": {0: "n"}}
+        _export(direct, {"feature": draw(2, flora.features)}, "vector", axes, fresh / DIRECT)
+    write_manifest(fresh, manifest.model_copy(update={"version": 1 if direct is None else 2}))
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)

@@ -12,10 +12,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.labelling.bundle import BUILTIN, load_manifest
+from flora_engine.labelling.bundle import BUILTIN, DIRECT, graphs_of, load_manifest
 from flora_engine.preprocessing import prepare
 from flora_engine.semantics.attunement import attune
-from flora_engine.semantics.class_texts import ClassText, class_states
+from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
 from flora_engine.skeleton import SkeletonSequence
 
@@ -62,8 +62,7 @@ class Labeller:
         self.manifest = load_manifest(folder)
         self._lock = threading.RLock()
         self._encoder = self._matching_text_encoder()
-        names = ("skeleton_encoder", "skeleton_to_latent", "text_to_latent", "scorer")
-        self._graphs = {name: _session(folder / f"{name}.onnx", threads) for name in names}
+        self._graphs = {name: _session(folder / name, threads) for name in graphs_of(self.manifest)}
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
@@ -80,17 +79,23 @@ class Labeller:
         return encoder
 
     def _run(self, graph: str, **inputs: Floats) -> Floats:
-        result: Floats = self._graphs[graph].run(None, inputs)[0]
+        result: Floats = self._graphs[f"{graph}.onnx"].run(None, inputs)[0]
         return result
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Floats, dict[str, float]]:
-        """(N, H) skeleton latents of recordings and the seconds of preparing and encoding them."""
+        """Skeleton latents of recordings and the seconds of preparing and encoding them.
+
+        (N, H); a bundle of the ensemble has its vectors in text space behind them, (N, H + 2d).
+        """
         start = time.perf_counter()
         how = self.manifest.preparation
         joints = np.stack([prepare(sequence, how.name, how.frames)[..., : how.persons] for sequence in sequences])
         prepared = time.perf_counter()
         with self._lock:
-            latent = self._run("skeleton_to_latent", feature=self._run("skeleton_encoder", joints=joints))
+            feature = self._run("skeleton_encoder", joints=joints)
+            latent = self._run("skeleton_to_latent", feature=feature)
+            if DIRECT in self._graphs:
+                latent = np.concatenate([latent, self._run("skeleton_to_text", feature=feature)], axis=1)
         return latent, {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
 
     def _class_states(self, texts: list[ClassText]) -> Floats:
@@ -117,20 +122,25 @@ class Labeller:
         return latents
 
     def rank(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
-        """One ranking for each row of `latents` (N, H) over the K candidate `texts`; raises FloraError without any."""
+        """One ranking for each row of `latents`, as the method of that name gives them, over the K candidate `texts`;
+        raises FloraError without any.
+        """
         if not texts:
             raise FloraError("no action to rank", remedy="Type at least one action.")
         start = time.perf_counter()
         with self._lock:
             text = self._text_latents(texts)
             worded = time.perf_counter()
+            skeleton, direct = np.split(latents, [text.shape[2]], axis=1)
             errors = np.concatenate(
                 [
-                    self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=latents)
+                    self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=skeleton)
                     for i in range(0, len(texts), _CANDIDATES_AT_ONCE)
                 ],
                 axis=1,
             )
+            if DIRECT in self._graphs:
+                errors *= np.exp(-(direct @ class_vectors(self._class_states(texts)).T))
         seconds = {"text": worded - start, "score": time.perf_counter() - worded}
         return [self._ranking(row, texts, seconds) for row in errors]
 

@@ -21,6 +21,7 @@ from flora_engine.semantics.text_encoder import TextEncoder
 __all__ = [
     "ClassText",
     "class_states",
+    "class_vectors",
     "import_published",
     "load_class_texts",
     "parse_typed",
@@ -166,3 +167,12 @@ def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> N
     place = {text: row for row, text in enumerate(distinct)}
     states = encoder.encode(distinct, tokens)[[place[text] for text in wanted]]
     return np.concatenate([states[: len(texts)], states[len(texts) :]], axis=-1)
+
+
+def class_vectors(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One vector per class where tokens are not wanted: the pooled states, both halves of unit length.
+
+    states: float32 (K, L+1, 2d), not attuned. Returns float32 (K, 2d).
+    """
+    halves = np.split(states[:, -1], 2, axis=1)
+    return np.concatenate([h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12) for h in halves], axis=1)

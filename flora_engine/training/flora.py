@@ -23,6 +23,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.models.autoencoders import sample
+from flora_engine.models.direct import DirectMap
 from flora_engine.models.flora import Flora, Scorer, align_loss, distinct_tokens, flow_loss, merge_tokens
 from flora_engine.semantics.attunement import attune
 from flora_engine.training.checkpoint import load, save
@@ -38,7 +39,8 @@ CHECKPOINT_SECONDS = 20.0
 class FloraModel:
     """A trained Flora with the class states it decides among.
 
-    states: float32 (K, L+1, 2d), attuned, one per class (seen and unseen).
+    states: float32 (K, L+1, 2d), attuned, one per class (seen and unseen). direct: what decides beside Flora, if
+    anything does (head ensemble), with the class vectors that it is multiplied with, float32 (K, 2d).
     """
 
     network: Flora
@@ -47,11 +49,8 @@ class FloraModel:
     weight: float
     decision_time: float
     sigma_min: float
-
-    def with_states(self, states: NDArray[np.float32]) -> FloraModel:
-        """The same weights for other classes; `states` are raw and are attuned here."""
-        attuned = attune(states, self.neighbours, self.weight)
-        return FloraModel(self.network, attuned, self.neighbours, self.weight, self.decision_time, self.sigma_min)
+    direct: DirectMap | None = None
+    vectors: NDArray[np.float32] | None = None
 
     @torch.no_grad()
     def errors(
@@ -62,7 +61,7 @@ class FloraModel:
         merged: int = 0,
         bfloat16: bool = False,
     ) -> NDArray[np.float32]:
-        """Decision errors e_c, smaller is better.
+        """Decision errors e_c, smaller is better; with `direct`, times exp(−u·v_c), u being its map of the features.
 
         x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means, and copies of
         padding are scored once (exact, see `distinct_tokens`); with a `sampling` generator latents are drawn per
@@ -85,6 +84,9 @@ class FloraModel:
                 part = np.empty((len(x), len(group.classes)), np.float32)
                 self._score(x, text, some, part, bfloat16)
                 result[:, group.classes] = part
+        if self.direct is not None and self.vectors is not None:
+            vectors = self._tensor(self.vectors if classes is None else self.vectors[classes])
+            result *= torch.exp(-(self.direct(self._tensor(x)) @ vectors.T)).cpu().numpy()
         return result
 
     def _score(
@@ -129,6 +131,8 @@ def save_model(path: Path, model: FloraModel) -> None:
         "attunement": [model.neighbours, model.weight],
         "decision": [model.decision_time, model.sigma_min],
     }
+    if model.direct is not None and model.vectors is not None:
+        state |= {"direct": model.direct.state_dict(), "vectors": torch.from_numpy(model.vectors)}
     save(path, state)
 
 
@@ -139,9 +143,18 @@ def load_model(path: Path, device: str = "cpu") -> FloraModel:
         network = Flora(*state["sizes"])
         network.load_state_dict(state["network"])
         decided, attuned = state["decision"], state["attunement"]
+        direct, vectors = None, None
+        if "direct" in state:
+            direct, vectors = DirectMap.blank(network.features, network.text), state["vectors"].cpu().numpy()
+            direct.load_state_dict(state["direct"])
+            direct.to(device)
     except (KeyError, TypeError, RuntimeError) as error:
         raise FloraError(f"this checkpoint holds no Flora model: {error}", path=path) from None
-    return FloraModel(network.to(device).eval(), state["states"].cpu().numpy(), *attuned, *decided)
+    states = state["states"].cpu().numpy()
+    neighbours, weight = attuned
+    at, sigma_min = decided
+    network.to(device).eval()
+    return FloraModel(network, states, neighbours, weight, at, sigma_min, direct, vectors)
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -341,6 +354,7 @@ def train_flora(
     evaluations: int | None = None,
     watch: Watch | None = None,
     checkpoint: Path | None = None,
+    direct: DirectMap | None = None,
 ) -> FloraModel:
     """Train phase 1, then phase 2, on the samples and classes of `problem`.
 
@@ -348,7 +362,8 @@ def train_flora(
     number of stretches done and the model (valid only during the call), and training ends after `evaluations` of them.
     checkpoint: a file written after a stretch where the last writing is CHECKPOINT_SECONDS ago, and continued from
     where it exists; the result equals that of never having stopped, because each stretch draws from a seed of its
-    own. `watch` comes before the writing, so it was called for whatever the file has, and maybe for more.
+    own. `watch` comes before the writing, so it was called for whatever the file has, and maybe for more. direct:
+    decides beside Flora, and is not trained here.
 
     Events: metrics ``align_loss`` and ``flow_loss`` by step. Raises FloraError, Cancelled.
     """
@@ -357,6 +372,8 @@ def train_flora(
     attuned = attune(problem.states, *attunement)
     trainer = _prepare(settings, problem, attuned)
     model = FloraModel(trainer.network, attuned, *attunement, settings.decision_time, settings.sigma_min)
+    if direct is not None:
+        model.direct, model.vectors = direct, problem.vectors
     wanted = settings.evaluations if evaluations is None else evaluations
     flow_steps = settings.total_iterations - settings.align_iterations
     plan = [("align", *stretch) for stretch in _segments(settings.align_iterations, settings.evaluations)]

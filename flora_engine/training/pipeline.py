@@ -1,8 +1,8 @@
 """From raw recordings to a bundle: encoder, features, heads, evaluation, and the model that labels.
 
 For each split: train the encoder on the seen classes of the train part, extract features, train and evaluate every
-head under every protocol, and write Flora's first seed as a bundle. Nothing of an unseen class or of the test part
-reaches training or selection. A run can be stopped at any moment and goes on where it was.
+head under every protocol, and write the first seed of one as a bundle (`bundled`). Nothing of an unseen class or of
+the test part reaches training or selection. A run can be stopped at any moment and goes on where it was.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.config import DataSettings, PipelineConfig
+from flora_engine.config import DataSettings, HeadName, PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
@@ -142,8 +142,10 @@ def _run_split(
     }
     kept = _kept_model(config, folder, "zsl")
     if kept.exists():
-        chosen, model = heads["flora"]["held-out"]["chosen"], load_model(kept, device or "cpu")
-        _write_bundle(job, config, material, experiment, model, chosen, checkpoints, folder.bundle, summary(result))
+        chosen, model = heads[bundled(config)]["held-out"]["chosen"], load_model(kept, device or "cpu")
+        _write_bundle(
+            job, config, material, experiment, model, chosen, checkpoints, folder.bundle, summary(config, result)
+        )
     folder.write_result(result)
     return result
 
@@ -197,18 +199,23 @@ def _features(
     return features
 
 
+def bundled(config: PipelineConfig) -> HeadName:
+    """The head that the bundle holds: the ensemble, or Flora where the configuration does not name it."""
+    return "ensemble" if "ensemble" in config.heads else "flora"
+
+
 def _kept_model(config: PipelineConfig, folder: RunFolder, setting: str) -> Path:
-    """Where the first seed's Flora of the held-out protocol is kept for the bundle."""
-    return folder.checkpoint(f"flora-{setting}-seed{config.flora.seeds[0]}")
+    """Where the first seed's model of the held-out protocol is kept for the bundle."""
+    return folder.checkpoint(f"{bundled(config)}-{setting}-seed{config.flora.seeds[0]}")
 
 
 def _evaluate_head(
     job: Job, name: str, config: PipelineConfig, experiment: Experiment, folder: RunFolder
 ) -> dict[str, Any]:
-    """protocol → outcome. Finished folds and seeds are kept in the run's checkpoints, and so is Flora's first seed."""
+    """protocol → outcome. Finished folds and seeds are kept in the run's checkpoints, and so is the model to bundle."""
 
     def keep(seed: int, setting: str, model: FloraModel) -> None:
-        if seed == config.flora.seeds[0]:
+        if name == bundled(config) and seed == config.flora.seeds[0]:
             save_model(_kept_model(config, folder, setting), model)
 
     job.log(f"training and evaluating {name}")
@@ -219,9 +226,9 @@ def _evaluate_head(
     }
 
 
-def summary(result: dict[str, Any]) -> dict[str, float]:
-    """Flora's numbers of one split, flat, for the bundle's manifest and the printed table."""
-    outcome = result["heads"]["flora"]["held-out"]
+def summary(config: PipelineConfig, result: dict[str, Any]) -> dict[str, float]:
+    """The numbers of the bundled head on one split, flat, for the bundle's manifest and the printed table."""
+    outcome = result["heads"][bundled(config)]["held-out"]
     numbers = {"zsl": outcome["zsl"]["accuracy"], "chance": outcome["chance"]}
     numbers |= {f"gzsl_{key}": outcome["gzsl"][key] for key in ("seen", "unseen", "harmonic")}
     if "nearest_aligned" in outcome:
@@ -242,7 +249,7 @@ def _temperature(job: Job, config: PipelineConfig, experiment: Experiment, pick:
         if evaluation == pick["evaluations"]:
             scores.append(score(fold.data[rows], fold.unseen))
 
-    head("flora").fit(job, fold.problem, pick["choice"], config.flora, watch, pick["evaluations"])
+    head(bundled(config)).fit(job, fold.problem, pick["choice"], config.flora, watch, pick["evaluations"])
     return best_temperature(scores[0], np.searchsorted(fold.unseen, fold.labels[rows]))
 
 
@@ -284,7 +291,8 @@ def _write_bundle(
         accuracy=accuracy,
     )
     encoder = load_encoder(checkpoints["joint"])[0]
-    export_bundle(folder, encoder, model.network.cpu().eval(), manifest)
+    direct = None if model.direct is None else model.direct.cpu()
+    export_bundle(folder, encoder, model.network.cpu().eval(), manifest, direct=direct)
 
 
 # The model of all classes
@@ -315,14 +323,15 @@ def _run_final(
     nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
     features = Features(data, clips.labels, *nothing, *nothing)
     experiment = Experiment(features, material.states, np.empty(0, np.int64), device or "cpu")
-    chosen = results[config.splits[0].name]["heads"]["flora"]["held-out"]["chosen"]
+    name = bundled(config)
+    chosen = results[config.splits[0].name]["heads"][name]["held-out"]["chosen"]
     problem = experiment.problem(config.flora.seeds[0])
     pick = chosen["zsl"]
-    kept = folder.checkpoint("flora")
+    kept = folder.checkpoint(name)
     if not kept.exists():
-        save_model(kept, head("flora").fit(job, problem, pick["choice"], config.flora, _unwatched, pick["evaluations"]))
+        save_model(kept, head(name).fit(job, problem, pick["choice"], config.flora, _unwatched, pick["evaluations"]))
     model = load_model(kept, device or "cpu")
-    summaries = [summary(result) for result in results.values()]
+    summaries = [summary(config, result) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
     _write_bundle(job, config, material, experiment, model, chosen, checkpoints, folder.bundle, accuracy)
     result = {"clips": len(everything), "classes": len(np.unique(clips.labels)), "accuracy_of_splits": accuracy}

@@ -16,13 +16,15 @@ from flora_engine.cli import main
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import load_manifest
+from flora_engine.labelling.export_bundle import export_bundle
 from flora_engine.labelling.labeller import Labeller
+from flora_engine.models.direct import DirectMap, Projection, Ridge
 from flora_engine.models.flora import Flora, Scorer
 from flora_engine.models.shift_gcn import ShiftGCN
 from flora_engine.preprocessing import prepare
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.attunement import attune
-from flora_engine.semantics.class_texts import ClassText, class_states, parse_typed
+from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors, parse_typed
 from flora_engine.semantics.text_encoder import load_text_encoder
 
 Models = tuple[Path, ShiftGCN, Flora]
@@ -137,14 +139,22 @@ def test_labelling_needs_no_torch(bundle: Models, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_standardised_features_are_part_of_the_graph(tmp_path: Path) -> None:
-    from flora_engine.labelling.export_bundle import export_bundle
-
+def test_a_bundle_of_the_ensemble_ranks_as_its_torch_models(tmp_path: Path) -> None:
     encoder, flora = tiny_bundle.models()
-    mean, scale = torch.linspace(-1, 1, 32), torch.linspace(0.5, 2, 32)
-    export_bundle(tmp_path / "b", encoder, flora, tiny_bundle.manifest(), feature_mean=mean, feature_scale=scale)
-    latents, _ = Labeller(tmp_path / "b").latents([synthesise(2)])
+    random = torch.Generator().manual_seed(1)
+    ridge = Ridge(torch.zeros(32), torch.ones(32), torch.randn(32, tiny_bundle.TEXT_CHANNELS, generator=random))
+    direct = DirectMap(Projection(32, tiny_bundle.TEXT_CHANNELS), ridge, torch.tensor([2.0, 0.1])).eval()
+    export_bundle(tmp_path / "b", encoder, flora, tiny_bundle.manifest(), direct=direct)
+    export_bundle(tmp_path / "flora", encoder, flora, tiny_bundle.manifest())
+    assert load_manifest(tmp_path / "b").version == 2 and load_manifest(tmp_path / "flora").version == 1
     with torch.no_grad():
         joints = torch.from_numpy(prepare(synthesise(2), "clip", tiny_bundle.FRAMES)[None])
-        expected = flora.skeleton_encoder.means((encoder.features(joints) - mean) / scale)
-    assert np.allclose(latents, expected.numpy(), atol=1e-4)
+        vectors = class_vectors(class_states(load_text_encoder(), TEXTS, tiny_bundle.TOKENS))
+        factors = torch.exp(-(direct(encoder.features(joints)) @ torch.from_numpy(vectors).T))[0].numpy()
+    alone = {label.name: label.error for label in Labeller(tmp_path / "flora").label(synthesise(2), TEXTS).labels}
+    found = {label.name: label.error for label in Labeller(tmp_path / "b").label(synthesise(2), TEXTS).labels}
+    wanted = {text.name: alone[text.name] * factor for text, factor in zip(TEXTS, factors, strict=True)}
+    assert found == pytest.approx(wanted, rel=1e-3) and np.ptp(factors) > 0.01
+    (tmp_path / "b" / "skeleton_to_text.onnx").unlink()
+    with pytest.raises(FloraError, match=r"lacks skeleton_to_text\.onnx"):
+        Labeller(tmp_path / "b")

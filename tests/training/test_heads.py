@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
-from flora_engine.training.heads import smie
+from flora_engine.config import FloraSettings
+from flora_engine.jobs import Job
+from flora_engine.training.flora import load_model, save_model
+from flora_engine.training.heads import Problem, ensemble, flora, smie
 from flora_engine.training.heads.optimise import EVALUATIONS, bounds_of
 
 
@@ -26,3 +32,33 @@ def test_a_negative_is_any_class_but_the_own() -> None:
     assert counts.diagonal().sum() == 0
     shares = counts[~torch.eye(5, dtype=torch.bool)] / (4000 * smie.NEGATIVES)
     assert (shares - 1 / 4).abs().max() < 0.02
+
+
+def test_the_ensemble_adds_what_its_three_heads_score(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    states = random.normal(size=(6, 3, 10)).astype(np.float32)
+    labels = np.arange(40, dtype=np.int64) % 4
+    data = random.normal(size=(6, 16)).astype(np.float32)[labels] + random.normal(size=(40, 16)).astype(np.float32)
+    problem, classes = Problem(data, labels, states), np.array([4, 5, 1])
+    settings = FloraSettings(
+        hidden=12, velocity_heads=2, align_iterations=4, total_iterations=8, evaluations=2, precision="float32"
+    )
+    choice = {"neighbours": 1, "weight": 0.3}
+    watched: list[np.ndarray] = []
+    model = ensemble.fit(
+        Job(), problem, choice, settings, lambda n, score, baseline: watched.append(score(data, classes))
+    )
+    alone = flora.fit(Job(), problem, choice, settings, lambda *_: None)
+    direct = ensemble.fit_direct(Job(), problem, settings)
+    vectors = torch.from_numpy(problem.vectors)
+    with torch.no_grad():
+        x = torch.from_numpy(data)
+        parts = torch.stack([direct.shares[0] * direct.projection(x), direct.shares[1] * direct.ridge(x)])
+        scores = parts @ vectors.T
+    centred = scores[:, :, problem.seen] - scores[:, :, problem.seen].mean(dim=2, keepdim=True)
+    assert centred.square().mean(dim=(1, 2)).sqrt().tolist() == pytest.approx([1, 1], rel=1e-4)
+    wanted = -np.log(alone.errors(data, classes)) + scores.sum(dim=0)[:, classes].numpy()
+    np.testing.assert_allclose(-np.log(model.errors(data, classes)), wanted, atol=1e-4)
+    np.testing.assert_allclose(watched[-1], wanted, atol=1e-4)
+    save_model(tmp_path / "m.safetensors", model)
+    np.testing.assert_array_equal(load_model(tmp_path / "m.safetensors").errors(data), model.errors(data))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from flora_engine.config import FloraSettings
 from flora_engine.jobs import Job
+from flora_engine.semantics.class_texts import class_vectors
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -27,7 +28,8 @@ Choice = Mapping[str, Any]
 # (evaluations done, scorer that is valid during the call, the same for a baseline in the same space or None)
 Watch = Callable[[int, Scorer, Scorer | None], None]
 
-NAMES = ("flora", "nearest_mean", "eszsl", "cada_vae", "smie")
+NAMES = ("flora", "nearest_mean", "eszsl", "cada_vae", "smie", "ensemble")
+FLOWS = ("flora", "ensemble")  # they train Flora and keep it; the published calibration is theirs
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,8 @@ class Problem:
 
     @property
     def vectors(self) -> Array:
-        """One vector per class for heads without tokens: the pooled states, both halves of unit length. (K, 2d)."""
-        motion, definition = np.split(self.states[:, -1], 2, axis=1)
-        halves = [h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12) for h in (motion, definition)]
-        return np.concatenate(halves, axis=1)
+        """One vector per class for heads without tokens, (K, 2d); see `class_vectors`."""
+        return class_vectors(self.states)
 
 
 class Head(Protocol):
@@ -78,7 +78,7 @@ class Head(Protocol):
 
         evaluations: stop after so many. sampling: draw latents at scoring as the published code does, where there
         are any. checkpoint: where a training of more than moments (Flora) goes on from; `watch` is then not called
-        again for what lies before it. Returns the trained model where it can be kept (Flora), else None.
+        again for what lies before it. Returns the trained model: a FloraModel for FLOWS, else what the head makes.
         """
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from flora_engine.config import FloraSettings
 from flora_engine.jobs import Job
+from flora_engine.models.direct import Ridge
 from flora_engine.training.heads import Array, Choice, Labels, Problem, Watch
 
 
@@ -35,7 +37,7 @@ def fit(
     evaluations: int | None = None,
     sampling: bool = False,
     checkpoint: Path | None = None,
-) -> None:
+) -> Ridge:
     """Solve two linear systems in float64; nothing is iterated or sampled."""
     job.progress("solve the ridge regression", 0, 1)
     seen = problem.seen
@@ -54,3 +56,4 @@ def fit(
 
     watch(1, score, None)
     job.progress("solve the ridge regression", 1, 1)
+    return Ridge(*(torch.from_numpy(np.asarray(part, np.float32)) for part in (mean, spread, weights)))

@@ -13,6 +13,7 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.jobs import Job
+from flora_engine.models.direct import DirectMap
 from flora_engine.training.flora import FloraModel, train_flora
 from flora_engine.training.heads import Array, Choice, Labels, Problem, Scorer, Watch
 from flora_engine.training.precision import uses_bfloat16
@@ -60,6 +61,8 @@ def fit(
     evaluations: int | None = None,
     sampling: bool = False,
     checkpoint: Path | None = None,
+    *,
+    direct: DirectMap | None = None,
 ) -> FloraModel:
     """Train both phases; see `train_flora`. `watch` is called after each stretch of phase 2."""
     generator = torch.Generator(problem.device) if sampling else None
@@ -71,4 +74,6 @@ def fit(
         watch(done, FlowScorer(model, generator, settings.scoring_tokens, bfloat16), nearest_scorer(model))
 
     attunement = (int(choice["neighbours"]), float(choice["weight"]))
-    return train_flora(job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint)
+    return train_flora(
+        job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint, direct=direct
+    )

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from flora_engine.config import FloraSettings
 from flora_engine.jobs import Job
+from flora_engine.models.direct import Projection
 from flora_engine.training.heads import Array, Choice, Labels, Problem, Watch
 from flora_engine.training.heads.optimise import optimise
 
@@ -35,7 +36,7 @@ def fit(
     evaluations: int | None = None,
     sampling: bool = False,
     checkpoint: Path | None = None,
-) -> None:
+) -> Projection:
     """Learn the map on seen classes; nothing is sampled here."""
     device, seen = problem.device, problem.seen
     x = torch.from_numpy(problem.data).to(device)
@@ -45,11 +46,7 @@ def fit(
     generator = torch.Generator(device).manual_seed(problem.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
-        scale = nn.LayerNorm(x.shape[1]).to(device)
-        mapping = nn.Linear(x.shape[1], vectors.shape[1]).to(device)
-
-    def project(features: Tensor) -> Tensor:
-        return F.normalize(mapping(scale(features)), dim=1)
+        project = Projection(x.shape[1], vectors.shape[1]).to(device)
 
     def loss(rows: Tensor) -> Tensor:
         similarity = project(x[rows]) @ seen_vectors.T
@@ -61,12 +58,13 @@ def fit(
     def score(features: Array, classes: Labels) -> Array:
         with torch.no_grad():
             candidates = vectors[torch.from_numpy(classes).to(device)]
-            return (project(torch.from_numpy(features).to(device)) @ candidates.T).cpu().numpy()
+            scores: Array = (project(torch.from_numpy(features).to(device)) @ candidates.T).cpu().numpy()
+            return scores
 
     optimise(
         job,
         "train nearest mean",
-        [*scale.parameters(), *mapping.parameters()],
+        project.parameters(),
         loss,
         samples=len(x),
         steps=STEPS,
@@ -74,3 +72,4 @@ def fit(
         look=lambda number: watch(number, score, None),
         evaluations=evaluations,
     )
+    return project
