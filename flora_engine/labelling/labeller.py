@@ -25,7 +25,7 @@ _CANDIDATES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class RankedLabel:
-    """score: share among the candidates, 0..1, summing to 1. error: the decision error e_c, smaller is better."""
+    """score: share among the candidates, 0..1, summing to 1. error: e_c, or the ensemble's; the smallest wins."""
 
     name: str
     score: float
