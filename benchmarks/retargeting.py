@@ -3,8 +3,8 @@
     python benchmarks/retargeting.py --checkpoint CHECKPOINT.pt --utd-mhad FOLDER --nw-ucla FOLDER [--clips 16]
 
 CHECKPOINT is a published Shift-GCN of NTU RGB+D 60, joint stream (its licence is non-commercial: for measuring only).
-It ranks the 60 actions of NTU for recordings of actions that both sets have, with our joint table and with a plain one
-that leaves trunk and hips where Kinect v1 puts them. Nothing is trained. Northwestern-UCLA is brought to 30 frames a
+It ranks the 60 actions of NTU for recordings of actions that both sets have, with joints taken by name and with
+matched ones. Nothing is trained. Northwestern-UCLA is brought to 30 frames a
 second first.
 """
 
@@ -15,37 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flora_engine.models.fast import FastShiftGCN
 from flora_engine.models.published import read_published
 from flora_engine.preprocessing import agcn
 from flora_engine.readers import read_sequence
-from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence
-from flora_engine.skeleton.retarget import retarget_matrix
+from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
 
 # Action in a file's name → action of NTU RGB+D, both from 1.
 UTD_MHAD = {3: 23, 4: 10, 5: 7, 6: 40, 24: 9, 25: 8}
 NW_UCLA = {1: 6, 2: 6, 3: 5, 5: 8, 6: 9, 8: 14, 9: 15, 11: 7}
-PLAIN = {
-    "spine base": ("hip centre",),
-    "spine mid": ("spine",),
-    "spine shoulder": ("shoulder centre",),
-    "neck": ("shoulder centre", "head"),
-    "head": ("head",),
-    "left hip": ("left hip",),
-    "right hip": ("right hip",),
-}
-
-
-def plain_matrix(layout: str) -> NDArray[np.float32]:
-    """(25, 20): as `retarget_matrix`, with the trunk and hips of PLAIN."""
-    matrix, source = retarget_matrix(layout).copy(), LAYOUTS[layout].joints
-    for target, parts in PLAIN.items():
-        row = KINECT_V2.joints.index(target)
-        matrix[row] = sum((np.eye(len(source))[source.index(part)] for part in parts), np.zeros(len(source)))
-        matrix[row] /= len(parts)
-    return matrix
 
 
 def chosen(folder: Path, pattern: str, actions: dict[int, int], clips: int) -> list[tuple[SkeletonSequence, int]]:
@@ -82,10 +61,10 @@ def main() -> None:
     }
     print("| data | joint table | clips | top-1 | top-5 | mean rank of 60 |\n|---|---|---|---|---|---|")
     for name, recordings in sets.items():
-        for table, matrix_of in (("plain", plain_matrix), ("ours", retarget_matrix)):
+        for table, matched in (("by name", False), ("matched", True)):
             ranks = []
             for sequence, label in recordings:
-                joints = np.einsum("wv,tmvc->tmwc", matrix_of(sequence.layout), at_30(sequence).joints)
+                joints = to_kinect_v2(at_30(sequence), matched).joints
                 scores = (fast.features(agcn.prepare(joints)[None]) @ weight.T + bias)[0]
                 ranks.append(1 + int((scores > scores[label]).sum()))
             r = np.array(ranks)

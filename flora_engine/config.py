@@ -22,7 +22,7 @@ from flora_engine.errors import FloraError
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 Augmentation = Literal["rotate", "scale", "jitter", "crop", "mirror", "drop_joints"]
-Preparation = Literal["ctrgcn", "agcn", "pku64", "clip"]
+Preparation = Literal["ctrgcn", "agcn", "pku64", "clip", "matched_clip"]
 HeadName = Literal["flora", "nearest_mean", "eszsl", "cada_vae", "smie", "ensemble"]
 ProtocolName = Literal["held-out", "published"]
 
@@ -34,7 +34,8 @@ class Section(BaseModel):
 class DataSettings(Section):
     """Where recordings come from: a raw folder read by the registry, or a project.
 
-    dataset names resources/datasets/NAME.yaml (classes, texts). preparation "clip" is ours: see preprocessing.clip.
+    dataset names resources/datasets/NAME.yaml (classes, texts). preparations "clip" and
+    "matched_clip" (for a model that is to read several sensors) are ours: see preprocessing.clip.
     persons 1 keeps the first person alone, which halves the work where nobody else is ever there.
     """
 

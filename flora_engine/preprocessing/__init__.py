@@ -1,11 +1,12 @@
 """Preparations: pure functions from recordings to the encoder's input.
 
-`clip` is ours and takes any recording; the others are the published ones of method sections 2 and 3.
+`clip` and `matched_clip` are ours and take any recording; the others are the published ones of method sections 2 and 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ def _pku64(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
 
 PREPARATIONS: dict[str, Callable[[SkeletonSequence, int], NDArray[np.float32]]] = {
     "clip": clip.prepare,
+    "matched_clip": partial(clip.prepare, options=clip.MATCHED),
     "agcn": _agcn,
     "ctrgcn": _ctrgcn,
     "pku64": _pku64,

@@ -35,15 +35,17 @@ class Options:
 
     centre: "first" subtracts person 1's spine mid of its first frame, so walking across the room stays visible;
     "frame" subtracts it frame by frame, for both persons. turn: rotate about the vertical so that the mean shoulder
-    line of person 1 lies on x. scale: make person 1's torso `TORSO` long.
+    line of person 1 lies on x. scale: make person 1's torso `TORSO` long. matched: bring other sensors' joints to
+    Kinect v2's proportions, for a model that is to read more than one sensor.
     """
 
     centre: Literal["first", "frame"] = "first"
     turn: bool = True
     scale: bool = True
+    matched: bool = False
 
 
-DEFAULT = Options()
+DEFAULT, MATCHED = Options(), Options(matched=True)
 
 
 def upright(joints: Array, up: str) -> Array:
@@ -178,7 +180,7 @@ def prepare(sequence: SkeletonSequence, frames: int = 64, options: Options = DEF
     who is not there is all zeros, and so is everything for a recording of nobody.
     """
     up = sequence.skeleton.up
-    joints = upright(to_kinect_v2(sequence).joints.astype(np.float64), up)
+    joints = upright(to_kinect_v2(sequence, options.matched).joints.astype(np.float64), up)
     placed, taken = _place(*_clean(joints))
     result = np.zeros((frames, PERSONS, 25, 3))
     somebody = np.flatnonzero(taken.any(axis=1))

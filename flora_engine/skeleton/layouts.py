@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # A target joint is the mean of these named source joints (one name: a copy).
 Recipe = dict[str, tuple[str, ...]]
@@ -14,7 +14,8 @@ class Layout:
 
     bones: (child, parent) index pairs, 0-based. mirror: (left, right) index pairs. up: the axis that points up in
     sequences of this layout, as its reader gives them ("+y"). to_kinect_v2: for every Kinect v2 joint name the source
-    joints whose mean it is; empty for Kinect v2 itself.
+    joints whose mean it is, by the joints' names; empty for Kinect v2 itself. matched: the same, but so that the body
+    gets Kinect v2's proportions; empty where names do as well.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Layout:
     mirror: tuple[tuple[int, int], ...]
     up: str
     to_kinect_v2: Recipe
+    matched: Recipe = field(default_factory=dict)
 
 
 def _pairs(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
@@ -98,23 +100,34 @@ _V1_PARENTS = {
     **_arm_and_leg("left"),
     **_arm_and_leg("right"),
 }
+_V1_LIMBS: Recipe = {
+    **{
+        f"{side} {part}": (f"{side} {part}",)
+        for side in ("left", "right")
+        for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+    },
+    **{f"{side} {part}": (f"{side} hand",) for side in ("left", "right") for part in ("hand tip", "thumb")},
+}
+_V1_TO_V2: Recipe = {
+    "spine base": ("hip centre",),
+    "spine mid": ("spine",),
+    "neck": ("shoulder centre", "head"),
+    "head": ("head",),
+    "spine shoulder": ("shoulder centre",),
+    **_V1_LIMBS,
+}
 # Kinect v1 puts its hip centre well above the hips, and its shoulder centre where v2 has the neck; the weights bring
 # trunk and thighs to v2's proportions (docs/decisions/0003-kinect-v1-joints.md). A name twice counts twice.
 _V1_SHOULDERS = 3 * ("left shoulder", "right shoulder") + 2 * ("shoulder centre",)
 _V1_HIPS = 4 * ("left hip", "right hip") + ("left knee", "right knee")
-_V1_TO_V2: Recipe = {
+_V1_MATCHED: Recipe = {
+    **_V1_LIMBS,
     "spine base": _V1_HIPS,
     "spine mid": 4 * _V1_HIPS + 7 * _V1_SHOULDERS,
     "spine shoulder": _V1_SHOULDERS,
     "neck": ("shoulder centre",),
     "head": ("shoulder centre", "head", "head"),
     **{f"{side} hip": 4 * (f"{side} hip",) + (f"{side} knee",) for side in ("left", "right")},
-    **{
-        f"{side} {part}": (f"{side} {part}",)
-        for side in ("left", "right")
-        for part in ("shoulder", "elbow", "wrist", "hand", "knee", "ankle", "foot")
-    },
-    **{f"{side} {part}": (f"{side} hand",) for side in ("left", "right") for part in ("hand tip", "thumb")},
 }
 
 
@@ -126,7 +139,7 @@ def _kinect_v1(name: str, title: str, trunk: tuple[str, ...], up: str) -> Layout
         for part in parts
     )
     joints = trunk + limbs
-    return Layout(name, title, joints, _bones(joints, _V1_PARENTS), _pairs(joints), up, _V1_TO_V2)
+    return Layout(name, title, joints, _bones(joints, _V1_PARENTS), _pairs(joints), up, _V1_TO_V2, _V1_MATCHED)
 
 
 KINECT_V1_UTD = _kinect_v1(

@@ -36,14 +36,14 @@ def test_published_bones_of_kinect_v2() -> None:
 
 @EVERY
 def test_every_kinect_joint_is_a_mean_of_source_joints(layout: Layout) -> None:
-    if layout is KINECT_V2:
-        return
-    assert layout.to_kinect_v2.keys() == set(KINECT_V2.joints)
-    assert all(name in layout.joints for recipe in layout.to_kinect_v2.values() for name in recipe)
-    np.testing.assert_allclose(retarget_matrix(layout.name).sum(axis=1), 1, atol=1e-6)
-    for left, right in KINECT_V2.mirror:
-        mirrored = [name.replace("left", "right") for name in layout.to_kinect_v2[KINECT_V2.joints[left]]]
-        assert mirrored == list(layout.to_kinect_v2[KINECT_V2.joints[right]])
+    for recipe, matched in ((layout.to_kinect_v2, False), (layout.matched, True)):
+        if recipe:
+            assert recipe.keys() == set(KINECT_V2.joints)
+            assert all(name in layout.joints for parts in recipe.values() for name in parts)
+            np.testing.assert_allclose(retarget_matrix(layout.name, matched).sum(axis=1), 1, atol=1e-6)
+            for left, right in KINECT_V2.mirror:
+                mirrored = [name.replace("left", "right") for name in recipe[KINECT_V2.joints[left]]]
+                assert mirrored == list(recipe[KINECT_V2.joints[right]])
 
 
 def test_retargeting_keeps_absence_and_takes_the_worst_tracking() -> None:
@@ -54,17 +54,16 @@ def test_retargeting_keeps_absence_and_takes_the_worst_tracking() -> None:
     body = to_kinect_v2(SkeletonSequence(joints, 30.0, "kinect_v1", tracking))
     np.testing.assert_array_equal(body.present(), np.any(joints != 0, axis=(2, 3)))
     neck, head = KINECT_V2.joints.index("neck"), KINECT_V2.joints.index("head")
-    np.testing.assert_allclose(body.joints[:, :, neck], joints[:, :, 2], atol=1e-6)
-    np.testing.assert_allclose(body.joints[:, :, head], (joints[:, :, 2] + 2 * joints[:, :, 3]) / 3, atol=1e-6)
+    np.testing.assert_allclose(body.joints[:, :, neck], (joints[:, :, 2] + joints[:, :, 3]) / 2, atol=1e-6)
     assert body.tracking is not None
-    assert body.tracking[0, 0, head] == 1 and (body.tracking == 1).sum() == 1
+    assert body.tracking[0, 0, neck] == 1 and body.tracking[0, 0, head] == 1 and (body.tracking == 1).sum() == 2
 
 
 def proportions(paths: list[Path]) -> NDArray[np.float64]:
     """(24,) median bone lengths over the recordings, as shares of the trunk from spine base to spine shoulder."""
     lengths = []
     for path in paths:
-        person = to_kinect_v2(read_sequence(path)).joints[:, 0]
+        person = to_kinect_v2(read_sequence(path), matched=True).joints[:, 0]
         ends = np.array(KINECT_V2.bones)
         lengths.append(np.median(np.linalg.norm(person[:, ends[:, 0]] - person[:, ends[:, 1]], axis=2), axis=0))
     bones = np.median(lengths, axis=0)
@@ -72,7 +71,9 @@ def proportions(paths: list[Path]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("folder, pattern", [("utd_mhad", "a*_t1_skeleton.mat"), ("nw_ucla", "a0[1-6]_s0[1-4]*.json")])
-def test_kinect_v1_gets_the_proportions_of_kinect_v2(shared_data: Path, folder: str, pattern: str) -> None:
+def test_matched_joints_of_kinect_v1_have_the_proportions_of_kinect_v2(
+    shared_data: Path, folder: str, pattern: str
+) -> None:
     """Else a network that learned from one sensor meets strangers in the other; hands and feet are not corrected."""
     found = proportions(sorted((shared_data / folder).glob(pattern))[::5])
     wanted = proportions(sorted((shared_data / "ntu" / "raw").glob("*.skeleton")))
