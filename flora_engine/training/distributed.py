@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -87,7 +88,9 @@ def world(device: str | None = None) -> Iterator[World]:
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=datetime.timedelta(minutes=30))
     try:
         yield World(dist.get_rank(), size, chosen)
+        dist.barrier()  # nobody leaves while others still talk
     finally:
+        gc.collect()  # a DistributedDataParallel in a cycle keeps the group's threads, which end the process at exit
         dist.destroy_process_group()
 
 
