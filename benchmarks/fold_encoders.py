@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import tempfile
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from flora_engine.config import PipelineConfig, load_config
+sys.path.insert(0, str(Path(__file__).parent))
+from seeded_features import features_by_encoder, pipeline_of
+
+from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.loading import load_clips
 from flora_engine.datasets.published_files import read_features
@@ -33,10 +36,7 @@ from flora_engine.files import replacing
 from flora_engine.jobs import Job
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
-from flora_engine.training.encoder import train_encoder
-from flora_engine.training.extraction import extract_streams
 from flora_engine.training.heads import Problem
-from flora_engine.training.pipeline import located
 
 Rows = list[tuple[np.ndarray, np.ndarray]]  # of each fold: training samples it learns from, and those it is tried on
 
@@ -52,17 +52,11 @@ def features_without(
     config: PipelineConfig, clips: Clips, train: np.ndarray, kept: np.ndarray, path: Path
 ) -> np.ndarray:
     """Features (N, F) of the training part `train` by an encoder that learned from its rows `kept` alone."""
-    if path.exists():
-        return np.load(path, allow_pickle=False)
-    labels = clips.labels[train[kept]]
-    with tempfile.TemporaryDirectory() as run:
-        joints = np.ascontiguousarray(clips.joints[train[kept]])
-        found = train_encoder(Job(), config.encoder, joints, np.searchsorted(np.unique(labels), labels), Path(run))
-        checkpoints = {stream: Path(run) / one["checkpoint"] for stream, one in found["streams"].items()}
-        features = extract_streams(Job(), checkpoints, clips.joints[train])
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, features)
-    return features
+    if not path.exists():
+        features, _ = features_by_encoder(config.encoder, clips, train[kept], train)
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, features)
+    return np.load(path, allow_pickle=False)
 
 
 def own_folds(
@@ -87,10 +81,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    config = load_config(given.config)
-    if not isinstance(config, PipelineConfig) or len(config.data) != 1:
-        raise SystemExit(f"{given.config} is not a pipeline on one data set")
-    config = located(config, given.data_root)
+    config = pipeline_of(given.config, given.data_root)
     clips = load_clips(Job(), config.data[0])
     texts = load_class_texts(config.data[0].dataset, config.texts.texts)
     states = class_states(load_text_encoder(config.texts.encoder), texts, config.texts.tokens)

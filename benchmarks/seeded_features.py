@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flora_engine.config import PipelineConfig, load_config
+from flora_engine.config import EncoderSettings, PipelineConfig, load_config
+from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.loading import load_clips
 from flora_engine.datasets.splits import Parts, Split, divide
 from flora_engine.files import replacing
@@ -29,29 +30,38 @@ from flora_engine.training.extraction import extract_streams, split_features
 from flora_engine.training.pipeline import located
 
 
+def features_by_encoder(
+    encoder: EncoderSettings, clips: Clips, train: np.ndarray, used: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Features of the clips `used` by an encoder trained on the clips `train`, and the minutes of training."""
+    labels, start = clips.labels[train], time.monotonic()
+    with tempfile.TemporaryDirectory() as run:
+        joints = np.ascontiguousarray(clips.joints[train])
+        found = train_encoder(Job(), encoder, joints, np.searchsorted(np.unique(labels), labels), Path(run))
+        minutes = (time.monotonic() - start) / 60
+        checkpoints = {stream: Path(run) / one["checkpoint"] for stream, one in found["streams"].items()}
+        return extract_streams(Job(), checkpoints, clips.joints[used]), minutes
+
+
 def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
     """Train the encoder of a split with a seed and write its features; returns the minutes of training."""
     torch.set_num_threads(1)
     clips = load_clips(Job(), config.data[0])
     parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
-    seen = np.unique(clips.labels[parts.train])
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory() as run:
-        found = train_encoder(
-            Job(),
-            config.encoder.model_copy(update={"seed": seed}),
-            np.ascontiguousarray(clips.joints[parts.train]),
-            np.searchsorted(seen, clips.labels[parts.train]),
-            Path(run),
-        )
-        minutes = (time.monotonic() - start) / 60
-        checkpoints = {stream: Path(run) / one["checkpoint"] for stream, one in found["streams"].items()}
-        used = np.union1d(parts.train, parts.gzsl)
-        data = extract_streams(Job(), checkpoints, clips.joints[used])
+    used = np.union1d(parts.train, parts.gzsl)
+    data, minutes = features_by_encoder(config.encoder.model_copy(update={"seed": seed}), clips, parts.train, used)
     inside = Parts(*(np.searchsorted(used, part) for part in (parts.train, parts.zsl, parts.gzsl)))
     with replacing(path) as temporary:
         np.savez(temporary, **vars(split_features(data, clips.labels[used], inside)))
     return minutes
+
+
+def pipeline_of(file: Path, data_root: Path | None) -> PipelineConfig:
+    """The configuration in `file`, its data folders found; ends the program where it is none on one data set."""
+    config = load_config(file)
+    if not isinstance(config, PipelineConfig) or len(config.data) != 1:
+        raise SystemExit(f"{file} is not a pipeline on one data set")
+    return located(config, data_root)
 
 
 def main() -> None:
@@ -62,10 +72,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    config = load_config(given.config)
-    if not isinstance(config, PipelineConfig) or len(config.data) != 1:
-        raise SystemExit(f"{given.config} is not a pipeline on one data set")
-    config = located(config, given.data_root)
+    config = pipeline_of(given.config, given.data_root)
     given.out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
         running = {

@@ -10,7 +10,7 @@ scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, 
 skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
 
-The last one is there where the bundle holds the ensemble: the error is then multiplied by exp(−u·v_c), u being its
+The last one is there where the bundle holds the ensemble: the score −log e is then increased by u·v_c, u being its
 output and v_c the class vector (`class_vectors`). Such a manifest has version 2.
 """
 
@@ -66,7 +66,10 @@ class SeenClass(_Part):
 
 
 class Decision(_Part):
-    """How errors become scores: softmax of −log(error)/temperature; the temperature was fitted on held-out classes."""
+    """How errors become shares: softmax of −log(error)/temperature, for the ensemble of (u·v − log(error))/temperature.
+
+    The temperature was fitted on held-out classes.
+    """
 
     time: float = Field(gt=0, lt=1)
     sigma_min: float

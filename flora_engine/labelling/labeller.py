@@ -25,7 +25,9 @@ _CANDIDATES_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class RankedLabel:
-    """score: share among the candidates, 0..1, summing to 1. error: e_c, or the ensemble's; the smallest wins."""
+    """score: share among the candidates, 0..1, summing to 1. error: Flora's e_c, smaller is better; the ensemble
+    decides by more than that.
+    """
 
     name: str
     score: float
@@ -139,16 +141,18 @@ class Labeller:
                 ],
                 axis=1,
             )
+            surprises = np.log(np.maximum(errors.astype(np.float64), 1e-30))
             if DIRECT in self._graphs:
-                errors *= np.exp(-(direct @ class_vectors(self._class_states(texts)).T))
+                surprises -= direct @ class_vectors(self._class_states(texts)).T
         seconds = {"text": worded - start, "score": time.perf_counter() - worded}
-        return [self._ranking(row, texts, seconds) for row in errors]
+        return [self._ranking(*row, texts, seconds) for row in zip(surprises, errors, strict=True)]
 
-    def _ranking(self, errors: Floats, texts: list[ClassText], seconds: dict[str, float]) -> Ranking:
-        surprise = np.log(np.maximum(errors.astype(np.float64), 1e-30))
+    def _ranking(
+        self, surprise: NDArray[np.float64], errors: Floats, texts: list[ClassText], seconds: dict[str, float]
+    ) -> Ranking:
         fit = np.exp((surprise.min() - surprise) / self.manifest.decision.temperature)
         scores = fit / fit.sum()
-        order = np.argsort(errors, kind="stable")
+        order = np.argsort(surprise, kind="stable")
         return Ranking(tuple(RankedLabel(texts[i].name, float(scores[i]), float(errors[i])) for i in order), seconds)
 
     def label(self, sequence: SkeletonSequence, texts: list[ClassText]) -> Ranking:

@@ -61,7 +61,7 @@ class FloraModel:
         merged: int = 0,
         bfloat16: bool = False,
     ) -> NDArray[np.float32]:
-        """Decision errors e_c, smaller is better; with `direct`, times exp(−u·v_c), u being its map of the features.
+        """Decision errors e_c, smaller is better.
 
         x: float32 (N, F). classes: rows of `states` to score, None for all. Latents are the means, and copies of
         padding are scored once (exact, see `distinct_tokens`); with a `sampling` generator latents are drawn per
@@ -84,10 +84,17 @@ class FloraModel:
                 part = np.empty((len(x), len(group.classes)), np.float32)
                 self._score(x, text, some, part, bfloat16)
                 result[:, group.classes] = part
-        if self.direct is not None and self.vectors is not None:
-            vectors = self._tensor(self.vectors if classes is None else self.vectors[classes])
-            result *= torch.exp(-(self.direct(self._tensor(x)) @ vectors.T)).cpu().numpy()
         return result
+
+    @torch.no_grad()
+    def direct_scores(self, x: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What `direct` adds to −log e_c, (N, len(classes)); zeros without it."""
+        if self.direct is None or self.vectors is None:
+            return np.zeros((len(x), len(classes)), np.float32)
+        scores: NDArray[np.float32] = (
+            (self.direct(self._tensor(x)) @ self._tensor(self.vectors[classes]).T).cpu().numpy()
+        )
+        return scores
 
     def _score(
         self,

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from flora_engine.config import PipelineConfig, load_config
 from flora_engine.demo import synthesise
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.resources import CONFIGS
 from flora_engine.semantics.class_texts import load_class_texts, parse_typed
+from flora_engine.skeleton import SkeletonSequence
+
+TEXTS = parse_typed("wave right hand; sit down; shake hands")
 
 
 def test_it_labels_recordings_of_one_and_two_persons() -> None:
     labeller = Labeller()
-    texts = parse_typed("wave right hand; sit down; shake hands")
     for action in (0, 3, 20):
-        ranking = labeller.label(synthesise(action), texts)
-        assert {label.name for label in ranking.labels} == {text.name for text in texts}
+        ranking = labeller.label(synthesise(action), TEXTS)
+        assert {label.name for label in ranking.labels} == {text.name for text in TEXTS}
+
+
+@pytest.mark.filterwarnings("error")
+def test_recordings_unlike_any_other_get_finite_scores_and_a_winner() -> None:
+    """The maps beside Flora are linear, and a sensor's spike or a walk of a kilometre makes their scores huge."""
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(40, 1, 25, 3))
+    spikes = np.where(random.random(noise.shape) < 0.01, 1e5, noise)
+    far = noise + np.linspace(0, 1000, 40)[:, None, None, None]
+    for joints in (spikes, far):
+        labels = Labeller().label(SkeletonSequence(joints.astype(np.float32), 30.0, "kinect_v2"), TEXTS).labels
+        scores = [label.score for label in labels]
+        assert np.isfinite(scores).all() and sum(scores) == pytest.approx(1) and scores == sorted(scores, reverse=True)
+        assert scores[0] > scores[-1] and all(np.isfinite(label.error) for label in labels)
 
 
 def test_it_is_small_and_its_card_tells_its_own_numbers() -> None:

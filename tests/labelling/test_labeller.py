@@ -150,11 +150,16 @@ def test_a_bundle_of_the_ensemble_ranks_as_its_torch_models(tmp_path: Path) -> N
     with torch.no_grad():
         joints = torch.from_numpy(prepare(synthesise(2), "clip", tiny_bundle.FRAMES)[None])
         vectors = class_vectors(class_states(load_text_encoder(), TEXTS, tiny_bundle.TOKENS))
-        factors = torch.exp(-(direct(encoder.features(joints)) @ torch.from_numpy(vectors).T))[0].numpy()
+        more = (direct(encoder.features(joints)) @ torch.from_numpy(vectors).T)[0].numpy()
+    assert np.ptp(more) > 0.01
     alone = {label.name: label.error for label in Labeller(tmp_path / "flora").label(synthesise(2), TEXTS).labels}
-    found = {label.name: label.error for label in Labeller(tmp_path / "b").label(synthesise(2), TEXTS).labels}
-    wanted = {text.name: alone[text.name] * factor for text, factor in zip(TEXTS, factors, strict=True)}
-    assert found == pytest.approx(wanted, rel=1e-3) and np.ptp(factors) > 0.01
+    labels = Labeller(tmp_path / "b").label(synthesise(2), TEXTS).labels
+    assert {label.name: label.error for label in labels} == pytest.approx(alone, rel=1e-4)
+    wanted = {text.name: added - np.log(alone[text.name]) for text, added in zip(TEXTS, more, strict=True)}
+    assert [label.name for label in labels] == sorted(wanted, key=lambda name: -wanted[name])
+    weights = {name: np.exp((score - max(wanted.values())) / 0.01) for name, score in wanted.items()}
+    shares = {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    assert {label.name: label.score for label in labels} == pytest.approx(shares, abs=0.02)
     (tmp_path / "b" / "skeleton_to_text.onnx").unlink()
     with pytest.raises(FloraError, match=r"lacks skeleton_to_text\.onnx"):
         Labeller(tmp_path / "b")

@@ -1,6 +1,6 @@
 """Flora, the nearest mean and ridge regression together: the sum of their scores, each in units of its own spread.
 
-No data set tells beforehand which of them suits it, and the sum does about as well as the best. The spread of
+Nothing tells beforehand which of them suits a data set, and the sum does about as well as the best. The spread of
 Flora's −log e is about 1 everywhere and stays as it is; that of the other two is measured on the training samples.
 """
 
@@ -16,8 +16,9 @@ from flora_engine.models.direct import DirectMap
 from flora_engine.training.flora import FloraModel
 from flora_engine.training.heads import Choice, Problem, Watch, eszsl, flora, nearest_mean
 
-# Chosen on held-out folds of UTD-MHAD and Northwestern-UCLA together (docs/results.md).
+# Chosen on held-out folds of UTD-MHAD and Northwestern-UCLA together (docs/decisions/0004-ensemble.md).
 MARGIN, EVALUATIONS, RIDGE = 0.3, 4, 10.0
+SPREAD_SAMPLES = 4096  # about so many tell a spread; all of a large set would take hundreds of MB
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -35,7 +36,8 @@ def fit_direct(job: Job, problem: Problem, settings: FloraSettings) -> DirectMap
     nearest = nearest_mean.fit(job, problem, margin, settings, unwatched, EVALUATIONS)
     ridge = eszsl.fit(job, problem, ridges, settings, unwatched).to(problem.device)
     with torch.no_grad():
-        x = torch.from_numpy(problem.data).to(problem.device)
+        some = problem.data[:: max(1, len(problem.data) // SPREAD_SAMPLES)]
+        x = torch.from_numpy(some).to(problem.device)
         vectors = torch.from_numpy(problem.vectors[problem.seen]).to(problem.device)
         scores = torch.stack([part(x) @ vectors.T for part in (nearest, ridge)])
         spread = (scores - scores.mean(dim=2, keepdim=True)).square().mean(dim=(1, 2)).sqrt()

@@ -26,9 +26,9 @@ def choices(settings: FloraSettings) -> list[Choice]:
 
 @dataclass(frozen=True)
 class FlowScorer:
-    """Scores −log e_c of the flow's decision errors. `model` is the one in training: copy it to keep it.
+    """Scores −log e_c of the flow's decision errors, plus what decides beside it.
 
-    merged, bfloat16: see `FloraModel.errors`.
+    `model` is the one in training: copy it to keep it. merged, bfloat16: see `FloraModel.errors`.
     """
 
     model: FloraModel
@@ -37,7 +37,8 @@ class FlowScorer:
     bfloat16: bool = False
 
     def __call__(self, x: Array, classes: Labels) -> Array:
-        return -np.log(np.maximum(self.model.errors(x, classes, self.sampling, self.merged, self.bfloat16), 1e-30))
+        errors = self.model.errors(x, classes, self.sampling, self.merged, self.bfloat16)
+        return self.model.direct_scores(x, classes) - np.log(np.maximum(errors, 1e-30))
 
 
 def nearest_scorer(model: FloraModel) -> Scorer:
