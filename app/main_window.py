@@ -39,7 +39,7 @@ from PySide6.QtWidgets import (
 from app.commands import COMMANDS, MENUS, by_id
 from app.demo import demo_project
 from app.labelling.panel import LabelPanel, class_presets
-from app.labelling.service import BUILTIN, LabelService, bundle_title, find_bundle
+from app.labelling.service import BUILTIN, LabelService, bundle_title
 from app.labelling.training import TrainDialog, Training
 from app.library.classes_editor import ClassesEditor
 from app.library.export_dialog import ExportDialog
@@ -64,6 +64,7 @@ from flora_engine.datasets.project import Project
 from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
+from flora_engine.labelling.bundle import find_bundle
 from flora_engine.resources import ROOT
 
 _OPENING = "opening"  # notices that the next recording makes obsolete

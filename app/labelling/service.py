@@ -65,15 +65,6 @@ def load_bundle(folder: Path) -> AnyLabeller:
     return labeller
 
 
-def find_bundle(folder: Path) -> Path:
-    """The bundle that somebody means who chose `folder`: itself, or the one that a training run wrote below it."""
-    if (folder / "manifest.json").is_file():
-        return folder
-    below = sorted(path.parent for path in folder.glob("**/bundle/manifest.json"))
-    final = [path for path in below if path.parent.name == "final"]  # trained on everything, after the evaluation
-    return next(iter(final or below), folder)
-
-
 def bundle_title(folder: Path) -> str:
     """What the window calls a bundle: its folder, or where that is only called "bundle" what it is the bundle of."""
     if folder == BUILTIN:

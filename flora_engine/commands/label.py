@@ -12,7 +12,7 @@ from typing import Any
 from flora_engine.commands.console import console_job
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.bundle import BUILTIN, find_bundle
 from flora_engine.labelling.folder import label_folder, plain, recordings
 from flora_engine.labelling.labeller import Labeller, Ranking
 from flora_engine.readers import read_sequence
@@ -24,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--classes", help='actions: "drink water; wave hand: one hand swings beside the head"')
     which.add_argument("--classes-file", type=Path, help="a text file, an action a line, or YAML with two texts each")
-    parser.add_argument("--model", type=Path, default=BUILTIN, help="a model bundle (default: the built-in one)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=BUILTIN,
+        help="a model bundle, or the run that made it (default: the built-in one)",
+    )
     parser.add_argument("--top", type=int, default=5, help="labels shown a recording (default 5; --json gives all)")
     parser.add_argument(
         "--out", type=Path, help="write a table (.csv) or JSON lines (.jsonl) of all recordings instead"
@@ -57,7 +62,7 @@ def _show(path: Path, ranking: Ranking, top: int) -> None:
 def run(arguments: argparse.Namespace) -> int:
     texts = candidate_texts(arguments.classes, arguments.classes_file)
     files = recordings(arguments.files)
-    labeller = Labeller(arguments.model)
+    labeller = Labeller(find_bundle(arguments.model))
     if arguments.out is not None:
         with console_job() as job:
             counts = label_folder(job, labeller, files, texts, arguments.out)
@@ -95,10 +100,10 @@ def label_folder_action(
 ) -> dict[str, Any]:
     """The worker's "label-folder": all recordings below `folder` into `out` (see `label_folder`).
 
-    classes: actions as typed on the command line; or a file of them. model: a bundle, None for the built-in one.
-    Returns the counts and ``out``. Raises FloraError, Cancelled.
+    classes: actions as typed on the command line; or a file of them. model: a bundle or the run that made it, None for
+    the built-in one. Returns the counts and ``out``. Raises FloraError, Cancelled.
     """
     texts = candidate_texts(classes, None if classes_file is None else Path(classes_file))
     files = recordings([Path(folder)])
-    labeller = Labeller(BUILTIN if model is None else Path(model))
+    labeller = Labeller(BUILTIN if model is None else find_bundle(Path(model)))
     return {"out": str(out), **label_folder(job, labeller, files, texts, Path(out))}

@@ -95,6 +95,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def find_bundle(folder: Path) -> Path:
+    """The bundle that somebody means who chose `folder`: itself, or the one that a training run wrote below it."""
+    if (folder / "manifest.json").is_file():
+        return folder
+    below = sorted(path.parent for path in folder.glob("**/bundle/manifest.json"))
+    final = [path for path in below if path.parent.name == "final"]  # trained on everything, after the evaluation
+    return next(iter(final or below), folder)
+
+
 def load_manifest(folder: Path) -> Manifest:
     """Read and check a bundle's manifest and the hashes of its graphs; raises FloraError."""
     remedy = "Choose a folder that a training run wrote as “bundle”, or restore resources/models."

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QThreadPool
 
-from app.labelling.service import BUILTIN, LabelService, bundle_title, find_bundle
+from app.labelling.service import BUILTIN, LabelService, bundle_title
 from app.main_window import MainWindow
+from flora_engine.labelling.bundle import find_bundle
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import read_sequence
 from flora_engine.semantics.class_texts import parse_typed, with_known_texts

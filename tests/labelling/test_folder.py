@@ -60,7 +60,8 @@ def test_the_command_writes_a_table(
     bundle: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "labels.csv"
-    assert main(["label", str(folder), "--classes", CLASSES, "--model", str(bundle), "--out", str(out)]) == 1
+    run = bundle.parent  # the bundle below it is meant
+    assert main(["label", str(folder), "--classes", CLASSES, "--model", str(run), "--out", str(out)]) == 1
     assert "2 recordings labelled, 1 failed" in capsys.readouterr().out
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
