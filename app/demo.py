@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from flora_engine.datasets.importing import ImportOptions, import_folder
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.schema import DATABASE
 from flora_engine.demo import VERSION, write_demo
 from flora_engine.jobs import Job
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
 from flora_engine.resources import cache_folder
 
 _DONE = "classes.csv"  # the last file that write_demo writes

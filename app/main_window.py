@@ -60,11 +60,11 @@ from app.viewer.player import PLAYER_COMMANDS, Player
 from app.welcome import Welcome
 from app.workers.jobs import JobBar
 from app.workers.tasks import InTurn, Newest, attempt
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.labelling.bundle import find_bundle
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
 from flora_engine.resources import ROOT
 
 _OPENING = "opening"  # notices that the next recording makes obsolete

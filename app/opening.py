@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.viewer.scene import Scene
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.schema import DATABASE
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
 from flora_engine.readers import read_sequence
 from flora_engine.skeleton import SkeletonSequence
 

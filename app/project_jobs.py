@@ -18,7 +18,7 @@ from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from app.workers.tasks import InTurn
 from flora_engine.datasets.preparing import report_path
-from flora_engine.datasets.project import Project
+from flora_engine.project.project import Project
 
 _LOOK_AGAIN = 2.0  # seconds between looks at what a writing job has committed
 

@@ -25,19 +25,19 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import flora_plain as plain
 from synthetic_features import synthetic_features
 
 from flora_engine.config import FloraSettings
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.published_files import read_features
+from flora_engine.heads.base import Problem
+from flora_engine.heads.learning import flora as fast
 from flora_engine.jobs import Job
-from flora_engine.models.flora import distinct_tokens
+from flora_engine.models.flora.network import distinct_tokens
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
-from flora_engine.training import flora as fast
-from flora_engine.training.heads import Problem
 
 
 def seconds(work: Callable[[], object], device: str, times: int) -> float:

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.datasets.arrays import SEGMENT_BYTES, Place
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.schema import DATABASE
+from flora_engine.project.arrays import SEGMENT_BYTES, Place
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
 
 QUERIES = ("a", "S012 A05", "class:action frames:>80", "subject:3,7 camera:1 -is:labelled", "nothing like this")
 
@@ -69,10 +69,10 @@ def measure(folder: Path) -> dict[str, float]:
     """In a fresh process, so that memory is what a program that opens the project has."""
     import psutil
 
-    from flora_engine.datasets.filters import select, sort_rows
     from flora_engine.datasets.split_checks import check_split, of_project
-    from flora_engine.datasets.splits import Split, TrainRule
-    from flora_engine.datasets.statistics import statistics
+    from flora_engine.project.filters import select, sort_rows
+    from flora_engine.project.splits import Split, TrainRule
+    from flora_engine.project.statistics import statistics
 
     process = psutil.Process()
     before = process.memory_info().rss

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.models.fast import FastShiftGCN
-from flora_engine.models.published import read_published
+from flora_engine.models.shift_gcn.fast import FastShiftGCN
+from flora_engine.models.shift_gcn.published import read_published
 from flora_engine.preprocessing import agcn
 from flora_engine.readers import read_sequence
 from flora_engine.skeleton import SkeletonSequence, to_kinect_v2

@@ -29,9 +29,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.shift_gcn_plain import PlainShiftGCN  # noqa: E402
 
-from flora_engine.models import temporal_shift  # noqa: E402
-from flora_engine.models.published import to_published  # noqa: E402
-from flora_engine.models.shift_gcn import ShiftGCN  # noqa: E402
+from flora_engine.models.shift_gcn.network import ShiftGCN, temporal_shift  # noqa: E402
+from flora_engine.models.shift_gcn.published import to_published  # noqa: E402
 
 
 def models(classes: int = 60) -> tuple[ShiftGCN, PlainShiftGCN]:
@@ -94,8 +93,8 @@ def training_step(model: nn.Module, x: torch.Tensor, label: torch.Tensor) -> Cal
 def on_cpu(clips: int, repetitions: int) -> None:
     import onnxruntime
 
-    from flora_engine.models.fast import FastShiftGCN
-    from flora_engine.models.shift_gcn_onnx import export_onnx
+    from flora_engine.models.shift_gcn.fast import FastShiftGCN
+    from flora_engine.models.shift_gcn.onnx_graph import export_onnx
 
     x, kind = real_clips(clips)
     absent = float((~x.any(axis=(1, 2, 3))).mean())

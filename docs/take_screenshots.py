@@ -25,7 +25,7 @@ from app.application import make_application  # noqa: E402
 from app.demo import demo_folder  # noqa: E402
 from app.labelling.service import BUILTIN  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
-from flora_engine.datasets.splits import Split, TrainRule  # noqa: E402
+from flora_engine.project.splits import Split, TrainRule  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
 MOST_BYTES = 200 * 1024

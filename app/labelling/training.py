@@ -16,7 +16,7 @@ from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from app.workers.tasks import Newest
 from flora_engine.config import EncoderConfig, PipelineConfig, load_config
-from flora_engine.training.run_folder import list_runs
+from flora_engine.runs.folder import list_runs
 
 _LOOK = 300  # ms after the last key
 

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.project import Project
 from flora_engine.errors import FloraError
+from flora_engine.project.project import Project
 
 _NAME, _MOTION, _DEFINITION = range(3)
 

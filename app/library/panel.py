@@ -14,9 +14,9 @@ from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
 from app.widgets import EndElided, rows_view, sentence
 from app.workers.tasks import Newest
-from flora_engine.datasets.filters import select, sort_rows
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.table import Table
+from flora_engine.project.filters import select, sort_rows
+from flora_engine.project.project import Project
+from flora_engine.project.table import Table
 
 _DEBOUNCE = 120  # ms
 _MOST_RANGES = 2000  # of selected rows that are selected again

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from app.library.prepare_form import TITLES, PrepareRequest, glance, unfinished, where
 from app.widgets import button, buttons_row, path_row, sentence
 from app.workers.tasks import Newest
-from flora_engine.datasets.processes import cpu_count
-from flora_engine.datasets.schema import DATABASE
+from flora_engine.processes import cpu_count
+from flora_engine.project.schema import DATABASE
 
 
 class PrepareDialog(QDialog):

@@ -1,4 +1,4 @@
-"""Putting a column's condition into the filter's query (see flora_engine.datasets.filters). Qt-free."""
+"""Putting a column's condition into the filter's query (see flora_engine.project.filters). Qt-free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flora_engine.datasets.table import Table
+from flora_engine.project.table import Table
 
 _MOST = 24  # values offered for one column
 _INDEXED = {

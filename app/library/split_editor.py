@@ -33,10 +33,10 @@ from PySide6.QtWidgets import (
 from app.library.split_form import Judgement, Preset, fitting_presets, judge, numbers_text, parse_numbers
 from app.theme import LIGHT, Theme
 from app.workers.tasks import Newest
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.split_checks import Recordings, of_project
-from flora_engine.datasets.splits import Split, TrainRule, export_split, import_split
 from flora_engine.errors import FloraError
+from flora_engine.project.project import Project
+from flora_engine.project.splits import Split, TrainRule, export_split, import_split
 
 _RULES = (("subject", "subject"), ("camera", "camera"), ("setup", "set-up"), ("fraction", "fraction of each class"))
 _DEBOUNCE = 150  # ms

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flora_engine.datasets.benchmarks import Benchmark, all_benchmarks
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.split_checks import Counts, Finding, Recordings, check_split, count_parts
-from flora_engine.datasets.splits import Split
 from flora_engine.errors import FloraError
+from flora_engine.project.splits import Split
 
 
 def numbers_text(values: Iterable[int]) -> str:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWid
 from app.library.recordings import counted as number_of
 from app.theme import LIGHT, Theme
 from app.workers.tasks import Newest
-from flora_engine.datasets.statistics import Statistics, statistics
-from flora_engine.datasets.table import Table
+from flora_engine.project.statistics import Statistics, statistics
+from flora_engine.project.table import Table
 
 _BAR = 20  # pixels a class
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from flora_engine.datasets.table import Table
+from flora_engine.project.table import Table
 
 _Index = QModelIndex | QPersistentModelIndex
 

@@ -41,8 +41,8 @@ def evaluate_action(
     Raises FloraError, Cancelled.
     """
     from flora_engine.commands.train import best_device
-    from flora_engine.evaluation.experiments import evaluate_run
-    from flora_engine.training.run_folder import RunFolder
+    from flora_engine.recipes.flora import evaluate_run
+    from flora_engine.runs.folder import RunFolder
 
     folder = RunFolder.open(Path(run))
     config = parse_config(folder.config(), folder.path)

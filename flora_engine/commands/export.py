@@ -10,11 +10,11 @@ from pathlib import Path
 
 from flora_engine.commands.console import console_job
 from flora_engine.datasets import ntu, pku
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.splits import export_split
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
+from flora_engine.project.project import Project
+from flora_engine.project.splits import export_split
 
 KINDS = (*ntu.EXPORTS, *pku.EXPORTS, "labels", "splits")
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from flora_engine.commands.console import console_job
 from flora_engine.commands.train_encoder import _encoder_config, rooted, split_of
-from flora_engine.config import DataSettings
-from flora_engine.datasets.splits import Split, divide
+from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.project.splits import Split, divide
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,7 +131,7 @@ def _data_and_split(
         return rooted(settings.data, data_root), split_of(settings)
     if project is None or split is None:
         raise FloraError("extraction needs a configuration, or a project and the name of a split")
-    from flora_engine.datasets.project import Project
+    from flora_engine.project.project import Project
 
     with Project.open(Path(project), "read") as opened:
         splits = opened.splits()
@@ -147,7 +147,7 @@ def _store(
     job: Job, folder: Path, name: str, clips: Clips, rows: NDArray[np.int64], features: NDArray[np.float32]
 ) -> None:
     """Keep features in the project, by recording name; recordings that share a name are left out with a warning."""
-    from flora_engine.datasets.project import Project
+    from flora_engine.project.project import Project
 
     with Project.open(folder) as project:
         table = project.table

@@ -9,10 +9,10 @@ from typing import Any
 
 from flora_engine.commands.console import console_job
 from flora_engine.datasets.importing import ImportOptions, Preview, import_folder, preview
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.schema import DATABASE
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
 from flora_engine.readers.corrections import TURNS, Correction
 from flora_engine.skeleton import LAYOUTS
 

@@ -9,12 +9,12 @@ from flora_engine.commands.console import console_job
 from flora_engine.datasets import ntu, pku, preparing
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.preparing import Report, Task
-from flora_engine.datasets.processes import cpu_count
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import import_split
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
+from flora_engine.processes import cpu_count
+from flora_engine.project.project import Project
 
 # data set -> the file of its classes
 CLASSES = {"ntu60": "ntu60", "ntu120": "ntu120", "pku1": "pku51", "pku2": "pku41"}

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.tables import numbers, result_table
-from flora_engine.training.run_folder import RESULT, RunFolder, list_runs
+from flora_engine.runs.folder import RESULT, RunFolder, list_runs
+from flora_engine.runs.tables import numbers, result_table
 
 UNFINISHED = ("new", "stopped", "failed", "interrupted")
 

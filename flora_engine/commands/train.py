@@ -9,8 +9,8 @@ from typing import Any
 from flora_engine.commands.console import console_job
 from flora_engine.config import EncoderConfig, FloraConfig, PipelineConfig, load_config, parse_config
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.tables import result_table
 from flora_engine.jobs import Job
+from flora_engine.runs.tables import result_table
 
 RUNS = Path("runs")
 
@@ -84,7 +84,7 @@ def train_action(
     checkpoint, given together, replace its features; preparation and frames go with them. Returns what result.json
     holds, and ``run``, the folder. Raises FloraError, Cancelled.
     """
-    from flora_engine.training.run_folder import RunFolder
+    from flora_engine.runs.folder import RunFolder
 
     folder = None if resume is None else RunFolder.open(Path(resume))
     if folder is not None:
@@ -102,12 +102,12 @@ def train_action(
         found_encoder = train_encoder_action(job, config, data_root, resume, out, device)
         return {"kind": "encoder", **found_encoder}
     if isinstance(settings, PipelineConfig):
-        from flora_engine.training.pipeline import pipeline_action
+        from flora_engine.recipes.pipeline import pipeline_action
 
         root = None if data_root is None else Path(data_root)
         path = None if resume is None else Path(resume)
         return pipeline_action(job, settings, name=name, out=Path(out), resume=path, data_root=root, device=device)
-    from flora_engine.evaluation.experiments import run_flora
+    from flora_engine.recipes.flora import run_flora
 
     if folder is None:
         roots = [None if root is None else Path(root) for root in (features_root, data_root)]
@@ -158,7 +158,7 @@ def _with_project(
         raise FloraError("--project and --checkpoint go together")
     if not isinstance(config, FloraConfig):
         raise FloraError(f"--project and --checkpoint are for configurations of kind flora, not {config.kind}")
-    from flora_engine.evaluation.origin import with_project
+    from flora_engine.recipes.features import with_project
 
     return with_project(config, Path(project), [Path(path) for path in checkpoint], preparation, frames)
 

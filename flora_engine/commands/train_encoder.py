@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flora_engine.commands.console import console_job
-from flora_engine.config import DataSettings, EncoderConfig, load_config, parse_config
-from flora_engine.datasets.splits import Split, divide
+from flora_engine.config import EncoderConfig, load_config, parse_config
+from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.project.splits import Split, divide
 
 if TYPE_CHECKING:
     from flora_engine.training.distributed import World
@@ -60,8 +61,8 @@ def train_encoder_action(
     Returns what `train_encoder` does and ``run``, the run's folder. Under torchrun every process calls this.
     Raises FloraError, Cancelled.
     """
+    from flora_engine.runs.folder import RunFolder
     from flora_engine.training.distributed import world
-    from flora_engine.training.run_folder import RunFolder
 
     if resume is not None:
         folder = RunFolder.open(Path(resume))
@@ -86,7 +87,7 @@ def train_encoder_action(
 
 def _train(job: Job, config: EncoderConfig, folder: Any, here: World, device: str | None) -> dict[str, Any]:
     from flora_engine.datasets.loading import load_clips
-    from flora_engine.training.encoder import train_encoder
+    from flora_engine.training.encoder.trainer import train_encoder
 
     split = split_of(config)
     if not here.first:

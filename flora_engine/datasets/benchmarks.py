@@ -9,8 +9,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flora_engine.datasets.catalogue import load_dataset
-from flora_engine.datasets.splits import Split, TrainRule
 from flora_engine.errors import FloraError
+from flora_engine.project.splits import Split, TrainRule
 from flora_engine.resources import RESOURCES
 
 FOLDER = RESOURCES / "benchmarks"

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from flora_engine.datasets.splits import TrainRule
 from flora_engine.errors import FloraError
+from flora_engine.project.splits import TrainRule
 from flora_engine.resources import RESOURCES
 
 FOLDER = RESOURCES / "datasets"

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from flora_engine.datasets.catalogue import load_dataset
-from flora_engine.datasets.processes import cpu_count, in_order
-from flora_engine.datasets.project import NUMBERS, Incoming, Project, content_hash
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.processes import cpu_count, in_order
+from flora_engine.project.project import NUMBERS, Incoming, Project, content_hash
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.corrections import Correction, correct
 from flora_engine.readers.inspection import Inspection, inspect

@@ -13,7 +13,6 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -22,18 +21,16 @@ from numpy.typing import NDArray
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.importing import find_recordings
-from flora_engine.datasets.processes import cpu_count, in_order
-from flora_engine.datasets.project import Project
+from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
+from flora_engine.processes import cpu_count, in_order
+from flora_engine.project.project import Project
 from flora_engine.readers import read_sequence
 from flora_engine.resources import ROOT, cache_folder
 from flora_engine.skeleton import SkeletonSequence
-
-if TYPE_CHECKING:
-    from flora_engine.config import DataSettings
 
 NUMBERS = ("action", "subject", "camera", "setup")
 _BATCH = 32  # recordings a worker process takes at a time

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.datasets.preparing import Report, Result, Task, incoming
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import SPLIT_SIZES, npz_writer
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import bodies, ctrgcn
+from flora_engine.project.project import Project
 from flora_engine.readers.ntu import FPS, metadata, read_bodies
 from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from flora_engine.datasets.ntu import warn_sizes
 from flora_engine.datasets.preparing import Report, Result, Task, incoming
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import npz_writer
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import pku
+from flora_engine.project.project import Project
 from flora_engine.readers import read_sequence
 from flora_engine.readers.pku import FPS
 from flora_engine.skeleton import SkeletonSequence

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flora_engine.datasets.processes import in_order
-from flora_engine.datasets.project import Incoming, Project, content_hash
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
+from flora_engine.processes import in_order
+from flora_engine.project.project import Incoming, Project, content_hash
 from flora_engine.skeleton import SkeletonSequence
 
 BATCH = 64  # files that a process takes at a time: some 50 ms of NTU

@@ -20,10 +20,10 @@ from numpy.lib import format as npy
 from numpy.typing import DTypeLike, NDArray
 
 from flora_engine.datasets.features import Features
-from flora_engine.datasets.project import Incoming, Project
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.jobs import Job
+from flora_engine.project.project import Incoming, Project
 from flora_engine.skeleton import SkeletonSequence
 
 FEATURE_ARRAYS = ("train_data", "train_label", "zsl_data", "zsl_label", "gzsl_data", "gzsl_label")

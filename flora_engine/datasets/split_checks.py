@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.splits import Parts, Split, parts_of
+from flora_engine.project.project import Project
+from flora_engine.project.splits import Parts, Split, parts_of
 
 Ints = NDArray[np.int64]
 

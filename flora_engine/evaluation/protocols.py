@@ -21,12 +21,12 @@ from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
-from flora_engine.evaluation.memory import Memory, Progress
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
+from flora_engine.heads.base import FLOWS, Choice, Problem, Scorer, head
+from flora_engine.heads.flora import FlowScorer
 from flora_engine.jobs import Job
-from flora_engine.training.heads import FLOWS, Choice, Problem, Scorer, head
-from flora_engine.training.heads.flora import FlowScorer
+from flora_engine.runs.progress import Memory, Progress
 
 Setting = Literal["zsl", "gzsl"]
 Outcome = dict[str, Any]

@@ -17,10 +17,10 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.memory import Memory, Progress
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
+from flora_engine.heads.base import Choice, Head, Problem, Scorer, head
 from flora_engine.jobs import Job
-from flora_engine.training.heads import Choice, Head, Problem, Scorer, head
+from flora_engine.runs.progress import Memory, Progress
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import DIRECT, Manifest, write_manifest
-from flora_engine.models.direct import DirectMap
-from flora_engine.models.flora import Flora, Scorer
-from flora_engine.models.shift_gcn import ShiftGCN
-from flora_engine.models.shift_gcn_onnx import export_onnx
+from flora_engine.models.flora.direct import DirectMap
+from flora_engine.models.flora.network import Flora, Scorer
+from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.onnx_graph import export_onnx
 
 OPSET = 17
 

@@ -116,7 +116,7 @@ def read_bodies(path: Path, *, allow_nan: bool = False) -> Bodies:
 
 
 def _parse(data: bytes, path: Path, allow_nan: bool) -> Bodies:
-    from flora_engine.readers import _ntu_parser as parser  # numba takes a while to import
+    from flora_engine.readers import _ntu_parser as parser
 
     header = re.match(rb"\s*(\d+)", data)
     assert header is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flora_engine.models.streams import STREAMS
+from flora_engine.models.shift_gcn.streams import STREAMS
 from flora_engine.skeleton.layouts import KINECT_V2
 from flora_engine.training.seeding import normal, sample_keys, uniform
 
@@ -82,7 +82,7 @@ def augment(
 
 
 def to_stream(x: Tensor, stream: str, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> Tensor:
-    """`flora_engine.models.streams.make_stream` for a torch batch x (N, 3, T, V, M), on its device."""
+    """`flora_engine.models.shift_gcn.streams.make_stream` for a torch batch x (N, 3, T, V, M), on its device."""
     if stream not in STREAMS:
         raise KeyError(stream)
     if stream.startswith("bone"):

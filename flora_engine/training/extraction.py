@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flora_engine.datasets.features import Features
-from flora_engine.datasets.splits import Parts
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
-from flora_engine.models.shift_gcn import ShiftGCN, has_spatial_offsets
-from flora_engine.models.streams import STREAMS, concatenate
+from flora_engine.models.shift_gcn.network import ShiftGCN, has_spatial_offsets
+from flora_engine.models.shift_gcn.streams import STREAMS, concatenate
+from flora_engine.project.splits import Parts
 from flora_engine.training.augmentation import to_stream
 from flora_engine.training.distributed import choose_device
-from flora_engine.training.encoder import load_encoder
+from flora_engine.training.encoder.trainer import load_encoder
 
 PART = 256  # clips in one file of a partial result
 FeatureFunction = Callable[[Tensor], NDArray[np.float32]]
@@ -72,7 +72,7 @@ def _feature_function(model: ShiftGCN, device: torch.device) -> FeatureFunction:
     """The fastest form of the network on this device, from a batch (n, 3, T, V, M) to (n, F)."""
     model = model.to(device).eval()
     if device.type == "cpu" and not has_spatial_offsets(model):
-        from flora_engine.models.fast import FastShiftGCN
+        from flora_engine.models.shift_gcn.fast import FastShiftGCN
 
         fast = FastShiftGCN.from_model(model)
         return lambda x: fast.features(x.numpy())
@@ -117,7 +117,7 @@ def extract_streams(
     device: str | None = None,
 ) -> NDArray[np.float32]:
     """Features of one checkpoint, or of several streams' side by side: float32 (N, streams·256), in the order of
-    `flora_engine.models.streams.STREAMS`. `partial` is emptied first where it belongs to other checkpoints or clips."""
+    `models.shift_gcn.streams.STREAMS`. `partial` is emptied first where it belongs to other checkpoints or clips."""
     if partial is not None:
         _claim(partial, checkpoints, joints)
     features = {}
@@ -133,7 +133,7 @@ def extract_streams(
 def load_any_encoder(path: Path) -> tuple[ShiftGCN, str]:
     """The network of one of our checkpoints, or of a published ``.pt`` (joint stream), and its stream."""
     if path.suffix == ".pt":
-        from flora_engine.models.published import read_published
+        from flora_engine.models.shift_gcn.published import read_published
 
         return read_published(path), "joint"
     model, about = load_encoder(path)

@@ -29,10 +29,10 @@ from app.library.import_form import (
 )
 from flora_engine.commands.import_ import import_action
 from flora_engine.datasets.importing import ImportOptions, Preview, inspect_files
-from flora_engine.datasets.project import Project
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled
 from flora_engine.jobs import Job
+from flora_engine.project.project import Project
 from flora_engine.readers import write_npz, write_ntu
 from flora_engine.readers.corrections import Correction
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence

@@ -23,15 +23,15 @@ from app.library.table_model import COLUMNS
 from app.main_window import MainWindow
 from app.workers.tasks import InTurn
 from flora_engine.cli import main
-from flora_engine.datasets import project as project_module
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder, inspect_files
-from flora_engine.datasets.project import Incoming, Project
 from flora_engine.datasets.split_checks import of_project
-from flora_engine.datasets.splits import Split, TrainRule, import_split
 from flora_engine.demo import ACTIONS, synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.project import project as project_module
+from flora_engine.project.project import Incoming, Project
+from flora_engine.project.splits import Split, TrainRule, import_split
 from flora_engine.readers.corrections import Correction
 from flora_engine.skeleton import SkeletonSequence
 
@@ -397,7 +397,7 @@ def test_query_terms_are_replaced() -> None:
 
 
 def test_common_values_can_be_filtered_by(project_folder: Path) -> None:
-    from flora_engine.datasets.filters import select
+    from flora_engine.project.filters import select
 
     with Project.open(project_folder) as project:
         for key in ("class", "subject", "camera", "layout", "source", "persons"):

@@ -12,10 +12,10 @@ import pytest
 from app.library.prepare_form import PrepareRequest, glance, report_of, unfinished
 from app.main_window import MainWindow
 from flora_engine.datasets.preparing import Report, write_report
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import read_split
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
+from flora_engine.project.project import Project
 from flora_engine.readers import write_ntu
 
 

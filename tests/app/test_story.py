@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from app.library.import_dialog import ImportDialog
 from app.main_window import MainWindow
 from flora_engine.cli import main
-from flora_engine.datasets.project import Project
-from flora_engine.datasets.splits import Split, TrainRule
 from flora_engine.demo import ACTIONS, write_demo
 from flora_engine.jobs import Job
+from flora_engine.project.project import Project
+from flora_engine.project.splits import Split, TrainRule
 
 ALL = 2 * len(ACTIONS)
 

@@ -11,8 +11,8 @@ import pytest
 
 from flora_engine.datasets import benchmarks
 from flora_engine.datasets.benchmarks import Benchmark, all_benchmarks, load_benchmark, unseen_problem
-from flora_engine.datasets.splits import divide
 from flora_engine.errors import FloraError
+from flora_engine.project.splits import divide
 
 ALL = all_benchmarks()
 

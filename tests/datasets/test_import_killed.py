@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from flora_engine.datasets.importing import ImportOptions, import_folder
-from flora_engine.datasets.project import Project
 from flora_engine.jobs import Event, Job
+from flora_engine.project.project import Project
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -27,7 +27,7 @@ KILL_ITSELF = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from flora_engine.datasets.project import Incoming, Project
+from flora_engine.project.project import Incoming, Project
 from project_samples import recording
 
 def recordings():
@@ -132,7 +132,7 @@ def test_a_kill_inside_a_transaction_leaves_no_trace(tmp_path: Path, moment: str
     filled_project(tmp_path / "p", 6).close()
     frames = tmp_path / "p" / "arrays" / "000001.frames"
     size = frames.stat().st_size
-    command = [sys.executable, "-c", KILL_ITSELF, str(tmp_path / "p"), str(Path(__file__).parent), moment]
+    command = [sys.executable, "-c", KILL_ITSELF, str(tmp_path / "p"), str(Path(__file__).parents[1]), moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert frames.stat().st_size > size, "the kill came before any frame was written"
     with Project.open(tmp_path / "p", "write") as project:

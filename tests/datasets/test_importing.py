@@ -10,14 +10,14 @@ import pytest
 from project_samples import same
 
 from flora_engine.cli import main
-from flora_engine.datasets.filters import select
 from flora_engine.datasets.importing import ImportOptions, ImportReport, import_folder, preview, read_labels
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.split_checks import check_split, of_project
-from flora_engine.datasets.splits import Split, TrainRule
 from flora_engine.demo import write_demo
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
+from flora_engine.project.filters import select
+from flora_engine.project.project import Project
+from flora_engine.project.splits import Split, TrainRule
 from flora_engine.readers import read_sequence, write_npz
 from flora_engine.skeleton import SkeletonSequence
 

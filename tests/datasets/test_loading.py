@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flora_engine.config import DataSettings
 from flora_engine.datasets import loading
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.importing import import_folder
-from flora_engine.datasets.project import Project
+from flora_engine.datasets.settings import DataSettings
 from flora_engine.demo import write_demo
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.preprocessing import prepare
+from flora_engine.project.project import Project
 from flora_engine.readers import read_sequence
 
 

@@ -16,12 +16,12 @@ from flora_engine.cli import main
 from flora_engine.commands.prepare import prepare
 from flora_engine.datasets import ntu, pku, preparing
 from flora_engine.datasets.preparing import Report, Result, Task
-from flora_engine.datasets.project import Project
 from flora_engine.datasets.published_files import SPLIT_SIZES, import_split, read_split
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.preprocessing import ctrgcn
 from flora_engine.preprocessing import prepare as prepare_recording
+from flora_engine.project.project import Project
 from flora_engine.readers import write_ntu
 from flora_engine.skeleton import SkeletonSequence
 
@@ -373,7 +373,7 @@ def test_what_is_no_split_file_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_labels_and_splits_export(tmp_path: Path) -> None:
-    from flora_engine.datasets.splits import Split, TrainRule
+    from flora_engine.project.splits import Split, TrainRule
 
     prepare(Job(), "ntu60", ntu_folder(tmp_path, NAMES), tmp_path / "p")
     with Project.open(tmp_path / "p", "write") as project:

@@ -67,7 +67,7 @@ def test_the_best_bonus_of_folds_is_the_best_of_a_fine_grid() -> None:
 def test_the_bonus_is_minus_the_logarithm_of_the_published_factor() -> None:
     import torch
 
-    from flora_engine.models.flora import decide_generalised
+    from flora_engine.models.flora.network import decide_generalised
 
     errors = torch.rand(50, 4, generator=torch.Generator().manual_seed(0)) + 0.1
     published = decide_generalised(errors, torch.from_numpy(SEEN), torch.from_numpy(UNSEEN), 0.75).numpy()

@@ -15,12 +15,13 @@ from flora_engine.config import FloraSettings
 from flora_engine.datasets.features import Features
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
-from flora_engine.evaluation.memory import Memory
 from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
+from flora_engine.heads import cada_vae, nearest_mean, smie
+from flora_engine.heads.base import NAMES
+from flora_engine.heads.learning import flora
 from flora_engine.jobs import Event, Job
-from flora_engine.training import flora
-from flora_engine.training.heads import NAMES, cada_vae, nearest_mean, smie
+from flora_engine.runs.progress import Memory
 
 SETTINGS = FloraSettings(
     hidden=24,

@@ -18,9 +18,9 @@ from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import load_manifest
 from flora_engine.labelling.export_bundle import export_bundle
 from flora_engine.labelling.labeller import Labeller
-from flora_engine.models.direct import DirectMap, Projection, Ridge
-from flora_engine.models.flora import Flora, Scorer
-from flora_engine.models.shift_gcn import ShiftGCN
+from flora_engine.models.flora.direct import DirectMap, Projection, Ridge
+from flora_engine.models.flora.network import Flora, Scorer
+from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.preprocessing import prepare
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.attunement import attune

@@ -15,8 +15,8 @@ from flora_engine.labelling.bundle import (
     TextEncoderReference,
 )
 from flora_engine.labelling.export_bundle import export_bundle
-from flora_engine.models.flora import Flora
-from flora_engine.models.shift_gcn import ShiftGCN
+from flora_engine.models.flora.network import Flora
+from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.semantics.text_encoder import MINILM_SHA256
 
 TOKENS, FRAMES = 12, 16

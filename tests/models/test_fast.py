@@ -7,9 +7,9 @@ import pytest
 import torch
 from test_shift_gcn import pair
 
-from flora_engine.models.fast import FastShiftGCN
-from flora_engine.models.published import read_published
-from flora_engine.models.shift_gcn import ShiftGCN
+from flora_engine.models.shift_gcn.fast import FastShiftGCN
+from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.published import read_published
 
 
 @pytest.mark.parametrize(("frames", "joints", "persons"), [(16, 25, 2), (11, 25, 2), (4, 5, 1), (37, 33, 3)])

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from flora_engine.errors import FloraError
-from flora_engine.models.autoencoders import sample
-from flora_engine.models.flora import (
+from flora_engine.heads.learning.flora import FloraModel
+from flora_engine.models.flora.autoencoders import sample
+from flora_engine.models.flora.network import (
     Flora,
     Scorer,
     align_loss,
@@ -21,11 +22,10 @@ from flora_engine.models.flora import (
     from_published,
     our_name,
 )
-from flora_engine.models.velocity import attend
+from flora_engine.models.flora.velocity import attend
 from flora_engine.semantics.attunement import attune, neighbours
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
-from flora_engine.training.flora import FloraModel
 
 CLOSE = dict(rtol=1e-5, atol=1e-5)
 Golden = dict[str, torch.Tensor]

@@ -8,8 +8,8 @@ import torch
 from reference.shift_gcn_plain import PlainShiftGCN
 
 from flora_engine.errors import FloraError
-from flora_engine.models.published import from_published, read_published, to_published, write_published
-from flora_engine.models.shift_gcn import ShiftGCN
+from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.published import from_published, read_published, to_published, write_published
 from flora_engine.preprocessing import prepare
 from flora_engine.readers import read_sequence
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from reference.shift_gcn_plain import PlainShiftGCN
 
-from flora_engine.models.published import to_published
-from flora_engine.models.shift_gcn import ShiftGCN, parameter_groups, shift_in_rows, shift_out_rows
-from flora_engine.models.shift_gcn_onnx import export_onnx
+from flora_engine.models.shift_gcn.network import ShiftGCN, parameter_groups, shift_in_rows, shift_out_rows
+from flora_engine.models.shift_gcn.onnx_graph import export_onnx
+from flora_engine.models.shift_gcn.published import to_published
 
 
 def randomised(model: ShiftGCN) -> ShiftGCN:

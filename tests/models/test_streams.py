@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flora_engine.models.streams import ENSEMBLE_WEIGHTS, STREAMS, concatenate, ensemble, make_stream
+from flora_engine.models.shift_gcn.streams import ENSEMBLE_WEIGHTS, STREAMS, concatenate, ensemble, make_stream
 
 
 def test_streams_by_hand() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flora_engine.models.temporal_shift import temporal_shift
+from flora_engine.models.shift_gcn.temporal_shift import temporal_shift
 
 
 def by_definition(x: Tensor, xpos: Tensor, ypos: Tensor, stride: int) -> Tensor:

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from flora_engine.models.temporal_shift import temporal_shift
+from flora_engine.models.shift_gcn.temporal_shift import temporal_shift
 
 pytest.importorskip("triton", reason="Triton is not installed")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 if not INTERPRETED and not torch.cuda.is_available():
     pytest.skip("no NVIDIA GPU, and TRITON_INTERPRET is not 1", allow_module_level=True)
 
-from flora_engine.models import temporal_shift_triton as kernels  # noqa: E402
-from flora_engine.models.shift_gcn import ShiftGCN  # noqa: E402
+from flora_engine.models.shift_gcn.backends import triton as kernels  # noqa: E402
+from flora_engine.models.shift_gcn.network import ShiftGCN  # noqa: E402
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
 pytestmark = [] if INTERPRETED else [pytest.mark.cuda]

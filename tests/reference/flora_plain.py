@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from flora_engine.config import FloraSettings
-from flora_engine.models.flora import Flora
+from flora_engine.models.flora.network import Flora
 from flora_engine.semantics.attunement import attune
 
 

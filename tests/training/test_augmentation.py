@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from flora_engine.models.streams import STREAMS, make_stream
+from flora_engine.models.shift_gcn.streams import STREAMS, make_stream
 from flora_engine.skeleton.layouts import KINECT_V2
 from flora_engine.training.augmentation import ORDER, augment, crop, mirror, present, rotate, to_stream
 from flora_engine.training.seeding import epoch_order, hold_out, normal, sample_keys, uniform

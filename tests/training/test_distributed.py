@@ -18,10 +18,11 @@ from test_encoder import SMALL, clips
 from flora_engine.config import EncoderSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.training import checkpoint, encoder
+from flora_engine.runs import checkpoint
+from flora_engine.runs.folder import RunFolder
 from flora_engine.training.distributed import world
-from flora_engine.training.encoder import train_encoder
-from flora_engine.training.run_folder import RunFolder
+from flora_engine.training.encoder.trainer import train_encoder
+from flora_engine.training.encoder.trainer import trainer as encoder
 
 PLAIN = SMALL.model_copy(
     update={"epochs": 2, "augmentations": ("rotate", "jitter", "mirror"), "batch_size": 10, "held_out": 0.5}

@@ -10,9 +10,9 @@ import pytest
 from flora_engine.config import EncoderSettings
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.training.checkpoint import load
-from flora_engine.training.encoder import learning_rate, load_encoder, train_encoder
-from flora_engine.training.run_folder import RunFolder
+from flora_engine.runs.checkpoint import load
+from flora_engine.runs.folder import RunFolder
+from flora_engine.training.encoder.trainer import learning_rate, load_encoder, train_encoder
 
 SMALL = EncoderSettings(base_channels=8, epochs=3, batch_size=8, learning_rate=0.02, held_out=0.2)
 

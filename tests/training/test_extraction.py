@@ -14,12 +14,12 @@ from flora_engine.cli import main
 from flora_engine.datasets.published_files import read_features
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.models.shift_gcn import ShiftGCN
-from flora_engine.models.streams import make_stream
+from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.streams import make_stream
+from flora_engine.runs.folder import list_runs
 from flora_engine.training import extraction
-from flora_engine.training.encoder import train_encoder
+from flora_engine.training.encoder.trainer import train_encoder
 from flora_engine.training.extraction import extract, extract_streams, find_checkpoints
-from flora_engine.training.run_folder import list_runs
 
 
 @pytest.fixture(scope="module")

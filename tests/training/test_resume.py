@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 from flora_engine.config import EncoderSettings
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.training import checkpoint
-from flora_engine.training.encoder import train_encoder
-from flora_engine.training.run_folder import RunFolder
+from flora_engine.runs import checkpoint
+from flora_engine.runs.folder import RunFolder
+from flora_engine.training.encoder.trainer import train_encoder
 
 SETTINGS = SMALL.model_copy(
     update={"dropout": 0.2, "augmentations": ("rotate", "jitter", "crop"), "streams": ("joint", "bone")}

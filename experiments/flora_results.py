@@ -1,0 +1,469 @@
+"""All heads, protocols, seeds, low-shot shares and ablations on feature files: one JSON file and Markdown tables.
+
+    python experiments/flora_results.py --dataset utd_mhad --split a=features-seed{seed}.npz,2+8+14+21+24 [--split …]
+        --out results [--workers 2] [--hidden 192] [--learning-rate 1e-4] [--tokens-per-step 2] [--align 800]
+        [--total 1600] [--evaluations 4] [--minutes 25]
+
+A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined by +). With `{seed}` in the file's name
+each seed has an encoder of its own, as seeded_features.py makes them. The texts are the program's own of --dataset at
+L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
+
+Cells are processes of one thread each, --workers at a time, the most wanted first: the choices of every head on
+held-out folds, held-out with every seed, the published protocol, low-shot, ablations. OUT.json grows with each; started
+again with the same options, cells that are done are skipped; the tables have a dash for what --minutes did not suffice
+for.
+
+To be affordable on two cores, the folds choose once for each split, with the first seed and all samples, and score
+Flora with like tokens merged (--selection-tokens; the test part is scored exactly).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flora_engine.config import FloraSettings
+from flora_engine.evaluation.metrics import mean_and_error
+
+KEY = ("split", "head", "protocol", "low_shot", "ablation", "seed")
+TIMES = (0.25, 0.75)  # of the decision; 0.5 is the default
+ABLATIONS = ("attunement off", "contrast off", "k = 1", "k = 2", "k = 3")
+Task = dict[str, Any]
+
+
+# ---------------------------------------------------------------------------------------- in the processes of the cells
+
+
+def experiment_of(task: Task) -> Any:
+    import torch
+
+    from flora_engine.datasets.published_files import read_features
+    from flora_engine.evaluation.protocols import Experiment, low_shot
+
+    torch.set_num_threads(1 if task["device"] == "cpu" else torch.get_num_threads())
+    features = read_features(Path(task["features"].format(seed=task["seed"])))
+    if task["low_shot"]:
+        features = low_shot(features, task["low_shot"])
+    return Experiment(features, np.load(task["states"], allow_pickle=False), np.unique(task["unseen"]), task["device"])
+
+
+def fold_pieces(task: Task) -> Task:
+    """One choice of a head on all folds, remembered below OUT.pieces."""
+    from flora_engine.evaluation.selection import make_folds, try_fold
+    from flora_engine.heads.base import head
+    from flora_engine.jobs import Job
+    from flora_engine.runs.progress import Memory
+
+    started = time.monotonic()
+    experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
+    name, number = task["head"], task["choice"]
+    module = head(name)
+    for f, fold in enumerate(make_folds(experiment.problem(0), settings)):
+        work = partial(try_fold, Job(), module, fold, module.choices(settings)[number], settings)
+        Memory(Path(task["pieces"])).recall(f"fold-{name}-{number}-{f}", work)
+    return {"seconds": time.monotonic() - started}
+
+
+def picks_of(task: Task) -> Any:
+    """What the folds chose for a head; all pieces are there."""
+    from flora_engine.evaluation.selection import select
+    from flora_engine.jobs import Job
+    from flora_engine.runs.progress import Memory
+
+    settings = FloraSettings(**task["settings"])
+    problem = experiment_of(task).problem(0)
+    return select(Job(), task["head"], problem, settings, -math.log(settings.calibration), Memory(Path(task["pieces"])))
+
+
+def cell(task: Task) -> Task:
+    """One head on one split under one protocol with one seed."""
+    from flora_engine.evaluation.protocols import evaluate_zsl, run_protocol
+    from flora_engine.heads.flora import FlowScorer
+    from flora_engine.jobs import Job
+
+    started = time.monotonic()
+    experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
+    times: dict[str, float] = {}
+
+    def keep(seed: int, setting: str, model: Any) -> None:
+        if task["head"] == "flora" and setting == "zsl" and task["ablation"] == "full" and not task["low_shot"]:
+            for t in TIMES:
+                scorer = FlowScorer(replace(model, decision_time=t))
+                times[str(t)] = evaluate_zsl(scorer, experiment)["accuracy"]
+
+    if task["head"] == "plain":
+        outcome = plain_cell(experiment, settings)
+    else:
+        wanted = ("zsl",) if task["ablation"] != "full" else ("zsl", "gzsl")
+        outcome = run_protocol(
+            Job(), task["head"], experiment, settings, task["protocol"], wanted, keep, picks=task.get("picks")
+        )
+    for part in ("zsl", "gzsl", "nearest_aligned"):
+        outcome.get(part, {}).pop("confusion", None)
+    kept = {key: task[key] for key in KEY}
+    return {**kept, "outcome": outcome, "times": times, "seconds": time.monotonic() - started}
+
+
+def plain_cell(experiment: Any, settings: FloraSettings) -> dict[str, Any]:
+    """The plain version with the published attunement, no selection: each of its evaluations (ZSL)."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
+    import flora_plain as plain
+
+    from flora_engine.heads.learning.flora import FloraModel
+    from flora_engine.semantics.attunement import attune
+
+    values: dict[int, list[float]] = {}
+    attunement = (settings.neighbours, settings.weight_zsl)
+    attuned = attune(experiment.states, *attunement)
+    for seed in settings.seeds:
+        problem = experiment.problem(seed)
+
+        def watch(number: int, network: Any) -> None:
+            model = FloraModel(network, attuned, *attunement, settings.decision_time, settings.sigma_min)
+            chosen = model.errors(experiment.features.zsl_data, experiment.unseen).argmin(axis=1)
+            right = experiment.unseen[chosen] == experiment.features.zsl_label
+            values.setdefault(number, []).append(float(right.mean()))
+
+        plain.train(settings, problem.data, problem.labels, problem.states, attunement, seed, experiment.device, watch)
+    every = {number: mean_and_error(found) for number, found in values.items()}
+    return {"zsl": {"accuracy": every[max(every)], "by_evaluation": every}}
+
+
+# ----------------------------------------------------------------------------------------------------------- the cells
+
+
+def splits_of(given: argparse.Namespace) -> list[Task]:
+    """Name, features, states and unseen classes of each split, and the settings that all cells share."""
+    settings = {
+        **{"hidden": given.hidden, "tokens_per_step": given.tokens_per_step, "evaluations": given.evaluations},
+        **{"align_iterations": given.align, "total_iterations": given.total, "folds": given.folds},
+        **{"validation_classes": given.validation, "learning_rate": given.learning_rate},
+        **{"published_training": given.published_training},
+    }
+    if given.attunements:
+        settings["attunements"] = [
+            (int(k), float(w)) for k, _, w in (text.partition(":") for text in given.attunements)
+        ]
+    found = []
+    for text in given.split:
+        name, _, rest = text.partition("=")
+        features, *states, unseen = rest.split(",")
+        found.append(
+            {
+                **{"split": name, "features": features, "states": states[0] if states else own_states(given)},
+                **{"unseen": [int(c) for c in unseen.split("+")], "device": given.device, "settings": settings},
+                **{"low_shot": 0.0, "ablation": "full", "seed": 0, "protocol": "held-out", "head": "flora"},
+                "pieces": f"{given.out}.pieces/{name}",
+            }
+        )
+    return found
+
+
+def own_states(given: argparse.Namespace) -> str:
+    """The class states of our own texts of --dataset, made once."""
+    if given.dataset is None:
+        raise SystemExit("give --dataset, or class states in each --split")
+    path = given.out.with_name(f"{given.out.name}.states-{given.dataset}-{given.tokens}.npy")
+    if not path.exists():
+        from flora_engine.semantics.class_texts import class_states, load_class_texts
+        from flora_engine.semantics.text_encoder import load_text_encoder
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, class_states(load_text_encoder(), load_class_texts(given.dataset), given.tokens))
+    return str(path)
+
+
+def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
+    """A task for every choice of every head on every split."""
+    from flora_engine.heads.base import head
+
+    merged = {"scoring_tokens": given.selection_tokens}
+    tasks = [{**one, "head": name, "settings": {**one["settings"], **merged}} for name in given.heads for one in splits]
+    return [
+        {**one, "choice": c}
+        for one in tasks
+        for c in range(len(head(one["head"]).choices(FloraSettings(**one["settings"]))))
+    ]
+
+
+def ablated(name: str, pick: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(settings that differ, choice) of an ablation of what the folds chose for ZSL."""
+    if name == "contrast off":
+        return {"contrast_weight": 0.0}, dict(pick.choice)
+    k = 0 if name == "attunement off" else int(name[-1])
+    return {}, {"neighbours": k, "weight": 0.0 if k == 0 else pick.choice["weight"] or 0.4}
+
+
+def cells(splits: list[Task], picks: dict[tuple[str, str], Any], given: argparse.Namespace) -> list[Task]:
+    """All cells, the most wanted first: one for each split, head, protocol, share, ablation and seed."""
+    found: list[Task] = []
+
+    def add(seeds: int, heads: list[str], **changed: Any) -> None:
+        for seed in range(seeds):
+            for name in heads:
+                for one in splits:
+                    settings = {**one["settings"], "seeds": (seed,)}
+                    chosen = picks[one["split"], name]
+                    found.append({**one, "head": name, "seed": seed, "settings": settings, "picks": chosen, **changed})
+
+    add(given.seeds, given.heads)
+    add(given.published_seeds, given.heads, protocol="published")
+    if given.plain:
+        settings = {"seeds": tuple(range(given.seeds))}
+        found += [
+            {**one, "head": "plain", "protocol": "-", "settings": {**one["settings"], **settings}} for one in splits
+        ]
+    if given.quick:
+        return found
+    for low in (0.1, 0.01):
+        if low == 0.1 or not all(same_low_shot(one) for one in splits):  # one sample a class either way
+            add(given.low_shot_seeds, given.heads, low_shot=low)
+    for name in ABLATIONS if "flora" in given.heads else ():
+        start = len(found)
+        add(given.ablation_seeds, ["flora"], ablation=name)
+        for task in found[start:]:
+            pick = task["picks"]["zsl"]
+            settings, choice = ablated(name, pick)
+            task["picks"] = {**task["picks"], "zsl": replace(pick, choice=choice)}
+            task["settings"] = {**task["settings"], **settings}
+            task["is_full"] = not settings and choice == dict(pick.choice)
+    first = next((place for place, one in enumerate(found) if one["low_shot"]), len(found))
+    return found[:first] + sorted(found[first:], key=lambda one: one["seed"])  # a seed of everything, then the next
+
+
+def same_as_full(task: Task, done: list[Task]) -> Task | None:
+    """The result of an ablation that takes away what the folds did not choose: that of the full method."""
+    full = {key: task[key] for key in KEY} | {"ablation": "full"}
+    same = [one for one in done if task.get("is_full") and all(one[key] == full[key] for key in KEY)]
+    return {**same[0], "ablation": task["ablation"]} if same else None
+
+
+def same_low_shot(one: Task) -> bool:
+    """Whether 10 % and 1 % leave equally many samples of each class."""
+    with np.load(one["features"].format(seed=0), allow_pickle=False) as arrays:
+        counts = np.unique(arrays["train_label"], return_counts=True)[1]
+    return all(max(1, int(0.1 * n)) == max(1, int(0.01 * n)) for n in counts)
+
+
+def key_of(task: Task) -> tuple[Any, ...]:
+    return tuple(task[key] for key in KEY)
+
+
+# -------------------------------------------------------------------------------------------------------------- tables
+
+
+Values = dict[int, float]  # by seed
+
+
+def values_of(rows: list[Task], part: str, measure: str) -> Values:
+    """Of the cells of one split and head; a cell of several seeds counts on from its own."""
+    if part == "times":
+        return {row["seed"]: row["times"][measure] for row in rows if measure in row["times"]}
+    found = [(row["seed"], row["outcome"].get(part, {}).get(measure, {}).get("values", ())) for row in rows]
+    return {seed + place: value for seed, values in found for place, value in enumerate(values)}
+
+
+def percent(values: list[Values], sign: str = "") -> str:
+    """Mean over splits of the mean over seeds, ± the standard error that the seeds leave in it."""
+    if not values or not all(values):
+        return "–"
+    found = [mean_and_error(list(one.values())) for one in values]
+    mean = f"{100 * float(np.mean([one['mean'] for one in found])):{sign}.1f}"  # type: ignore[arg-type]
+    errors = [one["error"] for one in found]
+    if any(error is None for error in errors):
+        return mean
+    error = math.sqrt(sum(float(e) ** 2 for e in errors)) / len(errors)  # type: ignore[arg-type]
+    return f"{mean} ± {100 * error:.1f}"
+
+
+def beyond(values: list[Values], base: list[Values]) -> str:
+    """The difference to `base` by seed, so that what both owe to the seed's encoder is not in its error."""
+    pairs = zip(values, base, strict=True)
+    return percent([{seed: one[seed] - other[seed] for seed in one if seed in other} for one, other in pairs], "+")
+
+
+def tables(done: list[Task], splits: list[str]) -> str:
+    """Markdown: heads under both protocols, low-shot, ablations; a dash where cells are missing."""
+
+    def column(part: str, measure: str, **wanted: Any) -> list[Values]:
+        """The values of each split."""
+        wanted = {"protocol": "held-out", "low_shot": 0.0, "ablation": "full", **wanted}
+        rows = [one for one in done if all(one[key] == value for key, value in wanted.items())]
+        return [values_of([one for one in rows if one["split"] == split], part, measure) for split in splits]
+
+    def zsl(values: list[Values], base: list[Values]) -> list[str]:
+        """By split, their mean, and against `base`."""
+        return [*(percent([one]) for one in values), percent(values), "" if values == base else beyond(values, base)]
+
+    def table(title: str, header: list[str], body: list[list[str]]) -> list[str]:
+        kept = [row for row in body if any(cell not in ("–", "") for cell in row[1:])]
+        lines = [f"| {' | '.join(row)} |" for row in kept]
+        return [f"### {title}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""] if kept else []
+
+    names = list(dict.fromkeys(one["head"] for one in done if one["head"] != "plain"))
+    heads, generalised = ["head", *(f"ZSL {split}" for split in splits), "ZSL"], ("seen", "unseen", "harmonic", "area")
+    lines = ["Per cent, mean ± standard error over seeds; without a split's name, the mean over the splits.", ""]
+    for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
+        flora = column("zsl", "accuracy", head="flora", protocol=protocol)
+        body = [
+            [
+                *[name, *zsl(column("zsl", "accuracy", head=name, protocol=protocol), flora)],
+                *(percent(column("gzsl", measure, head=name, protocol=protocol)) for measure in generalised),
+            ]
+            for name in names
+        ]
+        if protocol == "held-out":
+            aligned = zsl(column("nearest_aligned", "accuracy", head="flora"), flora)
+            body.append(["nearest mean in Flora's space", *aligned, *["–"] * len(generalised)])
+        lines += table(label, [*heads, "beyond Flora", *generalised], body)
+    shares = (1.0, 0.1, 0.01)
+    body = [
+        [name]
+        + [percent(column("zsl", "accuracy", head=name, low_shot=share % 1)) for share in shares]
+        + [percent(column("gzsl", "harmonic", head=name, low_shot=share % 1)) for share in shares]
+        for name in names
+    ]
+    header = [f"{what}, {share:.0%}" for what in ("ZSL", "harmonic") for share in shares]
+    lines += table("low-shot: share of the training samples", ["head", *header], body)
+    full = column("zsl", "accuracy", head="flora")
+    body = [["full", *zsl(full, full)]]
+    body += [[name, *zsl(column("zsl", "accuracy", head="flora", ablation=name), full)] for name in ABLATIONS]
+    aligned = column("nearest_aligned", "accuracy", head="flora")
+    body += [["flow off (nearest mean in Flora's space)", *zsl(aligned, full)]]
+    body += [[f"t = {t}", *zsl(column("times", str(t), head="flora"), full)] for t in TIMES]
+    lines += table("Flora's ablations", ["ZSL", *splits, "mean", "beyond full"], body)
+    plain = column("zsl", "accuracy", head="plain", protocol="-")
+    lines += table("the plain version", [*heads, "beyond Flora"], [["plain", *zsl(plain, full)]])
+    return "\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------------------------------- running
+
+
+def run_all(pool: ProcessPoolExecutor, work: Callable[[Task], Task], tasks: list[Task], end: float) -> Any:
+    """(task, result) pairs as they come; TimeoutError when the time is over."""
+    running = {pool.submit(work, task): task for task in tasks}
+    for future in as_completed(running, timeout=max(0.0, end - time.monotonic())):
+        yield running[future], future.result()
+
+
+def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: float) -> int:
+    """Compute what is missing into `done` and OUT.json; returns how many cells there are in all (0: not known yet)."""
+    pool = ProcessPoolExecutor(given.workers, mp_context=multiprocessing.get_context("spawn"))
+    total = 0
+    try:
+        folds = fold_tasks(splits, given)
+        for task, result in run_all(pool, fold_pieces, folds, end):
+            print(f"folds of {task['split']}, {task['head']} {task['choice']}: {result['seconds']:.0f} s", flush=True)
+        picks = {(one["split"], one["head"]): picks_of(one) for one in folds if one["choice"] == 0}
+        for (split, name), pick in picks.items():
+            print(
+                f"{split}, {name} chose "
+                + ", ".join(f"{k}: {dict(p.choice)} × {p.evaluations}" for k, p in pick.items())
+            )
+        wanted = cells(splits, picks, given)
+        total, known = len(wanted), {key_of(one) for one in done}
+        order = {key_of(one): number for number, one in enumerate(wanted)}
+
+        def keep(result: Task) -> None:
+            done.append(result)
+            done.sort(key=lambda one: order.get(key_of(one), total))
+            write(given.out, splits, given, done)
+
+        missing = [one for one in wanted if key_of(one) not in known]
+        for task, result in run_all(pool, cell, [one for one in missing if not one.get("is_full")], end):
+            keep(result)
+            said = f"{task['head']:13s} {task['protocol']:9s} {task['low_shot']} {task['ablation']:15s}"
+            accuracy = percent([values_of([result], "zsl", "accuracy")])
+            print(f"{said} {task['split']} seed {task['seed']}: {accuracy}, {result['seconds']:.0f} s", flush=True)
+        for task in missing:
+            same = same_as_full(task, done)
+            if same is not None:
+                keep(same)
+    except TimeoutError:
+        print("time is over; the same command goes on where this stopped")
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+    return total
+
+
+def write(out: Path, splits: list[Task], given: argparse.Namespace, done: list[Task]) -> None:
+    temporary = out.with_name(out.name + ".json.new")
+    temporary.write_text(json.dumps({"options": options_of(given), "cells": done}))
+    temporary.replace(out.with_name(out.name + ".json"))
+    out.with_name(out.name + ".md").write_text(tables(done, [one["split"] for one in splits]))
+
+
+def options_of(given: argparse.Namespace) -> dict[str, Any]:
+    """What cells depend on: a result file of other options is not gone on with."""
+    names = (
+        "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds "
+        "attunements published_training learning_rate"
+    )
+    return {name: getattr(given, name) for name in names.split()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", action="append", required=True)
+    parser.add_argument("--dataset", help="use our own texts of this data set")
+    parser.add_argument("--tokens", type=int, default=32, help="L of these texts")
+    parser.add_argument("--out", type=Path, required=True, help="writes OUT.json, OUT.md and OUT.pieces/")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--published-seeds", type=int, help="(default: as --seeds)")
+    parser.add_argument("--low-shot-seeds", type=int, help="(default: as --seeds)")
+    parser.add_argument("--ablation-seeds", type=int, default=2)
+    parser.add_argument("--hidden", type=int, default=384)
+    parser.add_argument("--align", type=int, default=800)
+    parser.add_argument("--total", type=int, default=1600)
+    parser.add_argument("--evaluations", type=int, default=4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--tokens-per-step", type=int, default=2)
+    parser.add_argument("--selection-tokens", type=int, default=8, help="merge tokens when folds score; 0: exactly")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--validation", type=int, default=5)
+    parser.add_argument("--attunements", nargs="+", metavar="K:W", help="among which the folds choose, 0:0 2:0.4, say")
+    parser.add_argument("--published-training", choices=("exact", "fast"), default="exact")
+    parser.add_argument("--minutes", type=float, default=25.0)
+    heads = ["flora", "eszsl", "nearest_mean", "smie", "cada_vae", "ensemble"]
+    parser.add_argument("--heads", nargs="+", default=heads)
+    parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
+    parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the workers are ended too
+    end = time.monotonic() + 60 * given.minutes
+    for name in ("published_seeds", "low_shot_seeds"):
+        setattr(given, name, given.seeds if getattr(given, name) is None else getattr(given, name))
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    file, done = given.out.with_name(given.out.name + ".json"), []
+    if file.exists():
+        found = json.loads(file.read_text())
+        if found["options"] != options_of(given):
+            raise SystemExit(f"{file} was made with other options; remove it and its .pieces, or choose another --out")
+        done = found["cells"]
+    splits = splits_of(given)
+    total = fill(given, splits, done, end)
+    write(given.out, splits, given, done)
+    print(tables(done, [one["split"] for one in splits]))
+    print(f"{len(done)} of {total or 'unknown'} cells; wrote {file} and {given.out}.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Configurations: one YAML file per run, checked whole before anything starts."""
+
+from flora_engine.config.kinds import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig
+from flora_engine.config.load import load_config, parse_config
+from flora_engine.config.sections import EncoderSettings, FloraSettings, HeadName, ProtocolName, TextSettings
+
+__all__ = [
+    "AnyConfig",
+    "EncoderConfig",
+    "EncoderSettings",
+    "FloraConfig",
+    "FloraSettings",
+    "HeadName",
+    "PipelineConfig",
+    "ProtocolName",
+    "TextSettings",
+    "load_config",
+    "parse_config",
+]

@@ -1,0 +1,100 @@
+"""The kinds of configuration: encoder, flora, pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from flora_engine.config.sections import EncoderSettings, FloraSettings, HeadName, Section, TextSettings
+from flora_engine.datasets.benchmarks import load_benchmark
+from flora_engine.datasets.settings import DataSettings
+from flora_engine.errors import FloraError
+from flora_engine.project.splits import Split
+
+
+def _known_benchmark(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            load_benchmark(name)
+        except FloraError as error:
+            raise ValueError(str(error)) from None
+    return name
+
+
+class EncoderConfig(Section):
+    """`flora train-encoder --config …`. Either `benchmark` (FOLDER/NAME under resources/benchmarks) or `split`."""
+
+    kind: Literal["encoder"]
+    data: DataSettings
+    benchmark: str | None = None
+    split: Split | None = None
+    encoder: EncoderSettings = EncoderSettings()
+
+    _known = field_validator("benchmark")(_known_benchmark)
+
+    @model_validator(mode="after")
+    def _one_split(self) -> EncoderConfig:
+        if (self.benchmark is None) == (self.split is None):
+            raise ValueError("give either benchmark or split")
+        return self
+
+
+class FloraConfig(Section):
+    """`flora train --config …` from a unified feature file, or from recordings and an encoder's checkpoints.
+
+    encoder: checkpoints or run folders, one stream each; the features are then extracted on the benchmark's split.
+    """
+
+    kind: Literal["flora"]
+    benchmark: str
+    features: Path | None = None
+    data: DataSettings | None = None
+    encoder: tuple[Path, ...] = ()
+    texts: TextSettings = TextSettings()
+    setting: Literal["zsl", "gzsl", "both"] = "both"
+    low_shot: float | None = Field(None, gt=0, le=1)
+    heads: tuple[HeadName, ...] = ("flora",)
+    flora: FloraSettings = FloraSettings()
+
+    _known = field_validator("benchmark")(_known_benchmark)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> FloraConfig:
+        if self.features is not None and (self.data is not None or self.encoder):
+            raise ValueError("give features, or data and encoder, not both")
+        if self.features is None and (self.data is None or not self.encoder):
+            raise ValueError("give features (a feature file), or data and encoder (checkpoints or runs)")
+        if self.data is not None and self.data.raw is None and self.data.project is None:
+            raise ValueError("data names neither raw nor project")
+        return self
+
+
+class PipelineConfig(Section):
+    """`flora train --config …` from raw recordings to a bundle: encoder, features, heads, evaluation, per split.
+
+    The bundle holds the ensemble, or Flora alone where heads does not name the ensemble. final: after
+    the splits, train once more on every class and recording and bundle that model; final_epochs of its encoder where
+    more recordings need fewer passes (None: as many as the splits).
+    """
+
+    kind: Literal["pipeline"]
+    data: tuple[DataSettings, ...] = Field(min_length=1)
+    splits: tuple[Split, ...] = Field(min_length=1)
+    texts: TextSettings = TextSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    flora: FloraSettings = FloraSettings()
+    heads: tuple[HeadName, ...] = ("flora", "nearest_mean", "ensemble")
+    final: bool = False
+    final_epochs: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _something_to_bundle(self) -> PipelineConfig:
+        if self.final and not {"flora", "ensemble"} & set(self.heads):
+            raise ValueError("final bundles a model, so heads must name flora or ensemble")
+        return self
+
+
+AnyConfig = EncoderConfig | FloraConfig | PipelineConfig
+Config = Annotated[AnyConfig, Field(discriminator="kind")]

@@ -1,0 +1,34 @@
+"""How labelled recordings are found and prepared: the `data` section of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Preparation = Literal["ctrgcn", "agcn", "pku64", "clip", "matched_clip"]
+
+
+class DataSettings(BaseModel):
+    """Where recordings come from: a raw folder read by the registry, or a project.
+
+    dataset names resources/datasets/NAME.yaml (classes, texts). preparations "clip" and
+    "matched_clip" (for a model that is to read several sensors) are ours: see preprocessing.clip.
+    persons 1 keeps the first person alone, which halves the work where nobody else is ever there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    raw: Path | None = None
+    project: Path | None = None
+    preparation: Preparation = "clip"
+    frames: int = Field(64, ge=4, le=2000)
+    persons: Literal[1, 2] = 2
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSettings:
+        if self.raw is not None and self.project is not None:
+            raise ValueError("give raw or project, not both")
+        return self

@@ -1,0 +1,93 @@
+"""Mutual-information scoring: a network scores (feature, text) pairs, true pairs above shuffled ones.
+
+After Zhou et al., "Zero-shot Skeleton-based Action Recognition via Mutual Information Estimation and Maximization" (ACM
+MM 2023): the Jensen–Shannon estimate −softplus(−T(x, e)) − softplus(T(x, e')) is maximised, and the class of largest
+T wins. Its temporal part needs features over time, which a feature file does not hold, and is left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flora_engine.config import FloraSettings
+from flora_engine.heads.base import Array, Choice, Labels, Problem, Watch
+from flora_engine.heads.learning.optimise import optimise
+from flora_engine.jobs import Job
+
+STEPS = 1500
+NEGATIVES = 4  # other classes that a sample is paired with in a step
+SCORING_ELEMENTS = 1 << 22  # hidden values of one chunk of pairs
+
+
+def choices(settings: FloraSettings) -> list[Choice]:
+    """Hidden sizes of the scoring network."""
+    return [{"hidden": 512}, {"hidden": 128}]
+
+
+def others(own: Tensor, classes: int, generator: torch.Generator) -> Tensor:
+    """NEGATIVES classes for each of `own` (B,), drawn uniformly, with repeats, among the others. (B, NEGATIVES)."""
+    away = torch.randint(1, classes, (len(own), NEGATIVES), generator=generator, device=own.device)
+    return (own[:, None] + away) % classes
+
+
+def fit(
+    job: Job,
+    problem: Problem,
+    choice: Choice,
+    settings: FloraSettings,
+    watch: Watch,
+    evaluations: int | None = None,
+    sampling: bool = False,
+    checkpoint: Path | None = None,
+) -> None:
+    """Learn the scoring network on seen classes; nothing is sampled at scoring."""
+    device, seen = problem.device, problem.seen
+    x = torch.from_numpy(problem.data).to(device)
+    labels = torch.from_numpy(np.searchsorted(seen, problem.labels)).to(device)
+    vectors = torch.from_numpy(problem.vectors).to(device)
+    seen_vectors = vectors[torch.from_numpy(seen).to(device)]
+    generator = torch.Generator(device).manual_seed(problem.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(problem.seed)
+        features = nn.Sequential(nn.LayerNorm(x.shape[1]), nn.Linear(x.shape[1], choice["hidden"])).to(device)
+        texts = nn.Linear(vectors.shape[1], choice["hidden"]).to(device)
+        judge = nn.Sequential(nn.ReLU(), nn.Linear(choice["hidden"], choice["hidden"]), nn.ReLU()).to(device)
+        final = nn.Linear(choice["hidden"], 1).to(device)
+
+    def judged(feature: Tensor, text: Tensor) -> Tensor:
+        """(N, hidden) and (C, hidden), or (N, C, hidden) where every sample has classes of its own → (N, C)."""
+        return final(judge(feature[:, None] + text)).squeeze(2)  # type: ignore[no-any-return]
+
+    def loss(rows: Tensor) -> Tensor:
+        own = labels[rows]
+        pairs = torch.cat([own[:, None], others(own, len(seen), generator)], dim=1)
+        scores = judged(features(x[rows]), texts(seen_vectors)[pairs])
+        return F.softplus(-scores[:, 0]).mean() + F.softplus(scores[:, 1:]).mean()
+
+    def score(data: Array, classes: Labels) -> Array:
+        with torch.no_grad():
+            text = texts(vectors[torch.from_numpy(classes).to(device)])
+            rows = max(1, SCORING_ELEMENTS // text.numel())
+            parts = [
+                judged(features(torch.from_numpy(data[i : i + rows]).to(device)), text).cpu().numpy()
+                for i in range(0, len(data), rows)
+            ]
+        return np.concatenate(parts)
+
+    optimise(
+        job,
+        "train mutual information",
+        [p for module in (features, texts, judge, final) for p in module.parameters()],
+        loss,
+        samples=len(x),
+        steps=STEPS,
+        generator=generator,
+        look=lambda number: watch(number, score, None),
+        evaluations=evaluations,
+        learning_rate=3e-4,
+    )

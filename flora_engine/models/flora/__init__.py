@@ -1,0 +1,1 @@
+"""Flora (docs/method.md, sections 6 and 7)."""

@@ -1,0 +1,1 @@
+"""Shift-GCN (docs/method.md, section 4)."""

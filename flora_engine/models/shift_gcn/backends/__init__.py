@@ -1,0 +1,1 @@
+"""Ways to run the layers of Shift-GCN faster than plain torch."""

@@ -1,0 +1,1 @@
+"""A project: a folder of recordings, classes, splits and labels, with undo."""

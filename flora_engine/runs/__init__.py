@@ -1,0 +1,1 @@
+"""Runs: append-only folders of trainings, and what is kept in them."""

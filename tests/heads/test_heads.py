@@ -1,0 +1,67 @@
+"""What the small heads share and draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flora_engine.config import FloraSettings
+from flora_engine.heads import ensemble, flora, smie
+from flora_engine.heads.base import Problem
+from flora_engine.heads.learning.flora import load_model, save_model
+from flora_engine.heads.learning.optimise import EVALUATIONS, bounds_of
+from flora_engine.jobs import Job
+
+
+def test_evaluations_begin_early_and_end_with_the_last_step() -> None:
+    for steps in (100, 1000, 1500):
+        bounds = bounds_of(steps)
+        assert len(bounds) == EVALUATIONS + 1 and bounds[-1] == steps
+        stretches = np.diff(bounds)
+        assert (stretches > 0).all() and bounds[1] < steps / 30
+        assert stretches[-1] > steps / 4
+
+
+def test_a_negative_is_any_class_but_the_own() -> None:
+    own = torch.arange(5).repeat_interleave(4000)
+    drawn = smie.others(own, 5, torch.Generator().manual_seed(0))
+    assert drawn.shape == (20_000, smie.NEGATIVES)
+    counts = torch.stack([torch.bincount(drawn[own == c].flatten(), minlength=5) for c in range(5)])
+    assert counts.diagonal().sum() == 0
+    shares = counts[~torch.eye(5, dtype=torch.bool)] / (4000 * smie.NEGATIVES)
+    assert (shares - 1 / 4).abs().max() < 0.02
+
+
+def test_the_ensemble_adds_what_its_three_heads_score(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    states = random.normal(size=(6, 3, 10)).astype(np.float32)
+    labels = np.arange(40, dtype=np.int64) % 4
+    data = random.normal(size=(6, 16)).astype(np.float32)[labels] + random.normal(size=(40, 16)).astype(np.float32)
+    problem, classes = Problem(data, labels, states), np.array([4, 5, 1])
+    settings = FloraSettings(
+        hidden=12, velocity_heads=2, align_iterations=4, total_iterations=8, evaluations=2, precision="float32"
+    )
+    choice = {"neighbours": 1, "weight": 0.3}
+    watched: list[np.ndarray] = []
+    model = ensemble.fit(
+        Job(), problem, choice, settings, lambda n, score, baseline: watched.append(score(data, classes))
+    )
+    alone = flora.fit(Job(), problem, choice, settings, lambda *_: None)
+    direct = ensemble.fit_direct(Job(), problem, settings)
+    vectors = torch.from_numpy(problem.vectors)
+    with torch.no_grad():
+        x = torch.from_numpy(data)
+        parts = torch.stack([direct.shares[0] * direct.projection(x), direct.shares[1] * direct.ridge(x)])
+        scores = parts @ vectors.T
+    centred = scores[:, :, problem.seen] - scores[:, :, problem.seen].mean(dim=2, keepdim=True)
+    assert centred.square().mean(dim=(1, 2)).sqrt().tolist() == pytest.approx([1, 1], rel=1e-4)
+    wanted = -np.log(alone.errors(data, classes)) + scores.sum(dim=0)[:, classes].numpy()
+    np.testing.assert_allclose(flora.FlowScorer(model)(data, classes), wanted, atol=1e-4)
+    np.testing.assert_array_equal(model.errors(data, classes), alone.errors(data, classes))
+    np.testing.assert_allclose(watched[-1], wanted, atol=1e-4)
+    save_model(tmp_path / "m.safetensors", model)
+    loaded = flora.FlowScorer(load_model(tmp_path / "m.safetensors"))
+    np.testing.assert_array_equal(loaded(data, classes), flora.FlowScorer(model)(data, classes))

@@ -1,0 +1,154 @@
+"""From synthetic recordings to a bundle that labels: the whole path, its resume, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flora_engine.config import PipelineConfig, parse_config
+from flora_engine.demo import synthesise
+from flora_engine.errors import Cancelled, FloraError
+from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.heads import flora as flora_head
+from flora_engine.jobs import Event, Job
+from flora_engine.labelling.labeller import Labeller
+from flora_engine.project.splits import Split, divide
+from flora_engine.readers import write_ntu
+from flora_engine.recipes import pipeline
+from flora_engine.recipes.pipeline import check_no_leak, load_material, pipeline_action
+from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.tables import numbers, result_table
+from flora_engine.semantics.class_texts import parse_typed
+
+ACTIONS, UNSEEN = 8, [1, 5]
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    for action in range(ACTIONS):
+        for subject in (1, 2, 3, 4):
+            for replication in (1, 2):
+                sequence = synthesise(action, subject=subject, replication=replication)
+                write_ntu(sequence, folder / f"{sequence.name}.skeleton")
+    return folder
+
+
+def config(recordings: Path, **more: Any) -> PipelineConfig:
+    parsed = parse_config(
+        {
+            "kind": "pipeline",
+            # Only the numbering of classes is taken from the data set's name; the recordings are synthetic.
+            "data": [{"dataset": "utd_mhad", "raw": str(recordings), "frames": 16, "persons": 1}],
+            "splits": [{"name": "a", "unseen": UNSEEN, "train": {"by": "subject", "values": [1, 3]}}],
+            "texts": {"tokens": 8},
+            "encoder": {"epochs": 2, "base_channels": 8, "batch_size": 8, "milestones": [1], "held_out": 0.2},
+            "flora": {
+                **{"hidden": 24, "velocity_heads": 2, "align_iterations": 4, "total_iterations": 8, "evaluations": 2},
+                **{"validation_classes": 2, "folds": 2, "attunements": [[0, 0.0], [1, 0.5]], "protocols": ["held-out"]},
+            },
+            "heads": ["flora", "eszsl"],
+            **more,
+        }
+    )
+    assert isinstance(parsed, PipelineConfig)
+    return parsed
+
+
+@pytest.mark.parametrize("head", ["flora", "ensemble"])
+def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path, head: str) -> None:
+    result = pipeline_action(Job(), config(recordings, final=True, heads=[head, "eszsl"]), out=tmp_path)
+    run = Path(result["run"])
+    split = result["splits"]["a"]
+    assert split["counts"] == {"train": 24, "zsl": 8, "gzsl": 32}
+    assert split["chance"] == 0.5
+    assert 0 <= split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"] <= 1
+    assert json.loads((run / "result.json").read_text())["splits"]["a"]["heads"].keys() == {head, "eszsl"}
+    features = np.load(run / "a" / "features.npz")
+    assert not set(features["train_label"]) & set(UNSEEN)
+    assert set(features["zsl_label"]) == set(UNSEEN)
+    assert len(features["train_data"]) == 24
+
+    for bundle, seen in ((run / "a" / "bundle", ACTIONS - len(UNSEEN)), (run / result["bundle"], ACTIONS)):
+        labeller = Labeller(bundle)
+        assert len(labeller.manifest.seen_classes) == seen
+        assert labeller.manifest.accuracy["zsl"] == split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"]
+        assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble")
+        assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
+    assert f"| a | {head} |" in result_table(result)
+    zsl = split["heads"]["eszsl"]["held-out"]["zsl"]["accuracy"]["mean"]
+    assert numbers(result)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
+    assert RunFolder.open(run).status() == "finished"
+
+
+def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tmp_path: Path) -> None:
+    whole = pipeline_action(Job(), config(recordings), out=tmp_path / "whole")
+
+    def stop_in_second_epoch(event: Event) -> None:
+        if event["kind"] == "metric" and event["name"] == "joint/loss":
+            job.stop()
+
+    job = Job(stop_in_second_epoch)
+    with pytest.raises(Cancelled):
+        pipeline_action(job, config(recordings), out=tmp_path / "parts")
+    (run,) = (tmp_path / "parts").iterdir()
+    assert RunFolder.open(run).status() == "stopped"
+    parts = pipeline_action(Job(), config(recordings), resume=run)
+    for result in (whole, parts):
+        result["splits"]["a"]["heads"]["flora"]["held-out"].pop("seconds")
+    assert parts["splits"]["a"]["heads"]["flora"] == whole["splits"]["a"]["heads"]["flora"]
+
+
+def test_finished_folds_and_seeds_are_not_trained_again(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while the second head trains, a run keeps all of the first, its model for the bundle too."""
+
+    def stop_at_the_second_head(event: Event) -> None:
+        if event["kind"] == "log" and event["text"].startswith("eszsl: fold 2"):
+            job.stop()
+
+    job = Job(stop_at_the_second_head)
+    with pytest.raises(Cancelled):
+        pipeline_action(job, config(recordings), out=tmp_path)
+    (run,) = tmp_path.iterdir()
+    trained: list[str] = []
+    train = flora_head.train_flora
+    monkeypatch.setattr(flora_head, "train_flora", lambda *a, **k: (trained.append("flora"), train(*a, **k))[1])
+    monkeypatch.setattr(pipeline, "extract_streams", lambda *a, **k: pytest.fail("features were extracted again"))
+    result = pipeline_action(Job(), config(recordings), resume=run)
+    assert trained == ["flora"]  # only the fold that the bundle's temperature is fitted on
+    assert result["splits"]["a"]["heads"].keys() == {"flora", "eszsl"}
+    labels = Labeller(run / "a" / "bundle").label(synthesise(20), parse_typed("walk; wave")).labels
+    assert len(labels) == 2
+
+
+def test_leaks_are_refused(recordings: Path) -> None:
+    clips = load_material(Job(), config(recordings)).clips
+    split = Split.model_validate({"name": "a", "unseen": UNSEEN, "train": {"by": "subject", "values": [1, 3]}})
+    parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
+    check_no_leak(split, clips, parts)
+    with pytest.raises(FloraError, match="leaks"):
+        check_no_leak(split.model_copy(update={"unseen": (0,)}), clips, parts)
+    parts.train[0] = parts.gzsl[0]
+    with pytest.raises(FloraError, match="leaks"):
+        check_no_leak(split, clips, parts)
+
+
+def test_missing_recordings_name_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FloraError, match="--data-root"):
+        pipeline_action(Job(), config(tmp_path / "nowhere"), out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_temperature_undoes_a_known_softness() -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(4000, 5)).astype(np.float32)
+    share = np.exp(scores / 0.5)
+    share /= share.sum(axis=1, keepdims=True)
+    labels = (random.random((4000, 1)) > share.cumsum(axis=1)).sum(axis=1)
+    assert best_temperature(scores, labels) == pytest.approx(0.5, rel=0.1)
