@@ -21,8 +21,8 @@ from flora_engine.jobs import Job
 from flora_engine.runs import checkpoint
 from flora_engine.runs.folder import RunFolder
 from flora_engine.training.distributed import world
+from flora_engine.training.encoder import trainer as encoder
 from flora_engine.training.encoder.trainer import train_encoder
-from flora_engine.training.encoder.trainer import trainer as encoder
 
 PLAIN = SMALL.model_copy(
     update={"epochs": 2, "augmentations": ("rotate", "jitter", "mirror"), "batch_size": 10, "held_out": 0.5}
