@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Preparation = Literal["ctrgcn", "agcn", "pku64", "clip", "matched_clip"]
+from flora_engine.choices import one_of
+from flora_engine.preprocessing import PREPARATIONS
+
+PreparationName = Annotated[str, *one_of(PREPARATIONS)]
 
 
 class DataSettings(BaseModel):
@@ -23,7 +26,7 @@ class DataSettings(BaseModel):
     dataset: str
     raw: Path | None = None
     project: Path | None = None
-    preparation: Preparation = "clip"
+    preparation: PreparationName = "clip"
     frames: int = Field(64, ge=4, le=2000)
     persons: Literal[1, 2] = 2
 

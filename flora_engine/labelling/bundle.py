@@ -24,6 +24,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flora_engine.errors import FloraError
+from flora_engine.preprocessing import Preparation, preparation
+from flora_engine.preprocessing.probe import agrees
 from flora_engine.resources import RESOURCES
 
 GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
@@ -45,11 +47,36 @@ class TextEncoderReference(_Part):
 
 
 class PreparationReference(_Part):
-    """Name and frames as `flora_engine.preprocessing.prepare` takes them; the encoder sees the first `persons`."""
+    """Which preparation the model was trained with; the encoder sees the first `persons`.
+
+    fingerprint: `flora_engine.preprocessing.Preparation.fingerprint` at the time of training. Bundles written before
+    it existed have none and are of version 1.
+    """
 
     name: str
     frames: int = Field(ge=1)
     persons: int = Field(2, ge=1, le=2)
+    version: int = Field(1, ge=1)
+    fingerprint: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(cls, name: str, frames: int, persons: int) -> PreparationReference:
+        """The reference to a preparation as it is now. Raises FloraError if `name` is unknown."""
+        now = preparation(name)
+        return cls(name=name, frames=frames, persons=persons, version=now.version, fingerprint=now.fingerprint)
+
+    def matching(self, folder: Path) -> Preparation:
+        """The preparation; raises FloraError, naming the bundle's `folder`, if it is not the one of the training."""
+        now = preparation(self.name)
+        same = self.fingerprint is None or agrees(self.fingerprint, now.fingerprint)
+        if now.version != self.version or not same:
+            raise FloraError(
+                f"this model was trained on clips of another version of the preparation “{self.name}” "
+                f"(version {self.version}; this program has {now.version})",
+                path=folder,
+                remedy="Use the program version that trained it, or train again.",
+            )
+        return now
 
 
 class Attunement(_Part):

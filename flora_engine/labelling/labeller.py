@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import BUILTIN, DIRECT, graphs_of, load_manifest
-from flora_engine.preprocessing import prepare
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
@@ -56,13 +55,15 @@ def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
 class Labeller:
     """A loaded bundle. Methods may be called from any thread, one at a time inside.
 
-    Raises FloraError where the bundle or its text encoder is missing or not the one it was trained with.
+    Raises FloraError if the bundle is missing, or if its text encoder or its preparation is missing or not the one that
+    it was trained with.
     """
 
     def __init__(self, folder: Path = BUILTIN, *, threads: int | None = None) -> None:
         self.folder = folder
         self.manifest = load_manifest(folder)
         self._lock = threading.RLock()
+        self._prepare = self.manifest.preparation.matching(folder)
         self._encoder = self._matching_text_encoder()
         self._graphs = {name: _session(folder / name, threads) for name in graphs_of(self.manifest)}
         self._states: dict[ClassText, Floats] = {}
@@ -91,7 +92,7 @@ class Labeller:
         """
         start = time.perf_counter()
         how = self.manifest.preparation
-        joints = np.stack([prepare(sequence, how.name, how.frames)[..., : how.persons] for sequence in sequences])
+        joints = np.stack([self._prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
         prepared = time.perf_counter()
         with self._lock:
             feature = self._run("skeleton_encoder", joints=joints)

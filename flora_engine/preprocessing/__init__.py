@@ -1,19 +1,52 @@
-"""Preparations: pure functions from recordings to the encoder's input.
+"""Preparations: pure functions from recordings to the encoder's input, in one registry.
 
-`clip` and `matched_clip` are ours and take any recording; the others are the published ones of method sections 2 and 3.
+`clip` and `matched_clip` are ours and take any recording; the others are the published ones of docs/method.md,
+sections 2 and 3. A new preparation is one entry of `PREPARATIONS`; configurations and help take the names from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.preprocessing import agcn, bodies, clip, ctrgcn, pku
+from flora_engine.preprocessing.probe import probe_recording, signature
 from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
+
+Function = Callable[[SkeletonSequence, int], NDArray[np.float32]]
+_PROBE_FRAMES = 24
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A named way to turn a recording into an encoder's input.
+
+    up: the vertical axis of the clips that it gives. version: raised with every change of what it gives.
+    function: (recording, T) → float32 (3, T, 25, 2).
+    """
+
+    name: str
+    up: Literal["y", "z"]
+    version: int
+    function: Function
+
+    def __call__(self, sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
+        """float32 (3, frames, 25, 2). Raises FloraError if a published pipeline cannot prepare the recording."""
+        return self.function(sequence, frames)
+
+    @cached_property
+    def fingerprint(self) -> tuple[float, ...]:
+        """What this preparation makes of a fixed recording, as a few numbers; see `probe.signature`.
+
+        It changes with the code, also if somebody forgets the version.
+        """
+        return signature(self(probe_recording(), _PROBE_FRAMES))
 
 
 def _agcn(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
@@ -43,21 +76,26 @@ def _pku64(sequence: SkeletonSequence, frames: int) -> NDArray[np.float32]:
     return pku.prepare_clip(pair, frames)
 
 
-PREPARATIONS: dict[str, Callable[[SkeletonSequence, int], NDArray[np.float32]]] = {
-    "clip": clip.prepare,
-    "matched_clip": partial(clip.prepare, options=clip.MATCHED),
-    "agcn": _agcn,
-    "ctrgcn": _ctrgcn,
-    "pku64": _pku64,
-}
+_ALL = (
+    Preparation("clip", "y", 1, clip.prepare),
+    Preparation("matched_clip", "y", 1, partial(clip.prepare, options=clip.MATCHED)),
+    Preparation("agcn", "z", 1, _agcn),  # the published order of steps ends with the spine on +z
+    Preparation("ctrgcn", "y", 1, _ctrgcn),
+    Preparation("pku64", "y", 1, _pku64),
+)
+PREPARATIONS: dict[str, Preparation] = {preparation.name: preparation for preparation in _ALL}
+
+
+def preparation(name: str) -> Preparation:
+    """The preparation called `name`; raises FloraError if there is none."""
+    if name not in PREPARATIONS:
+        raise FloraError(f"there is no preparation “{name}”", remedy=f"Choose one of {', '.join(PREPARATIONS)}.")
+    return PREPARATIONS[name]
 
 
 def prepare(sequence: SkeletonSequence, name: str, frames: int) -> NDArray[np.float32]:
-    """Prepare one recording by the named pipeline: float32 (3, frames, 25, 2).
+    """Prepare one recording by the named preparation: float32 (3, frames, 25, 2).
 
-    Raises FloraError where `name` is not one of `PREPARATIONS`, or where the published pipeline cannot prepare the
-    recording.
+    Raises FloraError if `name` is not one of `PREPARATIONS`, or if a published pipeline cannot prepare the recording.
     """
-    if name not in PREPARATIONS:
-        raise FloraError(f"there is no preparation “{name}”", remedy=f"Choose one of {', '.join(PREPARATIONS)}.")
-    return PREPARATIONS[name](sequence, frames)
+    return preparation(name)(sequence, frames)

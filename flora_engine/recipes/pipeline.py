@@ -275,9 +275,7 @@ def _write_bundle(
     manifest = Manifest(
         name=folder.parent.name if folder.parent.name != "final" else folder.parent.parent.name,
         text_encoder=material.text_encoder,
-        preparation=PreparationReference(
-            name=config.data[0].preparation, frames=config.data[0].frames, persons=config.data[0].persons
-        ),
+        preparation=PreparationReference.of(config.data[0].preparation, config.data[0].frames, config.data[0].persons),
         attunement=Attunement(neighbours=model.neighbours, weight=model.weight),
         decision=Decision(
             time=model.decision_time,
