@@ -82,8 +82,9 @@ def extract_action(
     Stopped, it goes on where it was: finished parts wait in ``OUT.parts`` until all are done. Raises FloraError,
     Cancelled.
     """
-    from flora_engine.datasets.loading import load_clips
+    from flora_engine.datasets.loading import class_names, load_clips
     from flora_engine.datasets.published_files import write_features
+    from flora_engine.recipes.leaks import check_no_leak, check_trained_apart
     from flora_engine.training.extraction import extract_streams, find_checkpoints, split_features
 
     out = Path(out)
@@ -91,6 +92,9 @@ def extract_action(
     data, chosen = _data_and_split(config, project, split, preparation, frames, data_root)
     clips = load_clips(job, data)
     parts = divide(chosen, clips.labels, clips.subjects, clips.cameras, clips.setups)
+    names = class_names(data.dataset) or clips.class_names
+    check_no_leak(chosen, clips, parts, names)
+    check_trained_apart(job, found, [names[label] for label in chosen.unseen], chosen.name)
     wanted = np.union1d(parts.train, parts.gzsl)
     partial = out.with_name(out.name + ".parts")
     joints = clips.joints if len(wanted) == len(clips.labels) else clips.joints[wanted]

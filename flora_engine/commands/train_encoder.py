@@ -86,7 +86,8 @@ def train_encoder_action(
 
 
 def _train(job: Job, config: EncoderConfig, folder: Any, here: World, device: str | None) -> dict[str, Any]:
-    from flora_engine.datasets.loading import load_clips
+    from flora_engine.datasets.loading import class_names, load_clips
+    from flora_engine.recipes.leaks import check_no_leak
     from flora_engine.training.encoder.trainer import train_encoder
 
     split = split_of(config)
@@ -95,7 +96,9 @@ def _train(job: Job, config: EncoderConfig, folder: Any, here: World, device: st
     clips = load_clips(job, config.data)
     if here.first:
         here.barrier()
-    train = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups).train
+    parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
+    check_no_leak(split, clips, parts, class_names(config.data.dataset) or clips.class_names)
+    train = parts.train
     seen = np.unique(clips.labels[train])
     job.log(f"{len(train)} recordings of {len(seen)} seen classes train the encoder")
     return train_encoder(

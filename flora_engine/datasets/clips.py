@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from flora_engine.datasets.catalogue import load_dataset
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
 
 
 @dataclass(frozen=True)
 class Clips:
     """N prepared recordings of one data set.
 
-    joints: float32 (N, 3, T, V, M), the encoder's input. labels: int64 (N,), 0-based over `class_names`.
-    subjects, cameras, setups: int64 (N,), as in the file names; 0 where unknown. names: recording names.
+    joints: float32 (N, 3, T, V, M), the encoder's input. labels: int64 (N,), 0-based over `class_names`, which is the
+    numbering of these clips. subjects, cameras, setups: int64 (N,), as in the file names; 0 if unknown. names:
+    recording names.
     """
 
     joints: NDArray[np.float32]
@@ -23,3 +29,51 @@ class Clips:
     subjects: NDArray[np.int64]
     cameras: NDArray[np.int64]
     setups: NDArray[np.int64]
+
+    def in_numbering_of(self, job: Job, dataset: str) -> Clips:
+        """The same clips with the labels and class names of a catalogued data set.
+
+        Classes are matched by name, without letter case: a project keeps them in an order of its own. Recordings of
+        classes that the data set does not have are left out with a warning. FloraError if none is left.
+        """
+        wanted = load_dataset(dataset).class_names
+        if self.class_names == wanted:
+            return self
+        place = {name.casefold(): number for number, name in enumerate(wanted)}
+        labels = np.array([place.get(name.casefold(), -1) for name in self.class_names], np.int64)[self.labels]
+        if not np.any(labels >= 0):
+            raise FloraError(
+                f"not one recording has a class of {dataset}; it has {said(self.class_names)}",
+                remedy=f"Name the classes as the data set does (`flora import … --dataset {dataset}`), "
+                "or name the data set that the recordings are of.",
+            )
+        lost = np.unique(self.labels[labels < 0])
+        if lost.size:
+            job.warn(left_out(int(np.sum(labels < 0)), dataset, [self.class_names[label] for label in lost]))
+        return replace(self._rows(labels >= 0), labels=labels[labels >= 0], class_names=wanted)
+
+    def _rows(self, keep: NDArray[np.bool_]) -> Clips:
+        if keep.all():
+            return self
+        return Clips(
+            joints=self.joints[keep],
+            labels=self.labels[keep],
+            names=tuple(name for name, use in zip(self.names, keep, strict=True) if use),
+            class_names=self.class_names,
+            subjects=self.subjects[keep],
+            cameras=self.cameras[keep],
+            setups=self.setups[keep],
+        )
+
+
+def left_out(count: int, dataset: str, class_names: Sequence[str]) -> str:
+    """The warning about recordings of classes that a data set does not have."""
+    recordings = "1 recording is" if count == 1 else f"{count:,} recordings are"
+    kind = "class" if len(class_names) == 1 else "classes"
+    return f"{recordings} left out: {dataset} does not have the {kind} {said(class_names)}"
+
+
+def said(class_names: Sequence[str], most: int = 5) -> str:
+    """Class names for a message: the first ones, and how many more."""
+    shown = ", ".join(f"“{name}”" for name in class_names[:most])
+    return shown if len(class_names) <= most else f"{shown} and {len(class_names) - most} more"

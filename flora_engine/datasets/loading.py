@@ -19,7 +19,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.clips import Clips, left_out
 from flora_engine.datasets.importing import find_recordings
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
@@ -68,9 +68,10 @@ class Prepared:
 def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None, cache: bool = True) -> Clips:
     """All labelled recordings of one data set, prepared as `settings` says.
 
-    Labels are the class of the recording in the project; or, from a raw folder, its class name where the file tells
-    one of the data set's, else its action number less one. Recordings that cannot be read or prepared, or have no
-    label, are left out with a warning each. processes: None for one per CPU; the result does not depend on it.
+    Labels are in the numbering of the data set, whatever order a project keeps its classes in; of a data set that is
+    not in the catalogue, in that of the project. A recording of a raw folder has the class that its file names, else
+    the one of its action number. Recordings that cannot be read or prepared, have no label, or a class that the data
+    set does not have are left out with a warning. processes: None for one per CPU; the result does not depend on it.
     joints may be a copy-on-write map of the cache file.
 
     Raises FloraError where the folder or project is missing or nothing in it can be used.
@@ -83,8 +84,10 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
         prepared = _prepare_all(job, items, settings, processes, folder if cache else None)
     for problem in prepared.problems:
         job.warn(problem)
-    names, labels = _labels(job, settings, items, prepared.facts)
-    return _clips(prepared, names, labels, settings.persons)
+    if settings.project is not None:
+        clips = _clips(prepared, *_project_labels(settings.project, items), settings.persons)
+        return clips.in_numbering_of(job, settings.dataset) if settings.dataset in dataset_names() else clips
+    return _clips(prepared, *_raw_labels(job, settings.dataset, prepared.facts), settings.persons)
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
@@ -220,26 +223,31 @@ def _read_cache(folder: Path) -> Prepared:
 # Labels
 
 
-def _labels(
-    job: Job, settings: DataSettings, items: Sequence[Item], facts: Sequence[Facts | None]
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Class names, and the label of each item (-1: none)."""
-    if settings.raw is None:
-        assert settings.project is not None
-        with Project.open(settings.project, "read") as project:
-            table = project.table
-            rows = table.rows(np.array([item.row for item in items], np.int64))
-            return table.class_names, table.classes[rows].astype(np.int64)
-    names = class_names(settings.dataset)
-    place = {name.casefold(): index for index, name in enumerate(names)}
-    labels = np.array(
-        [-1 if fact is None else place.get(fact.class_name.casefold(), fact.numbers[0] - 1) for fact in facts], np.int64
-    )
+def _project_labels(folder: Path, items: Sequence[Item]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The project's class names, and the label of each item (-1: none) over them."""
+    with Project.open(folder, "read") as project:
+        table = project.table
+        rows = table.rows(np.array([item.row for item in items], np.int64))
+        return table.class_names, table.classes[rows].astype(np.int64)
+
+
+def _raw_labels(job: Job, dataset: str, facts: Sequence[Facts | None]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The data set's class names, and the label of each item (-1: none) over them."""
+    names = class_names(dataset)
+    labels = np.array([-1 if fact is None else fact.numbers[0] - 1 for fact in facts], np.int64)
     if not names:  # a data set that the program does not know: its actions go by number
-        names = tuple(f"action {number + 1}" for number in range(int(labels.max(initial=-1)) + 1))
+        return tuple(f"action {number + 1}" for number in range(int(labels.max(initial=-1)) + 1)), labels
+    place = {name.casefold(): index for index, name in enumerate(names)}
+    unknown: list[str] = []
+    for row, fact in enumerate(facts):
+        if fact is not None and fact.class_name:
+            labels[row] = place.get(fact.class_name.casefold(), -1)
+            unknown += [fact.class_name] if labels[row] < 0 else []
+    if unknown:
+        job.warn(left_out(len(unknown), dataset, sorted(set(unknown))))
     too_high = labels >= len(names)
     if np.any(too_high):
-        job.warn(f"{int(too_high.sum())} recordings have an action beyond the {len(names)} of {settings.dataset}")
+        job.warn(f"{int(too_high.sum())} recordings have an action beyond the {len(names)} of {dataset}")
         labels[too_high] = -1
     return names, labels
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flora_engine.config import FloraConfig, parse_config
-from flora_engine.datasets.benchmarks import Benchmark, load_benchmark
+from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import load_dataset
-from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
 from flora_engine.datasets.published_files import read_features, write_features
@@ -20,8 +17,8 @@ from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.project.splits import divide
+from flora_engine.recipes.leaks import check_no_leak, check_trained_apart
 from flora_engine.runs.folder import CONFIG, RunFolder
-from flora_engine.training.encoder.trainer import load_encoder
 from flora_engine.training.extraction import extract_streams, find_checkpoints, split_features
 
 
@@ -37,10 +34,12 @@ def obtain_features(job: Job, config: FloraConfig, kept: Path, device: str) -> F
     assert config.data is not None
     benchmark = load_benchmark(config.benchmark)
     checkpoints = find_checkpoints(list(config.encoder))
-    check_trained_apart(checkpoints, benchmark)
+    names = load_dataset(benchmark.dataset).class_names
+    check_trained_apart(job, checkpoints, [names[label] for label in benchmark.unseen], benchmark.name)
     clips = load_clips(job, config.data)
-    labels = benchmark_labels(job, clips, benchmark)
+    labels = clips.labels
     parts = divide(benchmark.split(), labels, clips.subjects, clips.cameras, clips.setups)
+    check_no_leak(benchmark.split(), clips, parts, names)
     used = np.union1d(parts.train, parts.gzsl)
     partial = kept.with_name(kept.name + ".parts")
     joints = clips.joints if len(used) == len(labels) else clips.joints[used]
@@ -61,38 +60,6 @@ def _from_file(path: Path) -> Features:
             remedy="Make it with `flora extract`, or name the folder of the published features with --features-root.",
         )
     return read_features(path)
-
-
-def check_trained_apart(checkpoints: Mapping[str, Path], benchmark: Benchmark) -> None:
-    """FloraError where a checkpoint of ours has learned unseen classes of the benchmark (published ones do not say)."""
-    for path in checkpoints.values():
-        learned = () if path.suffix == ".pt" else load_encoder(path)[1].get("class_ids", ())
-        leaked = sorted(set(learned) & set(benchmark.unseen))
-        if leaked:
-            names = load_dataset(benchmark.dataset).class_names
-            raise FloraError(
-                f"this encoder was trained on “{names[leaked[0]]}”, which is unseen in {benchmark.name}",
-                path=path,
-                remedy="Train it on this benchmark with `flora train-encoder`.",
-            )
-
-
-def benchmark_labels(job: Job, clips: Clips, benchmark: Benchmark) -> NDArray[np.int64]:
-    """Labels of the clips in the benchmark's numbering, -1 for classes that it does not have.
-
-    Classes are matched by name, because a project keeps them in an order of its own. FloraError where none matches.
-    """
-    place = {name.casefold(): number for number, name in enumerate(load_dataset(benchmark.dataset).class_names)}
-    numbers = np.array([place.get(name.casefold(), -1) for name in clips.class_names], np.int64)
-    labels = numbers[clips.labels]
-    if not np.any(labels >= 0):
-        raise FloraError(
-            f"no recording has a label of {benchmark.dataset}",
-            remedy="Name the classes as the data set does, or choose a benchmark of another one.",
-        )
-    if np.any(labels < 0):
-        job.warn(f"{int(np.sum(labels < 0))} recordings have a class that {benchmark.dataset} does not have")
-    return labels
 
 
 def with_project(

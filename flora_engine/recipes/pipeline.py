@@ -40,6 +40,7 @@ from flora_engine.labelling.bundle import (
     TextEncoderReference,
 )
 from flora_engine.project.splits import Parts, Split, divide
+from flora_engine.recipes.leaks import check_no_leak
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.semantics.class_texts import ClassText, class_states, load_class_texts
@@ -124,7 +125,7 @@ def _run_split(
         return done
     clips, started = material.clips, time.monotonic()
     parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
-    check_no_leak(split, clips, parts)
+    check_no_leak(split, clips, parts, [text.name for text in material.texts])
     job.log(
         f"{split.name}: {len(parts.train)} training clips, {len(parts.zsl)} of unseen classes, {len(parts.gzsl)} test"
     )
@@ -149,16 +150,6 @@ def _run_split(
         )
     folder.write_result(result)
     return result
-
-
-def check_no_leak(split: Split, clips: Clips, parts: Parts) -> None:
-    """FloraError if a training clip is of an unseen class, or is in a test part, or a subject or camera is in both."""
-    if np.isin(clips.labels[parts.train], split.unseen).any() or np.isin(parts.train, parts.gzsl).any():
-        raise FloraError(f"split “{split.name}” leaks: test recordings or unseen classes would train")
-    if split.train.by != "fraction":
-        numbers = getattr(clips, f"{split.train.by}s")
-        if np.intersect1d(numbers[parts.train], numbers[parts.gzsl]).size:
-            raise FloraError(f"split “{split.name}” leaks: a {split.train.by} is in training and test")
 
 
 def _train_encoder(

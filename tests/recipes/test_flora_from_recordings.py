@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from test_flora_commands import Letters
@@ -15,15 +13,13 @@ from flora_engine.commands.import_ import import_action
 from flora_engine.commands.train import train_action
 from flora_engine.commands.train_encoder import train_encoder_action
 from flora_engine.config import FloraConfig, parse_config
-from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.published_files import read_features
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import flora as experiments
-from flora_engine.recipes.features import benchmark_labels, trained_with
+from flora_engine.recipes.features import trained_with
 from flora_engine.runs.folder import RunFolder, list_runs
 from flora_engine.training import extraction
 
@@ -121,19 +117,6 @@ def test_project_and_checkpoint_go_together(tmp_path: Path) -> None:
         with pytest.raises(FloraError, match=r"go (together|with)"):
             train_action(Job(), config, out=tmp_path, **options)
     assert not list(tmp_path.iterdir())
-
-
-def test_labels_follow_class_names() -> None:
-    benchmark = load_benchmark(BENCHMARK)
-    none = np.zeros(4, np.int64)
-    names = ("Brushing TEETH", "fly", "drink water")
-    clips = Clips(np.zeros((4, 3, 4, 25, 1), np.float32), np.array([0, 1, 2, 2]), ("a",) * 4, names, none, none, none)
-    warnings: list[str] = []
-    job = Job(lambda event: warnings.append(str(event.get("text"))))
-    assert benchmark_labels(job, clips, benchmark).tolist() == [2, -1, 0, 0]
-    assert "1 recordings" in warnings[0]
-    with pytest.raises(FloraError, match="no recording has a label of ntu60"):
-        benchmark_labels(Job(), replace(clips, class_names=("x", "y", "z")), benchmark)
 
 
 def test_a_checkpoint_outside_a_run_says_nothing_of_its_preparation(trained: Path, tmp_path: Path) -> None:

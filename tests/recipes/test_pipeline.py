@@ -19,7 +19,8 @@ from flora_engine.labelling.labeller import Labeller
 from flora_engine.project.splits import Split, divide
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import pipeline
-from flora_engine.recipes.pipeline import check_no_leak, load_material, pipeline_action
+from flora_engine.recipes.leaks import check_no_leak
+from flora_engine.recipes.pipeline import load_material, pipeline_action
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.tables import numbers, result_table
 from flora_engine.semantics.class_texts import parse_typed
@@ -131,12 +132,12 @@ def test_leaks_are_refused(recordings: Path) -> None:
     clips = load_material(Job(), config(recordings)).clips
     split = Split.model_validate({"name": "a", "unseen": UNSEEN, "train": {"by": "subject", "values": [1, 3]}})
     parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
-    check_no_leak(split, clips, parts)
+    check_no_leak(split, clips, parts, clips.class_names)
     with pytest.raises(FloraError, match="leaks"):
-        check_no_leak(split.model_copy(update={"unseen": (0,)}), clips, parts)
+        check_no_leak(split.model_copy(update={"unseen": (0,)}), clips, parts, clips.class_names)
     parts.train[0] = parts.gzsl[0]
     with pytest.raises(FloraError, match="leaks"):
-        check_no_leak(split, clips, parts)
+        check_no_leak(split, clips, parts, clips.class_names)
 
 
 def test_missing_recordings_name_the_folder(tmp_path: Path) -> None:
