@@ -91,8 +91,7 @@ def training_step(model: nn.Module, x: torch.Tensor, label: torch.Tensor) -> Cal
 
 
 def on_cpu(clips: int, repetitions: int) -> None:
-    import onnxruntime
-
+    from flora_engine.inference import load_session
     from flora_engine.models.shift_gcn.fast import FastShiftGCN
     from flora_engine.models.shift_gcn.onnx_graph import export_onnx
 
@@ -102,11 +101,9 @@ def on_cpu(clips: int, repetitions: int) -> None:
     model.eval()
     plain.eval()
     fast, tensor = FastShiftGCN.from_model(model), torch.from_numpy(x)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(model, Path(folder) / "encoder.onnx", 300)
-        session = onnxruntime.InferenceSession(Path(folder) / "encoder.onnx", options)
+        session = load_session(Path(folder) / "encoder.onnx", threads=torch.get_num_threads())
 
     @torch.inference_mode()
     def plainly() -> np.ndarray:

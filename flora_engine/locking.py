@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
+import platform
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +34,7 @@ class WriterLock:
             return False
         # Who holds it, for the message of the second; written behind the locked byte, which Windows lets nobody read.
         file.truncate(0)
-        file.write(b" " + json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+        file.write(b" " + json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
         file.flush()
         self._file = file
         return True

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flora_engine.errors import FloraError
+from flora_engine.inference import onnx_runtime
 from flora_engine.jobs import Event, Job
 from flora_engine.resources import ROOT, cache_folder
 
@@ -63,11 +64,11 @@ def check_torch() -> Finding:
 
 def check_onnxruntime() -> Finding:
     try:
-        import onnxruntime
+        runtime = onnx_runtime()
     except (ImportError, OSError) as error:
         return Finding("ONNX Runtime", False, f"cannot be imported ({error})", _INSTALL)
-    providers = [p.removesuffix("ExecutionProvider") for p in onnxruntime.get_available_providers()]
-    return Finding("ONNX Runtime", "CPU" in providers, f"{onnxruntime.__version__}; providers: {', '.join(providers)}")
+    providers = [p.removesuffix("ExecutionProvider") for p in runtime.get_available_providers()]
+    return Finding("ONNX Runtime", "CPU" in providers, f"{runtime.__version__}; providers: {', '.join(providers)}")
 
 
 def _qt_probe(code: str) -> subprocess.CompletedProcess[str]:

@@ -7,11 +7,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
+from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import DIRECT, Manifest, write_manifest
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.models.flora.network import Flora, Scorer
@@ -50,8 +50,7 @@ def _export(
             opset_version=OPSET,
             dynamo=False,
         )
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+    found = load_session(path).run(None, {name: value.numpy() for name, value in inputs.items()})[0]
     if not np.allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4):
         raise FloraError("the exported graph does not agree with the trained model", path=path)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
+from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import BUILTIN, DIRECT, graphs_of, load_manifest
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
@@ -41,17 +41,6 @@ class Ranking:
     seconds: dict[str, float]
 
 
-def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle window burns no processor
-    options.log_severity_level = 3
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    return onnxruntime.InferenceSession(str(path), options, providers=providers)
-
-
 class Labeller:
     """A loaded bundle. Methods may be called from any thread, one at a time inside.
 
@@ -65,7 +54,9 @@ class Labeller:
         self._lock = threading.RLock()
         self._prepare = self.manifest.preparation.matching(folder)
         self._encoder = self._matching_text_encoder()
-        self._graphs = {name: _session(folder / name, threads) for name in graphs_of(self.manifest)}
+        self._graphs = {
+            name: load_session(folder / name, threads=threads, cuda=True) for name in graphs_of(self.manifest)
+        }
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
+from flora_engine.inference import load_session
 from flora_engine.jobs import Job
 from flora_engine.resources import RESOURCES, cache_folder
 
@@ -162,9 +163,7 @@ def load_text_encoder(spec: str = MINILM, job: Job | None = None) -> OnnxTextEnc
     folder = prepare_text_encoder(job or Job(), spec)
     try:
         return OnnxTextEncoder(folder)
-    except FloraError:
-        raise
-    except Exception as error:  # ONNX Runtime and tokenizers raise types of their own for damaged files
+    except Exception as error:  # tokenizers raises types of its own for damaged files
         raise FloraError(
             f"the prepared text encoder cannot be read: {str(error).splitlines()[0]}",
             path=folder,
@@ -176,7 +175,6 @@ class OnnxTextEncoder:
     """An exported text encoder. Thread-safe: `encode` keeps no state."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -189,13 +187,7 @@ class OnnxTextEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(4, os.cpu_count() or 1)
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle window burns no processor
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = load_session(folder / "model.onnx", threads=min(4, os.cpu_count() or 1))
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """How many tokens each text needs, start and end included; more than L are cut off when encoding."""

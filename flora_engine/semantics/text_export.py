@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from flora_engine.errors import Cancelled, FloraError
+from flora_engine.inference import load_session
 from flora_engine.jobs import Job
 from flora_engine.semantics.text_encoder import Source
 
@@ -140,13 +141,10 @@ def _example(source: Source, tokenizer: Any, texts: int, tokens: int) -> dict[st
 
 def _check(file: Path, model: nn.Module, inputs: dict[str, Tensor], source: Source) -> int:
     """The exported graph must give what torch gives, for a shape it was not traced with. Returns the channels."""
-    import onnxruntime
-
     with torch.no_grad():
         expected = model(**inputs)
     states = (expected if isinstance(expected, Tensor) else expected[0]).numpy()
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+    found = load_session(file).run(None, {name: value.numpy() for name, value in inputs.items()})[0]
     worst = float(np.abs(found - states).max())
     if not worst <= TOLERANCE:
         raise FloraError(

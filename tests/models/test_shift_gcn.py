@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from reference.shift_gcn_plain import PlainShiftGCN
 
+from flora_engine.inference import load_session
 from flora_engine.models.shift_gcn.network import ShiftGCN, parameter_groups, shift_in_rows, shift_out_rows
 from flora_engine.models.shift_gcn.onnx_graph import export_onnx
 from flora_engine.models.shift_gcn.published import to_published
@@ -129,7 +129,7 @@ def test_it_learns_to_tell_a_wave_from_rest() -> None:
 def test_onnx_graph_equals_torch(tmp_path: Path, frames: int, joints: int, persons: int) -> None:
     model = pair(joints, persons)[0].eval()
     export_onnx(model, tmp_path / "encoder.onnx", frames)
-    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx", providers=["CPUExecutionProvider"])
+    session = load_session(tmp_path / "encoder.onnx")
     for n in (1, 3):
         x = torch.randn(n, 3, frames, joints, persons)
         with torch.no_grad():
