@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Packages and modules of the engine from the ground up. Each imports only from those before it, and from itself.
 ORDER = (
     *("choices", "errors", "files", "jobs", "resources", "locking", "processes", "inference"),
-    *("skeleton", "preprocessing", "readers", "demo", "project", "datasets"),
+    *("skeleton", "descriptors", "preprocessing", "readers", "demo", "project", "datasets"),
     *("models", "semantics", "config", "runs", "training", "heads", "labelling", "evaluation"),
     *("recipes", "commands", "worker", "cli"),
 )
@@ -116,6 +116,7 @@ def test_gui_command_is_the_only_bridge_to_the_window() -> None:
 def test_light_packages_import_with_the_heavy_ones_blocked(blocked: str) -> None:
     light = [
         "skeleton",
+        "descriptors",
         "readers",
         "preprocessing",
         "datasets",

@@ -1,0 +1,143 @@
+"""Signals of hands and arms: height, reach, nearness to other parts, velocity, repetition, circling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flora_engine.descriptors.filters import Floats, autocorrelation, smooth, turning_points
+from flora_engine.descriptors.motion import (
+    ELBOWS,
+    FEET,
+    HANDS,
+    HEAD,
+    HIPS,
+    KNEES,
+    NECK,
+    OUTWARD,
+    SHOULDERS,
+    Motion,
+)
+from flora_engine.descriptors.signals import Signals, Whole, Wholes, angle, length, ramp
+
+# Where head parts lie from the head's centre, and the front of the chest from between the shoulders (torsos).
+_MOUTH_FORWARD, _EAR_OUTWARD, _CHEST_FRONT = 0.12, 0.16, (0.0, -0.2, 0.15)
+
+
+def sided(m: Motion) -> Signals:
+    """Signals with one column per side, (N, 2), by their names without side."""
+    hand, speed = m.body[:, HANDS], m.body_velocity[:, HANDS]
+    elbow = m.body[:, ELBOWS]
+    head = m.body[:, HEAD, None]
+    mouth = 0.75 * head + 0.25 * m.body[:, NECK, None] + np.array([0.0, 0.0, _MOUTH_FORWARD])
+    ears = head + _EAR_OUTWARD * OUTWARD[:, None] * np.array([1.0, 0.0, 0.0])
+    outward, outward_speed = hand[..., 0] * OUTWARD, speed[..., 0] * OUTWARD
+    return {
+        "hand_height": hand[..., 1],
+        "hand_forward": hand[..., 2],
+        "hand_behind": -hand[..., 2],
+        "hand_outward": outward,
+        "hand_across": -outward,
+        "hand_speed": length(speed),
+        "hand_thrust": speed[..., 2],
+        "hand_pull": -speed[..., 2],
+        "hand_lift": speed[..., 1],
+        "hand_drop": -speed[..., 1],
+        "hand_sweep_out": outward_speed,
+        "hand_sweep_in": -outward_speed,
+        "hand_to_head": length(hand - head),
+        "hand_to_mouth": length(hand - mouth),
+        "hand_to_ear": length(hand - ears),
+        "hand_to_chest": length(hand - np.array(_CHEST_FRONT)),
+        "hand_to_hip": length(hand - m.body[:, HIPS]),
+        "hand_raised": ramp(hand[..., 1], 0.0, 0.2),
+        "hand_above_head": ramp(hand[..., 1] - head[..., 1], 0.1, 0.2),
+        "hand_near_head": ramp(0.5 - length(hand - head), 0.0, 0.2),
+        "hand_floor_height": m.world[:, HANDS, 1],
+        "elbow_bend": 180 - angle(m.body[:, SHOULDERS] - elbow, hand - elbow),
+        "elbow_height": elbow[..., 1],
+    }
+
+
+def joint(m: Motion, sides: Signals) -> Signals:
+    """Signals of both hands together, (N,)."""
+    hand = m.body[:, HANDS]
+    other_forearm = (hand + m.body[:, ELBOWS])[:, ::-1] / 2
+    feet = m.world[:, HANDS][:, :, None] - m.world[:, FEET][:, None]
+    knees = m.world[:, HANDS][:, :, None] - m.world[:, KNEES][:, None]
+    hanging = ramp(-0.65 - hand[..., 1], 0.0, 0.2)
+    near = {name: values.min(axis=1) for name, values in sides.items()}
+    far = {name: values.max(axis=1) for name, values in sides.items()}
+    return {
+        "any_hand_height": far["hand_height"],
+        "any_hand_to_mouth": near["hand_to_mouth"],
+        "any_hand_to_ear": near["hand_to_ear"],
+        "any_hand_near_head": far["hand_near_head"],
+        "any_hand_to_foot": length(feet).min(axis=(1, 2)),
+        "any_hand_to_knee": length(knees).min(axis=(1, 2)),
+        "any_hand_floor_height": near["hand_floor_height"],
+        "any_hand_to_other_elbow": length(hand - other_forearm).min(axis=1),
+        "any_hand_to_other_shoulder": length(hand - m.body[:, SHOULDERS][:, ::-1]).min(axis=1),
+        "both_hands_height": near["hand_height"],
+        "both_hands_above_head": near["hand_above_head"],
+        "both_hands_forward": near["hand_forward"],
+        "both_hands_outward": near["hand_outward"],
+        "both_hands_to_head": far["hand_to_head"],
+        "both_hands_to_chest": far["hand_to_chest"],
+        "both_hands_to_hip": far["hand_to_hip"],
+        "both_hands_behind": near["hand_behind"],
+        "both_hands_floor_height": far["hand_floor_height"],
+        "both_hands_speed": near["hand_speed"],
+        "both_hands_hang": hanging.min(axis=1),
+        "hands_distance": length(hand[:, 0] - hand[:, 1]),
+        "hands_crossed": -(hand[:, 0, 0] - hand[:, 1, 0]),
+    }
+
+
+def mirror_correlation(velocities: Floats) -> float:
+    """Correlation of one side's velocity (N, 2, 3) with the other's, mirrored: 1 as in a mirror, -1 alternating.
+
+    0 if one side hardly moves: motion of less than 0.1 torsos/s is noise.
+    """
+    right, left = velocities[:, 0], velocities[:, 1] * np.array([-1.0, 1.0, 1.0])
+    power = np.sqrt(np.einsum("tc,tc->", right, right) * np.einsum("tc,tc->", left, left))
+    return float(np.einsum("tc,tc->", right, left) / (power + 0.01 * len(right)))
+
+
+def circling(points: Floats, velocity: Floats) -> Floats:
+    """(3,): how much of a motion (N, 3) goes round about each axis in one sense, -1 to 1.
+
+    The area swept about the moving average, as a share of radius times path. 1 for a circle, 0 to and fro.
+    """
+    radius = points - smooth(points, 0.5)
+    swept = np.cross(radius, velocity).sum(axis=0)
+    # Noise of 0.04 torsos must not look like circles.
+    return np.asarray(swept / (np.sum(length(radius) * length(velocity)) + 0.02 * len(points)))
+
+
+def whole(m: Motion, active: int) -> Wholes:
+    """Values of the whole recording. active: the more active side, 0 right, 1 left."""
+    hand, speed = m.body[:, HANDS], m.body_velocity[:, HANDS]
+    if not np.isfinite(hand).all():
+        return {}
+    path = length(speed).sum(axis=0)
+    total = path.sum() + 0.1 * len(hand)
+    used = hand[:, active]
+    turns = turning_points(used, 0.1)
+    together = turning_points(length(hand[:, 0] - hand[:, 1])[:, None], 0.1)
+    round_axes = circling(used, speed[:, active])
+    # Coordinates are (right, up): against the clock is positive, and outward at the top is clockwise on the right.
+    outward = -float(round_axes[2] * OUTWARD[active])
+    power = np.sum((speed - speed.mean(axis=0)) ** 2)
+    shaking = np.sum((speed - np.stack([smooth(speed[:, s], 0.12) for s in (0, 1)], axis=1)) ** 2)
+    return {
+        "active_hand_repetition_rate": Whole.counted(turns, m),
+        "active_hand_repetition_strength": Whole(autocorrelation(used)[0]),
+        "active_hand_circling": Whole(float(np.linalg.norm(round_axes))),
+        "active_hand_circling_outward": Whole(outward),
+        "right_hand_motion_share": Whole(float((path[0] + 0.05 * len(hand)) / total)),
+        "left_hand_motion_share": Whole(float((path[1] + 0.05 * len(hand)) / total)),
+        "one_hand_dominance": Whole(float(abs(path[0] - path[1]) / total)),
+        "hands_distance_repetition_rate": Whole.counted(together, m),
+        "hands_symmetry": Whole(mirror_correlation(speed)),
+        "motion_jerk": Whole(float(shaking / (power + 0.01 * len(hand)))),
+    }
