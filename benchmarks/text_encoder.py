@@ -37,7 +37,7 @@ def measure(calls: dict[str, Callable[[], object]]) -> dict[str, tuple[float, fl
 def main() -> None:
     import torch
 
-    from flora_engine.semantics.text_export import load_torch
+    from flora_engine.semantics.encoders.export import load_torch
 
     torch.set_num_threads(THREADS)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""`flora prepare DATASET --raw DIR --project DIR`: prepare NTU RGB+D or PKU-MMD as published (method sections 2, 3)."""
+"""`flora prepare DATASET --raw DIR --project DIR`: the published preparations (docs/method.md, sections 2, 3)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class TextSettings(Section):
 
 
 class EncoderSettings(Section):
-    """Shift-GCN training (method section 4); defaults are the published ones."""
+    """Shift-GCN training (docs/method.md, section 4); defaults are the published ones."""
 
     streams: tuple[Stream, ...] = ("joint",)
     base_channels: int = Field(64, ge=8)
@@ -68,7 +68,7 @@ class EncoderSettings(Section):
 
 
 class FloraSettings(Section):
-    """Flora (method sections 5 to 7); defaults are the published ones."""
+    """Flora (docs/method.md, sections 5 to 7); defaults are the published ones."""
 
     hidden: int = Field(768, ge=12)
     velocity_layers: int = Field(1, ge=1)

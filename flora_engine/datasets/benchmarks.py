@@ -1,4 +1,4 @@
-"""The published zero-shot benchmarks (method section 8) as data: unseen classes, settings, feature files."""
+"""The published zero-shot benchmarks (docs/method.md, section 8) as data: unseen classes, settings, feature files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = RESOURCES / "benchmarks"
 
 
 class Benchmark(BaseModel):
-    """One row of method section 8.
+    """One row of docs/method.md, section 8.
 
     name: "FILE/ENTRY", as in resources/benchmarks. unseen: 0-based labels of `dataset`. protocol: xsub, xview or xset,
     a train rule of the data set. neighbours, weight_zsl, weight_gzsl, calibration: published settings. tokens: L.

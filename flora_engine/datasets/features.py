@@ -1,4 +1,4 @@
-"""Encoder features of a zero-shot split: what phase 1 and phase 2 train and test on (method sections 4 and 8)."""
+"""Encoder features of a zero-shot split, for both phases (docs/method.md, sections 4 and 8)."""
 
 from __future__ import annotations
 

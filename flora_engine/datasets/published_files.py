@@ -28,14 +28,14 @@ from flora_engine.skeleton import SkeletonSequence
 
 FEATURE_ARRAYS = ("train_data", "train_label", "zsl_data", "zsl_label", "gzsl_data", "gzsl_label")
 SPLIT_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-# Recordings in the published split files: (train, test). Method section 2, step 8.
+# Recordings in the published split files: (train, test). docs/method.md, section 2, step 8.
 SPLIT_SIZES = {
     "NTU60_CS": (40_091, 16_487),
     "NTU60_CV": (37_646, 18_932),
     "NTU120_CSub": (63_026, 50_919),
     "NTU120_CSet": (54_468, 59_477),
 }
-# (train or None where unpublished, zsl, gzsl) of feature files, by their published names. Method sections 4 and 8.
+# Published feature files → sizes (train or None if unpublished, zsl, gzsl). docs/method.md, sections 4 and 8.
 FEATURE_SIZES: dict[str, tuple[int | None, int, int]] = {
     "ntu60_xsub_seen55_unseen5": (36_758, 1_368, 16_487),
     "ntu60_xsub_seen48_unseen12": (None, 3_291, 16_487),

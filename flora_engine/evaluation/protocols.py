@@ -1,4 +1,4 @@
-"""The two protocols (method section 7): `held-out`, the honest default, and `published`, for comparison.
+"""The two protocols (docs/method.md, section 7): `held-out`, the honest default, and `published`, for comparison.
 
 held-out: hyper-parameters come from folds of pseudo-unseen classes, latents are means, the test part is looked at once.
 published: latents are drawn at test time too and the best of all evaluations on the test part is reported. It trains on

@@ -1,4 +1,4 @@
-"""The preparation that the published supervised Shift-GCN checkpoints were trained on (method section 2, end).
+"""The preparation that the published supervised Shift-GCN checkpoints were trained on (docs/method.md, section 2, end).
 
 Order and quirks are the published ones: every rule here changes the logits.
 """

@@ -1,4 +1,4 @@
-"""The published preparation of NTU RGB+D (method section 2, steps 1 to 6), with the quirks that change numbers."""
+"""The published preparation of NTU RGB+D (docs/method.md, section 2, steps 1 to 6), quirks included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published preparation of PKU-MMD (method section 3): cut clips out of a recording, then 64 frames of each."""
+"""The published preparation of PKU-MMD (docs/method.md, section 3): clips, then 64 frames of each."""
 
 from __future__ import annotations
 

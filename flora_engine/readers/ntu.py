@@ -1,4 +1,4 @@
-"""NTU RGB+D `.skeleton` text (method section 1): reading it fast, and writing it.
+"""NTU RGB+D `.skeleton` text (docs/method.md, section 1): reading it fast, and writing it.
 
 `read_bodies` gives everything that the published preparation needs, body by body in file order; `read` gives one
 `SkeletonSequence` for looking at and labelling.

@@ -1,4 +1,4 @@
-"""Northwestern-UCLA skeletons (method section 1): JSON with `skeletons` [T][20][3] and `label` 1 to 10."""
+"""Northwestern-UCLA skeletons (docs/method.md, section 1): JSON with `skeletons` [T][20][3] and `label` 1 to 10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PKU-MMD skeleton text (method section 1): a line a frame, 150 numbers, two persons of 25 joints, absent ones zero."""
+"""PKU-MMD skeleton text (docs/method.md, section 1): 150 numbers per line and frame; absent persons are zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UTD-MHAD skeletons (method section 1): MATLAB files `a1_s1_t1_skeleton.mat` with `d_skel` (20, 3, T)."""
+"""UTD-MHAD skeletons (docs/method.md, section 1): MATLAB files `a1_s1_t1_skeleton.mat` with `d_skel` (20, 3, T)."""
 
 from __future__ import annotations
 

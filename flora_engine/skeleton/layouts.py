@@ -60,8 +60,8 @@ _V2_JOINTS = (
     *("right hip", "right knee", "right ankle", "right foot"),
     *("spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb"),
 )
-# Bones as published with NTU RGB+D (method section 1), in joint order; the parent of the hand tip is the thumb's
-# neighbour there: 22-23, 23-8, 24-25, 25-12.
+# Bones as published with NTU RGB+D (docs/method.md, section 1), in joint order; the parent of the hand tip is the
+# thumb's neighbour there: 22-23, 23-8, 24-25, 25-12.
 _V2_BONES_1BASED = (
     *((1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7), (9, 21), (10, 9), (11, 10), (12, 11)),
     *(

@@ -1,4 +1,4 @@
-"""Encoder features of clips, and the unified feature file of a split (method section 4).
+"""Encoder features of clips, and the unified feature file of a split (docs/method.md, section 4).
 
 Extraction can be stopped and goes on where it was: finished parts lie in a folder beside the output until all are done.
 """

@@ -1,4 +1,4 @@
-"""Plain, slow, obviously right versions of the published preparations (method sections 2 and 3).
+"""Plain, slow, obviously right versions of the published preparations (docs/method.md, sections 2 and 3).
 
 Loops over bodies, frames and joints, one step of the method after another; the engine's fast versions are compared
 with these on real and on random recordings.

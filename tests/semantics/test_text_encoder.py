@@ -56,7 +56,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 def test_minilm_gives_the_states_of_torch_and_the_sentence_embedding(minilm: OnnxTextEncoder):
     import torch
 
-    from flora_engine.semantics.text_export import load_torch
+    from flora_engine.semantics.encoders.export import load_torch
 
     assert minilm.sha256 == text_encoder.MINILM_SHA256
     assert minilm.channels == 384

@@ -1,4 +1,4 @@
-"""Training Flora from encoder features and class states (method sections 6 and 7), fast on a CPU.
+"""Training Flora from encoder features and class states (docs/method.md, sections 6 and 7), fast on a CPU.
 
 What is computed apart from the published loop, and whether that changes anything, is in
 docs/decisions/flora-speed.md. In short: the skeleton encoder runs once per sample, texts are encoded once per class,

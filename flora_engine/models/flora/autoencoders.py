@@ -1,4 +1,4 @@
-"""The two Gaussian encoders and two decoders that align texts and skeletons (method section 6)."""
+"""The two Gaussian encoders and two decoders that align texts and skeletons (docs/method.md, section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flora: texts and skeletons in one latent space, and a flow between them that decides (method sections 6 and 7)."""
+"""Flora: one latent space of texts and skeletons, and a flow that decides (docs/method.md, sections 6 and 7)."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def flow_loss(
 
 
 class Scorer(nn.Module):
-    """Decision errors e_c of method section 7 at one fixed time; this is what a bundle exports as scorer.onnx.
+    """Decision errors e_c of docs/method.md, section 7 at one fixed time; this is what a bundle exports as scorer.onnx.
 
     The input layer is linear, so texts pass it once per class and skeletons once per sample; so is what goes into the
     first attention but for one number per token; time and with it every modulation is one constant row: all exact.

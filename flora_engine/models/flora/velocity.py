@@ -1,4 +1,4 @@
-"""The velocity network of the flow: a small transformer over tokens, conditioned on time alone (method section 7).
+"""The velocity network: a small transformer over tokens, conditioned on time alone (docs/method.md, section 7).
 
 Architecture: Peebles and Xie, "Scalable Diffusion Models with Transformers" (ICCV 2023), adaLN-zero variant, without
 position embedding and without class condition. Tokens are exchangeable: permuting them permutes the output.

@@ -1,4 +1,4 @@
-"""Shift-GCN (CVPR 2020) in plain PyTorch: the skeleton encoder (method section 4).
+"""Shift-GCN (CVPR 2020) in plain PyTorch: the skeleton encoder (docs/method.md, section 4).
 
 N sequences, C channels, T frames, V joints, M persons, B = N·M bodies. Inside, tensors are (B, C, V, T): with time
 innermost both shifts move whole rows, which no device has to gather element by element.

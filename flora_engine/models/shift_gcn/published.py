@@ -1,4 +1,4 @@
-"""The `.pt` layout in which Shift-GCN checkpoints were published, read and written (method section 4)."""
+"""The `.pt` layout in which Shift-GCN checkpoints were published, read and written (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four input streams of Shift-GCN, made from joints, and how their results are put together (method section 4)."""
+"""The four input streams of Shift-GCN and how their results are combined (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

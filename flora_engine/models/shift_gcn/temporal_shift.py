@@ -1,4 +1,4 @@
-"""The differentiable temporal shift of Shift-GCN (method section 4).
+"""The differentiable temporal shift of Shift-GCN (docs/method.md, section 4).
 
 Every channel c of a tensor (N, C, V, T) moves by a learnt, real-valued offset of `ypos[c]` frames and `xpos[c]`
 joints, with linear interpolation and zeros outside:

@@ -1,4 +1,4 @@
-"""Training Shift-GCN on labelled clips (method section 4): the recipe of the skeleton encoder.
+"""Training Shift-GCN on labelled clips (docs/method.md, section 4): the recipe of the skeleton encoder.
 
 `train_encoder` takes arrays, so the command line, the pipeline, the worker and the benchmarks all call the same code.
 It can be stopped at any moment and goes on later as if nothing had happened: each random draw depends on (seed, epoch,

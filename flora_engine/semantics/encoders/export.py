@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.inference import load_session
 from flora_engine.jobs import Job
-from flora_engine.semantics.text_encoder import Source
+from flora_engine.semantics.encoders import KINDS
+from flora_engine.semantics.encoders.base import Source
 
 STAGE = "preparing the text encoder"
 STEPS = 3
@@ -26,51 +27,19 @@ TOLERANCE = 1e-3  # of the exported graph against torch, before the folder is gi
 OPSET = 17
 
 
-class _Bert(nn.Module):
-    """ids, mask (n, L) int64 → states (n, L, d)."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        states: Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return states
-
-
-class _Clip(nn.Module):
-    """ids (n, L) int64 → states (n, L, d), pooled (n, d); no mask but the causal one."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.model(input_ids=ids)
-        return output.last_hidden_state, output.pooler_output
-
-
 def load_torch(source: Source) -> tuple[nn.Module, Any, int]:
     """The wrapped torch model in evaluation mode, its tokenizer, and its number of positions. Raises FloraError."""
     transformers: Any = importlib.import_module("transformers")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    bert = source.kind == "bert"
-    model_class = transformers.BertModel if bert else transformers.CLIPTextModel
-    tokenizer_class = transformers.BertTokenizerFast if bert else transformers.CLIPTokenizerFast
-    options: dict[str, Any] = {"local_files_only": True, "attn_implementation": "eager", "output_loading_info": True}
-    if bert:
-        options["add_pooling_layer"] = False
     try:
-        model, loading = model_class.from_pretrained(source.folder, dtype=torch.float32, **options)
-        tokenizer = tokenizer_class.from_pretrained(source.folder, local_files_only=True)
+        module, tokenizer, loading = KINDS[source.kind].load_torch(source.folder)
     except Exception as error:  # transformers raises nearly anything for a damaged folder
         raise FloraError(f"the text encoder cannot be loaded: {_first_line(error)}", path=source.folder) from None
     missing = sorted(loading["missing_keys"])
     if missing:
         raise FloraError(f"the weights lack {len(missing)} tensors (first: {missing[0]})", path=source.folder)
-    wrapped = (_Bert(model) if bert else _Clip(model)).eval()
-    return wrapped, tokenizer, int(model.config.max_position_embeddings)
+    return module.eval(), tokenizer, int(module.model.config.max_position_embeddings)
 
 
 def export(job: Job, source: Source) -> None:
@@ -103,7 +72,7 @@ def _write(job: Job, source: Source, folder: Path) -> None:
     job.progress(STAGE, 1, STEPS)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     inputs = _example(source, tokenizer, texts=2, tokens=min(6, max_tokens))
-    outputs = ["states"] if source.kind == "bert" else ["states", "pooled"]
+    outputs = list(KINDS[source.kind].OUTPUTS)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the tracer warns of constants that are constants
         torch.onnx.export(
@@ -134,7 +103,7 @@ def _write(job: Job, source: Source, folder: Path) -> None:
 def _example(source: Source, tokenizer: Any, texts: int, tokens: int) -> dict[str, Tensor]:
     ids = tokenizer("raise both hands above the head", truncation=True, max_length=tokens).input_ids
     inputs = {"ids": torch.tensor([ids]).repeat(texts, 1)}
-    if source.kind == "bert":
+    if "mask" in KINDS[source.kind].INPUTS:
         inputs["mask"] = torch.ones_like(inputs["ids"])
     return inputs
 
