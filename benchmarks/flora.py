@@ -32,8 +32,10 @@ from synthetic_features import synthetic_features
 from flora_engine.config import FloraSettings
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.published_files import read_features
-from flora_engine.heads.base import Problem
-from flora_engine.heads.learning import flora as fast
+from flora_engine.heads import Fit, Problem
+from flora_engine.heads.learning.flora import start_phase, train_flora
+from flora_engine.heads.learning.method import draws, prepare
+from flora_engine.heads.learning.model import FloraModel
 from flora_engine.jobs import Job
 from flora_engine.models.flora.network import distinct_tokens
 from flora_engine.semantics.class_texts import class_states, load_class_texts
@@ -54,9 +56,9 @@ def seconds(work: Callable[[], object], device: str, times: int) -> float:
 
 def steps(settings: FloraSettings, problem: Problem, phase: str, count: int) -> tuple[Callable[[], object], int]:
     """(runs `count` fast steps of a phase, count)."""
-    trainer = fast._prepare(settings, problem, problem.states)
-    step = fast._start(trainer, phase, {})
-    rows, tokens = fast._draws(trainer, count, 0)
+    trainer = prepare(settings, problem, problem.states)
+    step = start_phase(trainer, phase, {})
+    rows, tokens = draws(trainer, count, 0)
 
     def run() -> None:
         for i in range(count):
@@ -123,7 +125,7 @@ def train_from(folder: Path, hidden: int, device: str) -> float:
     features, states = read_features(folder / "features.npz"), np.load(folder / "states.npy", allow_pickle=False)
     settings = FloraSettings(hidden=hidden, align_iterations=10, total_iterations=20, evaluations=1)
     problem = Problem(features.train_data, features.train_label, states, device=device)
-    fast.train_flora(Job(), settings, problem, (2, 0.4))
+    train_flora(Fit(Job(), problem, {"neighbours": 2, "weight": 0.4}, settings))
     # VmHWM, in kB: what getrusage tells holds the peak of the process that started this one.
     return next(int(line.split()[1]) / 1024 for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
 
@@ -134,7 +136,7 @@ def plain_steps(settings: FloraSettings, problem: Problem, wanted: tuple[int, in
     plain.train(settings, *arrays, (0, 0.0), 0, problem.device, steps=wanted)
 
 
-def scoring_model(given: argparse.Namespace) -> tuple[fast.FloraModel, np.ndarray, np.ndarray]:
+def scoring_model(given: argparse.Namespace) -> tuple[FloraModel, np.ndarray, np.ndarray]:
     """(model on the texts of NTU-60, features of samples of the unseen classes, these classes)."""
     benchmark = load_benchmark("synse/ntu60_xsub_unseen5")
     texts = load_class_texts(benchmark.dataset)
@@ -152,7 +154,8 @@ def scoring_model(given: argparse.Namespace) -> tuple[fast.FloraModel, np.ndarra
         **{"align_iterations": 60, "total_iterations": 120},
     )
     problem = Problem(*draw(seen, 550), states, device=given.device)
-    model = fast.train_flora(Job(), settings, problem, (benchmark.neighbours, benchmark.weight_zsl))
+    choice = {"neighbours": benchmark.neighbours, "weight": benchmark.weight_zsl}
+    model = train_flora(Fit(Job(), problem, choice, settings))
     count = given.samples or (2000 if given.device == "cuda" else 64)
     return model, draw(unseen, count)[0], unseen
 

@@ -28,7 +28,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
 from flora_engine.evaluation.metrics import mean_and_error
-from flora_engine.heads.base import Problem
+from flora_engine.heads import Fit, Problem
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.flora import train_flora
 from flora_engine.jobs import Job
@@ -59,6 +59,7 @@ def measure(task: Task) -> Task:
     torch.set_num_threads(1)
     features, states, unseen = material(task)
     settings, attunement = FloraSettings(**task["settings"]), (2, 1.0)
+    choice = dict(zip(("neighbours", "weight"), attunement, strict=True))
     arrays = (features.train_data, features.train_label, states)
     start = time.perf_counter()
     if task["version"] == "plain":
@@ -68,7 +69,7 @@ def measure(task: Task) -> Task:
         batches = torch.from_numpy(features.zsl_data).split(64)
         errors = np.concatenate([plain.errors(network, x, texts, zero, zero).numpy() for x in batches])
     else:
-        model = train_flora(Job(), settings, Problem(*arrays, task["seed"]), attunement)
+        model = train_flora(Fit(Job(), Problem(*arrays, task["seed"]), choice, settings))
         trained = time.perf_counter()
         bfloat16 = uses_bfloat16(settings.precision, "cpu")
         errors = -FlowScorer(model, bfloat16=bfloat16)(features.zsl_data, unseen)

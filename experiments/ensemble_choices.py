@@ -20,8 +20,7 @@ import torch
 from flora_engine.config import FloraSettings
 from flora_engine.datasets.published_files import read_features
 from flora_engine.evaluation.selection import Fold, make_folds
-from flora_engine.heads import eszsl, flora, nearest_mean
-from flora_engine.heads.base import Problem, Scorer
+from flora_engine.heads import Fit, Problem, Scorer, eszsl, flora, nearest_mean
 from flora_engine.jobs import Job
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -44,20 +43,20 @@ def scores_of(fold: Fold, settings: FloraSettings) -> dict[str, np.ndarray]:
     def watch_flora(evaluation: int, score: Scorer, _: object) -> None:
         found[f"flora {evaluation}"] = score(data, fold.unseen)
 
-    flora.fit(Job(), problem, {"neighbours": 0, "weight": 0.0}, settings, watch_flora)
+    flora.fit(Fit(Job(), problem, {"neighbours": 0, "weight": 0.0}, settings, watch_flora))
     for margin in MARGINS:
 
         def watch(evaluation: int, score: Scorer, _: object, margin: float = margin) -> None:
             if evaluation in EVALUATIONS:
                 found[f"nearest mean {margin} {evaluation}"] = score(data, fold.unseen) / spread(score)
 
-        nearest_mean.fit(Job(), problem, {"margin": margin}, settings, watch)
+        nearest_mean.fit(Fit(Job(), problem, {"margin": margin}, settings, watch))
     for ridge in RIDGES:
 
         def watch_ridge(_: int, score: Scorer, __: object, ridge: float = ridge) -> None:
             found[f"ridge {ridge:g}"] = score(data, fold.unseen) / spread(score)
 
-        eszsl.fit(Job(), problem, {"features": ridge, "texts": ridge}, settings, watch_ridge)
+        eszsl.fit(Fit(Job(), problem, {"features": ridge, "texts": ridge}, settings, watch_ridge))
     return found
 
 

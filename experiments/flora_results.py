@@ -63,7 +63,7 @@ def experiment_of(task: Task) -> Any:
 def fold_pieces(task: Task) -> Task:
     """One choice of a head on all folds, remembered below OUT.pieces."""
     from flora_engine.evaluation.selection import make_folds, try_fold
-    from flora_engine.heads.base import head
+    from flora_engine.heads import head
     from flora_engine.jobs import Job
     from flora_engine.runs.progress import Memory
 
@@ -122,7 +122,7 @@ def plain_cell(experiment: Any, settings: FloraSettings) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
     import flora_plain as plain
 
-    from flora_engine.heads.learning.flora import FloraModel
+    from flora_engine.heads.learning.model import FloraModel
     from flora_engine.semantics.attunement import attune
 
     values: dict[int, list[float]] = {}
@@ -188,7 +188,7 @@ def own_states(given: argparse.Namespace) -> str:
 
 def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
     """A task for every choice of every head on every split."""
-    from flora_engine.heads.base import head
+    from flora_engine.heads import head
 
     merged = {"scoring_tokens": given.selection_tokens}
     tasks = [{**one, "head": name, "settings": {**one["settings"], **merged}} for name in given.heads for one in splits]

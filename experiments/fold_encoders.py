@@ -32,7 +32,7 @@ from flora_engine.evaluation import selection
 from flora_engine.evaluation.metrics import mean_and_error
 from flora_engine.evaluation.protocols import Experiment, run_protocol
 from flora_engine.files import replacing
-from flora_engine.heads.base import Problem
+from flora_engine.heads import Problem
 from flora_engine.jobs import Job
 from flora_engine.project.splits import Split, divide
 from flora_engine.semantics.class_texts import class_states, load_class_texts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import pkgutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,6 +21,13 @@ def one_of(names: Iterable[str]) -> tuple[AfterValidator, WithJsonSchema]:
 
     schema: dict[str, Any] = {"type": "string", "enum": list(known)}
     return AfterValidator(check), WithJsonSchema(schema)
+
+
+def modules_of(package: str) -> tuple[str, ...]:
+    """Names of the modules of a package, in alphabetical order, without importing them; subpackages do not count."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.submodule_search_locations is not None
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(spec.submodule_search_locations) if not m.ispkg))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flora_engine.choices import modules_of, one_of
+
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 Augmentation = Literal["rotate", "scale", "jitter", "crop", "mirror", "drop_joints"]
-HeadName = Literal["flora", "nearest_mean", "eszsl", "cada_vae", "smie", "ensemble"]
+HeadName = Annotated[str, *one_of(modules_of("flora_engine.heads"))]
 ProtocolName = Literal["held-out", "published"]
 
 

@@ -23,7 +23,7 @@ from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
-from flora_engine.heads.base import FLOWS, Choice, Problem, Scorer, head
+from flora_engine.heads import Choice, Fit, Problem, Scorer, head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.jobs import Job
 from flora_engine.runs.progress import Memory, Progress
@@ -150,7 +150,8 @@ def _held_out(
 
         last = max(picks[setting].evaluations for setting in here)
         checkpoint = progress.checkpoint(number)
-        head(name).fit(job, experiment.problem(seed), choice, settings, watch, last, checkpoint=checkpoint)
+        task = Fit(job, experiment.problem(seed), choice, settings, watch, last, checkpoint=checkpoint)
+        head(name).fit(task)
     return progress.found
 
 
@@ -170,7 +171,7 @@ def _published(
     """Best of the evaluations on the test part, drawn latents, the settings' own attunement and calibration."""
     if settings.published_training == "exact":
         settings = settings.model_copy(update={"tokens_per_step": 0, "precision": "float32"})
-    bonus = -math.log(settings.calibration) if name in FLOWS else 0.0
+    bonus = -math.log(settings.calibration) if head(name).FLOW else 0.0
     choices = {setting: _published_choice(name, settings, setting) for setting in wanted}
     for number, choice in enumerate(_distinct(list(choices.values()))):
         here = [setting for setting in wanted if choices[setting] == choice]
@@ -180,7 +181,8 @@ def _published(
                 progress.keep(f"{setting} {evaluation}", _evaluate(setting, score, experiment, bonus))
 
         checkpoint = progress.checkpoint(number)
-        head(name).fit(job, experiment.problem(seed), choice, settings, watch, sampling=True, checkpoint=checkpoint)
+        task = Fit(job, experiment.problem(seed), choice, settings, watch, sampling=True, checkpoint=checkpoint)
+        head(name).fit(task)
     outcomes: dict[str, Outcome] = {}
     for setting in wanted:
         found = [outcome for key, outcome in progress.found.items() if key.startswith(f"{setting} ")]
@@ -191,7 +193,7 @@ def _published(
 
 def _published_choice(name: str, settings: FloraSettings, setting: Setting) -> Choice:
     """The settings' own attunement, which the two settings weigh differently; other heads' first choice."""
-    if name not in FLOWS:
+    if not head(name).FLOW:
         return head(name).choices(settings)[0]
     weight = settings.weight_zsl if setting == "zsl" else settings.weight_gzsl
     return {"neighbours": settings.neighbours, "weight": weight}

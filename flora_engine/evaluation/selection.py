@@ -18,7 +18,7 @@ import torch
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
-from flora_engine.heads.base import Choice, Head, Problem, Scorer, head
+from flora_engine.heads import Choice, Fit, Head, Problem, Scorer, head
 from flora_engine.jobs import Job
 from flora_engine.runs.progress import Memory, Progress
 
@@ -129,5 +129,5 @@ def try_fold(
             here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}
         progress.keep(str(evaluation), here)
 
-    module.fit(job, fold.problem, choice, settings, watch, checkpoint=progress.checkpoint())
+    module.fit(Fit(job, fold.problem, choice, settings, watch, checkpoint=progress.checkpoint()))
     return {"evaluations": progress.found}

@@ -1,1 +1,101 @@
-"""Heads: ways to name an action from encoder features and class texts; one file per head."""
+"""Heads: ways to name an action from encoder features and class texts, behind one small protocol.
+
+A head is one module of this package (see `Head`): configuration, help and tests take the names of heads from its files.
+Held-out folds choose among the `choices` of a head, and `fit` trains it. Scores are "larger is better". A constant
+added to the unseen classes calibrates generalised decisions: Flora scores −log e, so it is minus the logarithm
+of the published calibration factor.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.choices import modules_of
+from flora_engine.config import FloraSettings
+from flora_engine.jobs import Job
+from flora_engine.semantics.class_texts import class_vectors
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+# (x (N, F), classes (C,)) -> scores (N, C), larger is better
+Scorer = Callable[[Array, Labels], Array]
+Choice = Mapping[str, Any]
+# (evaluations done, scorer that is valid during the call, the same for a baseline in the same space or None)
+Watch = Callable[[int, Scorer, Scorer | None], None]
+
+NAMES = modules_of(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a head may see while it learns.
+
+    data: float32 (N, F) encoder features of seen classes. labels: int64 (N,), 0-based over all K classes. states:
+    float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise.
+    """
+
+    data: Array
+    labels: Labels
+    states: Array
+    seed: int = 0
+    device: str = "cpu"
+
+    @property
+    def seen(self) -> Labels:
+        """Classes with training samples, increasing."""
+        return np.unique(self.labels)
+
+    @property
+    def vectors(self) -> Array:
+        """One vector per class for heads without tokens, (K, 2d); see `class_vectors`."""
+        return class_vectors(self.states)
+
+
+def unwatched(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
+    """A `Watch` that looks at nothing."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training of a head: on what, with which choice and settings, and who looks at it.
+
+    watch: called after each of the evaluations (once, at the end, if nothing is iterated). evaluations: stop after so
+    many. sampling: draw latents when scoring, as the published code does, if there are any. checkpoint: the file from
+    which a long training (Flora) continues; `watch` is then not called again for what lies before it.
+    """
+
+    job: Job
+    problem: Problem
+    choice: Choice
+    settings: FloraSettings
+    watch: Watch = unwatched
+    evaluations: int | None = None
+    sampling: bool = False
+    checkpoint: Path | None = None
+
+
+class Head(Protocol):
+    """What the modules of this package offer.
+
+    FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads.
+    """
+
+    FLOW: bool
+
+    def choices(self, settings: FloraSettings) -> list[Choice]:
+        """Hyper-parameters to choose among; the first is what is used if nothing chooses."""
+
+    def fit(self, task: Fit) -> Any:
+        """Learn. Returns the trained model: a FloraModel if FLOW, else what the head makes."""
+
+
+def head(name: str) -> Head:
+    """The head called `name`, one of `NAMES`."""
+    return cast(Head, importlib.import_module(f"flora_engine.heads.{name}"))

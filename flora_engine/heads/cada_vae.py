@@ -7,22 +7,22 @@ classifier learns seen classes from latents of features and all classes from lat
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads.base import Array, Choice, Labels, Problem, Watch
+from flora_engine.heads import Array, Choice, Fit, Labels
 from flora_engine.heads.learning.optimise import optimise
-from flora_engine.jobs import Job
 from flora_engine.models.flora.autoencoders import Decoder, GaussianEncoder, sample
 
 STEPS, CLASSIFIER_STEPS = 1500, 300
 LATENT = 64
 PER_CLASS = 64  # text latents per class in a classifier batch
+
+
+FLOW = False
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -34,26 +34,17 @@ def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-) -> None:
+def fit(task: Fit) -> None:
     """Learn the autoencoders; at each evaluation a classifier of its own is learned on their latents."""
-    device = problem.device
-    mean, spread = problem.data.mean(axis=0), problem.data.std(axis=0) + 1e-6
-    x = torch.from_numpy(((problem.data - mean) / spread).astype(np.float32)).to(device)
-    labels = torch.from_numpy(problem.labels).to(device)
-    vectors = torch.from_numpy(problem.vectors).to(device)
+    device = task.problem.device
+    mean, spread = task.problem.data.mean(axis=0), task.problem.data.std(axis=0) + 1e-6
+    x = torch.from_numpy(((task.problem.data - mean) / spread).astype(np.float32)).to(device)
+    labels = torch.from_numpy(task.problem.labels).to(device)
+    vectors = torch.from_numpy(task.problem.vectors).to(device)
     vectors = vectors * vectors.shape[1] ** 0.5 / vectors.norm(dim=1, keepdim=True)  # unit variance per channel
-    generator = torch.Generator(device).manual_seed(problem.seed)
+    generator = torch.Generator(device).manual_seed(task.problem.seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
+        torch.manual_seed(task.problem.seed)
         models = nn.ModuleDict(
             {
                 "see": GaussianEncoder(x.shape[1], LATENT),
@@ -76,12 +67,12 @@ def fit(
         spreads = (0.5 * seeing[1]).exp() - (0.5 * reading[1]).exp()
         apart = (seeing[0] - reading[0]).square().mean() + spreads.square().mean()
         total: Tensor = rebuilt + apart
-        pull = float(choice["divergence"]) / LATENT
+        pull = float(task.choice["divergence"]) / LATENT
         return total + pull * (_divergence(*seeing) + _divergence(*reading))
 
     def classifier() -> nn.Linear:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(problem.seed)
+            torch.manual_seed(task.problem.seed)
             linear = nn.Linear(LATENT, len(vectors)).to(device)
         with torch.no_grad():
             seeing, reading = models["see"](x), models["read"](vectors)
@@ -95,7 +86,7 @@ def fit(
             return F.cross_entropy(linear(latents), torch.cat([labels[rows], every]))
 
         optimise(
-            job,
+            task.job,
             "train the classifier on latents",
             linear.parameters(),
             classify,
@@ -115,10 +106,10 @@ def fit(
                 logits: Tensor = linear(models["see"](scaled)[0])
                 return logits[:, torch.from_numpy(classes).to(device)].cpu().numpy()
 
-        watch(number, score, None)
+        task.watch(number, score, None)
 
     optimise(
-        job,
+        task.job,
         "train the aligned autoencoders",
         models.parameters(),
         loss,
@@ -126,5 +117,5 @@ def fit(
         steps=STEPS,
         generator=generator,
         look=look,
-        evaluations=evaluations,
+        evaluations=task.evaluations,
     )

@@ -6,15 +6,13 @@ Flora's −log e is about 1 everywhere and stays as it is; that of the other two
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads import eszsl, flora, nearest_mean
-from flora_engine.heads.base import Choice, Problem, Watch
-from flora_engine.heads.learning.flora import FloraModel
-from flora_engine.jobs import Job
+from flora_engine.heads import Choice, Fit, eszsl, flora, nearest_mean, unwatched
+from flora_engine.heads.learning.model import FloraModel
 from flora_engine.models.flora.direct import DirectMap
 
 # Chosen on held-out folds of UTD-MHAD and Northwestern-UCLA together (docs/decisions/0004-ensemble.md).
@@ -22,20 +20,21 @@ MARGIN, EVALUATIONS, RIDGE = 0.3, 4, 10.0
 SPREAD_SAMPLES = 4096  # about so many tell a spread; all of a large set would take hundreds of MB
 
 
+FLOW = True
+
+
 def choices(settings: FloraSettings) -> list[Choice]:
     """The attunements of the settings, for Flora."""
     return flora.choices(settings)
 
 
-def fit_direct(job: Job, problem: Problem, settings: FloraSettings) -> DirectMap:
+def fit_direct(task: Fit) -> DirectMap:
     """Nearest mean and ridge regression as one map, each with a spread of 1 over the seen classes."""
 
-    def unwatched(*_: object) -> None:
-        pass
-
-    margin, ridges = {"margin": MARGIN}, {"features": RIDGE, "texts": RIDGE}
-    nearest = nearest_mean.fit(job, problem, margin, settings, unwatched, EVALUATIONS)
-    ridge = eszsl.fit(job, problem, ridges, settings, unwatched).to(problem.device)
+    problem = task.problem
+    quiet = replace(task, watch=unwatched, checkpoint=None)
+    nearest = nearest_mean.fit(replace(quiet, choice={"margin": MARGIN}, evaluations=EVALUATIONS))
+    ridge = eszsl.fit(replace(quiet, choice={"features": RIDGE, "texts": RIDGE})).to(problem.device)
     with torch.no_grad():
         some = problem.data[:: max(1, len(problem.data) // SPREAD_SAMPLES)]
         x = torch.from_numpy(some).to(problem.device)
@@ -45,16 +44,6 @@ def fit_direct(job: Job, problem: Problem, settings: FloraSettings) -> DirectMap
     return DirectMap(nearest, ridge, 1 / spread.clamp_min(1e-12))
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-) -> FloraModel:
-    """Train all three; `watch` sees Flora's evaluations, with the other two finished."""
-    direct = fit_direct(job, problem, settings)
-    return flora.fit(job, problem, choice, settings, watch, evaluations, sampling, checkpoint, direct=direct)
+def fit(task: Fit) -> FloraModel:
+    """Train all three; `task.watch` sees Flora's evaluations, with the other two finished."""
+    return flora.fit(task, direct=fit_direct(task))

@@ -6,16 +6,15 @@ V = (XᵀX + γI)⁻¹ Xᵀ Y S (SᵀS + λI)⁻¹, score = x V s_c, with Y ±1 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads.base import Array, Choice, Labels, Problem, Watch
-from flora_engine.jobs import Job
+from flora_engine.heads import Array, Choice, Fit, Labels
 from flora_engine.models.flora.direct import Ridge
+
+FLOW = False
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -28,32 +27,23 @@ def _ridge(gram: NDArray[np.float64], relative: float) -> NDArray[np.float64]:
     return gram + np.eye(size) * (relative * float(np.trace(gram)) / size)
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-) -> Ridge:
+def fit(task: Fit) -> Ridge:
     """Solve two linear systems in float64; nothing is iterated or sampled."""
-    job.progress("solve the ridge regression", 0, 1)
-    seen = problem.seen
-    mean, spread = problem.data.mean(axis=0), problem.data.std(axis=0) + 1e-6
-    x = ((problem.data - mean) / spread).astype(np.float64)
-    vectors = problem.vectors.astype(np.float64)
+    task.job.progress("solve the ridge regression", 0, 1)
+    seen = task.problem.seen
+    mean, spread = task.problem.data.mean(axis=0), task.problem.data.std(axis=0) + 1e-6
+    x = ((task.problem.data - mean) / spread).astype(np.float64)
+    vectors = task.problem.vectors.astype(np.float64)
     vectors = vectors - vectors.mean(axis=0)
     texts = vectors[seen]
-    targets = np.where(problem.labels[:, None] == seen, 1.0, -1.0)
-    left = np.linalg.solve(_ridge(x.T @ x, choice["features"]), x.T @ targets @ texts)
-    weights = np.linalg.solve(_ridge(texts.T @ texts, choice["texts"]), left.T).T
+    targets = np.where(task.problem.labels[:, None] == seen, 1.0, -1.0)
+    left = np.linalg.solve(_ridge(x.T @ x, task.choice["features"]), x.T @ targets @ texts)
+    weights = np.linalg.solve(_ridge(texts.T @ texts, task.choice["texts"]), left.T).T
 
     def score(features: Array, classes: Labels) -> Array:
         scaled = (features - mean) / spread
         return np.asarray(scaled @ weights @ vectors[classes].T, np.float32)
 
-    watch(1, score, None)
-    job.progress("solve the ridge regression", 1, 1)
+    task.watch(1, score, None)
+    task.job.progress("solve the ridge regression", 1, 1)
     return Ridge(*(torch.from_numpy(np.asarray(part, np.float32)) for part in (mean, spread, weights)))

@@ -6,17 +6,18 @@ Its baseline is the nearest class mean, by cosine, in the very same aligned spac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads.base import Array, Choice, Labels, Problem, Scorer, Watch
-from flora_engine.heads.learning.flora import FloraModel, train_flora
-from flora_engine.jobs import Job
+from flora_engine.heads import Array, Choice, Fit, Labels, Scorer
+from flora_engine.heads.learning.flora import train_flora
+from flora_engine.heads.learning.model import FloraModel
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.training.precision import uses_bfloat16
+
+FLOW = True
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -53,28 +54,14 @@ def nearest_scorer(model: FloraModel) -> Scorer:
     return score
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-    *,
-    direct: DirectMap | None = None,
-) -> FloraModel:
+def fit(task: Fit, direct: DirectMap | None = None) -> FloraModel:
     """Train both phases; see `train_flora`. `watch` is called after each stretch of phase 2."""
-    generator = torch.Generator(problem.device) if sampling else None
-    bfloat16 = uses_bfloat16(settings.precision, problem.device)
+    generator = torch.Generator(task.problem.device) if task.sampling else None
+    bfloat16 = uses_bfloat16(task.settings.precision, task.problem.device)
 
     def look(done: int, model: FloraModel) -> None:
         if generator is not None:
-            generator.manual_seed(problem.seed + done)
-        watch(done, FlowScorer(model, generator, settings.scoring_tokens, bfloat16), nearest_scorer(model))
+            generator.manual_seed(task.problem.seed + done)
+        task.watch(done, FlowScorer(model, generator, task.settings.scoring_tokens, bfloat16), nearest_scorer(model))
 
-    attunement = (int(choice["neighbours"]), float(choice["weight"]))
-    return train_flora(
-        job, settings, problem, attunement, evaluations=evaluations, watch=look, checkpoint=checkpoint, direct=direct
-    )
+    return train_flora(task, look, direct)

@@ -6,20 +6,20 @@ After Frome et al., "DeViSE: A Deep Visual-Semantic Embedding Model" (NeurIPS 20
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads.base import Array, Choice, Labels, Problem, Watch
+from flora_engine.heads import Array, Choice, Fit, Labels
 from flora_engine.heads.learning.optimise import optimise
-from flora_engine.jobs import Job
 from flora_engine.models.flora.direct import Projection
 
 STEPS = 1000
+
+
+FLOW = False
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -27,31 +27,22 @@ def choices(settings: FloraSettings) -> list[Choice]:
     return [{"margin": 0.1}, {"margin": 0.3}]
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-) -> Projection:
+def fit(task: Fit) -> Projection:
     """Learn the map on seen classes; nothing is sampled here."""
-    device, seen = problem.device, problem.seen
-    x = torch.from_numpy(problem.data).to(device)
-    labels = torch.from_numpy(np.searchsorted(seen, problem.labels)).to(device)
-    vectors = F.normalize(torch.from_numpy(problem.vectors).to(device), dim=1)
+    device, seen = task.problem.device, task.problem.seen
+    x = torch.from_numpy(task.problem.data).to(device)
+    labels = torch.from_numpy(np.searchsorted(seen, task.problem.labels)).to(device)
+    vectors = F.normalize(torch.from_numpy(task.problem.vectors).to(device), dim=1)
     seen_vectors = vectors[torch.from_numpy(seen).to(device)]
-    generator = torch.Generator(device).manual_seed(problem.seed)
+    generator = torch.Generator(device).manual_seed(task.problem.seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
+        torch.manual_seed(task.problem.seed)
         project = Projection(x.shape[1], vectors.shape[1]).to(device)
 
     def loss(rows: Tensor) -> Tensor:
         similarity = project(x[rows]) @ seen_vectors.T
         own = similarity.gather(1, labels[rows][:, None])
-        margin = float(choice["margin"])
+        margin = float(task.choice["margin"])
         hinge: Tensor = F.relu(margin - own + similarity)
         return hinge.sum(dim=1).mean() - margin  # the own class adds exactly one margin
 
@@ -62,14 +53,14 @@ def fit(
             return scores
 
     optimise(
-        job,
+        task.job,
         "train nearest mean",
         project.parameters(),
         loss,
         samples=len(x),
         steps=STEPS,
         generator=generator,
-        look=lambda number: watch(number, score, None),
-        evaluations=evaluations,
+        look=lambda number: task.watch(number, score, None),
+        evaluations=task.evaluations,
     )
     return project

@@ -7,21 +7,21 @@ T wins. Its temporal part needs features over time, which a feature file does no
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads.base import Array, Choice, Labels, Problem, Watch
+from flora_engine.heads import Array, Choice, Fit, Labels
 from flora_engine.heads.learning.optimise import optimise
-from flora_engine.jobs import Job
 
 STEPS = 1500
 NEGATIVES = 4  # other classes that a sample is paired with in a step
 SCORING_ELEMENTS = 1 << 22  # hidden values of one chunk of pairs
+
+
+FLOW = False
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
@@ -35,29 +35,20 @@ def others(own: Tensor, classes: int, generator: torch.Generator) -> Tensor:
     return (own[:, None] + away) % classes
 
 
-def fit(
-    job: Job,
-    problem: Problem,
-    choice: Choice,
-    settings: FloraSettings,
-    watch: Watch,
-    evaluations: int | None = None,
-    sampling: bool = False,
-    checkpoint: Path | None = None,
-) -> None:
+def fit(task: Fit) -> None:
     """Learn the scoring network on seen classes; nothing is sampled at scoring."""
-    device, seen = problem.device, problem.seen
-    x = torch.from_numpy(problem.data).to(device)
-    labels = torch.from_numpy(np.searchsorted(seen, problem.labels)).to(device)
-    vectors = torch.from_numpy(problem.vectors).to(device)
+    device, seen = task.problem.device, task.problem.seen
+    x = torch.from_numpy(task.problem.data).to(device)
+    labels = torch.from_numpy(np.searchsorted(seen, task.problem.labels)).to(device)
+    vectors = torch.from_numpy(task.problem.vectors).to(device)
     seen_vectors = vectors[torch.from_numpy(seen).to(device)]
-    generator = torch.Generator(device).manual_seed(problem.seed)
+    generator = torch.Generator(device).manual_seed(task.problem.seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
-        features = nn.Sequential(nn.LayerNorm(x.shape[1]), nn.Linear(x.shape[1], choice["hidden"])).to(device)
-        texts = nn.Linear(vectors.shape[1], choice["hidden"]).to(device)
-        judge = nn.Sequential(nn.ReLU(), nn.Linear(choice["hidden"], choice["hidden"]), nn.ReLU()).to(device)
-        final = nn.Linear(choice["hidden"], 1).to(device)
+        torch.manual_seed(task.problem.seed)
+        features = nn.Sequential(nn.LayerNorm(x.shape[1]), nn.Linear(x.shape[1], task.choice["hidden"])).to(device)
+        texts = nn.Linear(vectors.shape[1], task.choice["hidden"]).to(device)
+        judge = nn.Sequential(nn.ReLU(), nn.Linear(task.choice["hidden"], task.choice["hidden"]), nn.ReLU()).to(device)
+        final = nn.Linear(task.choice["hidden"], 1).to(device)
 
     def judged(feature: Tensor, text: Tensor) -> Tensor:
         """(N, hidden) and (C, hidden), or (N, C, hidden) where every sample has classes of its own → (N, C)."""
@@ -80,14 +71,14 @@ def fit(
         return np.concatenate(parts)
 
     optimise(
-        job,
+        task.job,
         "train mutual information",
         [p for module in (features, texts, judge, final) for p in module.parameters()],
         loss,
         samples=len(x),
         steps=STEPS,
         generator=generator,
-        look=lambda number: watch(number, score, None),
-        evaluations=evaluations,
+        look=lambda number: task.watch(number, score, None),
+        evaluations=task.evaluations,
         learning_rate=3e-4,
     )

@@ -13,9 +13,9 @@ from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
-from flora_engine.heads.base import FLOWS
+from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
-from flora_engine.heads.learning.flora import FloraModel, load_model, save_model
+from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.recipes.features import obtain_features
 from flora_engine.runs.folder import RunFolder
@@ -53,7 +53,7 @@ def load_experiment(job: Job, config: FloraConfig, device: str, kept: Path) -> E
 def run_flora(job: Job, config: FloraConfig, folder: RunFolder, device: str = "cpu") -> dict[str, Any]:
     """Train and evaluate inside `folder`, going on with what an interrupted run left there; returns result.json.
 
-    checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`) of heads.FLOWS for the held-out protocol.
+    checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`) of heads with a flow, for the held-out protocol.
     """
     with folder.recording(job):
         started = time.monotonic()
@@ -91,7 +91,7 @@ def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str =
     """
     result = folder.result()
     heads = {} if result is None else result.get("heads", {})
-    name = next((flow for flow in FLOWS if flow in heads), None)
+    name = next((name for name in ("flora", *heads) if name in heads and head(name).FLOW), None)
     if name is None:
         raise FloraError("this run has no finished Flora to evaluate", path=folder.path, remedy="Resume the run first.")
     experiment = load_experiment(job, config, device, folder.path / FEATURES)

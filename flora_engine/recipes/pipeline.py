@@ -28,8 +28,8 @@ from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.protocols import Experiment, run_protocol
 from flora_engine.evaluation.selection import make_folds
 from flora_engine.files import replacing
-from flora_engine.heads.base import head
-from flora_engine.heads.learning.flora import FloraModel, load_model, save_model
+from flora_engine.heads import Fit, head
+from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import (
     Attunement,
@@ -241,7 +241,7 @@ def _temperature(job: Job, config: PipelineConfig, experiment: Experiment, pick:
         if evaluation == pick["evaluations"]:
             scores.append(score(fold.data[rows], fold.unseen))
 
-    head(bundled(config)).fit(job, fold.problem, pick["choice"], config.flora, watch, pick["evaluations"])
+    head(bundled(config)).fit(Fit(job, fold.problem, pick["choice"], config.flora, watch, pick["evaluations"]))
     return best_temperature(scores[0], np.searchsorted(fold.unseen, fold.labels[rows]))
 
 
@@ -319,7 +319,8 @@ def _run_final(
     pick = chosen["zsl"]
     kept = folder.checkpoint(name)
     if not kept.exists():
-        save_model(kept, head(name).fit(job, problem, pick["choice"], config.flora, _unwatched, pick["evaluations"]))
+        task = Fit(job, problem, pick["choice"], config.flora, evaluations=pick["evaluations"])
+        save_model(kept, head(name).fit(task))
     model = load_model(kept, device or "cpu")
     summaries = [summary(config, result) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
@@ -328,10 +329,6 @@ def _run_final(
     result["encoder"] = {stream: {k: v for k, v in one.items() if k != "history"} for stream, one in trained.items()}
     folder.write_result(result)
     return result
-
-
-def _unwatched(*_: object) -> None:
-    """Nothing is evaluated: no test part is left."""
 
 
 # What the command line and the window call

@@ -17,8 +17,7 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
 from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
-from flora_engine.heads import cada_vae, nearest_mean, smie
-from flora_engine.heads.base import NAMES
+from flora_engine.heads import NAMES, cada_vae, nearest_mean, smie
 from flora_engine.heads.learning import flora
 from flora_engine.jobs import Event, Job
 from flora_engine.runs.progress import Memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import Cancelled, FloraError
-from flora_engine.heads.base import Problem
+from flora_engine.heads import Choice, Fit, Problem
 from flora_engine.heads.learning import flora
-from flora_engine.heads.learning.flora import FloraModel, _prepare, load_model, save_model, train_flora
+from flora_engine.heads.learning.flora import train_flora
+from flora_engine.heads.learning.method import prepare
+from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Event, Job
 from flora_engine.models.flora.network import Flora, Scorer, align_loss, flow_loss
 from flora_engine.training.precision import uses_bfloat16
@@ -43,6 +45,15 @@ SETTINGS = FloraSettings(
     batch_size=32,
     learning_rate=1e-3,
 )
+
+
+UNATTUNED, ATTUNED = {"neighbours": 0, "weight": 0.0}, {"neighbours": 1, "weight": 0.3}
+
+
+def task(
+    given: Problem, choice: Choice = UNATTUNED, settings: FloraSettings = SETTINGS, job: Job | None = None, **more: Any
+) -> Fit:
+    return Fit(job or Job(), given, choice, settings, **more)
 
 
 def problem(seed: int = 0, classes: int = 8, samples: int = 12) -> tuple[Problem, np.ndarray, np.ndarray]:
@@ -143,7 +154,7 @@ def test_a_token_subset_of_the_first_phase_is_unbiased() -> None:
 def test_partners_are_uniform_over_samples_of_other_classes() -> None:
     given, _, _ = problem()
     uneven = Problem(given.data[:-9], given.labels[:-9], given.states)
-    trainer = _prepare(SETTINGS, uneven, uneven.states)
+    trainer = prepare(SETTINGS, uneven, uneven.states)
     trainer.generator.manual_seed(0)
     row = len(uneven.labels) // 2
     own = trainer.labels[row]
@@ -159,7 +170,9 @@ def test_partners_are_uniform_over_samples_of_other_classes() -> None:
 def test_it_learns_unseen_classes_and_tells_its_losses(precision: Literal["float32", "bfloat16"]) -> None:
     given, x, labels = problem()
     told: list[Event] = []
-    model = train_flora(Job(told.append), SETTINGS.model_copy(update={"precision": precision}), given, (0, 0.0))
+    model = train_flora(
+        task(given, settings=SETTINGS.model_copy(update={"precision": precision}), job=Job(told.append))
+    )
     assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
     losses = [event["value"] for event in told if event["kind"] == "metric" and event["name"] == "align_loss"]
     assert losses[-1] < 0.6 * losses[0]
@@ -172,7 +185,7 @@ def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int, monk
     """Stopped in either phase, after `stop_at` of the 4 + 4 stretches."""
     monkeypatch.setattr(flora, "CHECKPOINT_SECONDS", 0.0)
     given, x, _ = problem()
-    whole = train_flora(Job(), SETTINGS, given, (1, 0.3))
+    whole = train_flora(task(given, ATTUNED))
     stretches = 0
 
     def listener(event: Event) -> None:
@@ -184,8 +197,8 @@ def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int, monk
     job = Job(listener)
     path = tmp_path / "half.safetensors"
     with pytest.raises(Cancelled):
-        train_flora(job, SETTINGS, given, (1, 0.3), checkpoint=path)
-    resumed = train_flora(Job(), SETTINGS, given, (1, 0.3), checkpoint=path)
+        train_flora(task(given, ATTUNED, job=job, checkpoint=path))
+    resumed = train_flora(task(given, ATTUNED, checkpoint=path))
     for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     save_model(tmp_path / "model.safetensors", whole)
@@ -195,16 +208,16 @@ def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int, monk
 def test_stopping_early_gives_the_model_of_that_evaluation() -> None:
     given, x, _ = problem()
     seen: dict[int, np.ndarray] = {}
-    train_flora(Job(), SETTINGS, given, (0, 0.0), watch=lambda n, model: seen.update({n: model.errors(x)}))
+    train_flora(task(given), lambda n, model: seen.update({n: model.errors(x)}))
     assert sorted(seen) == [1, 2, 3, 4]
-    early = train_flora(Job(), SETTINGS, given, (0, 0.0), evaluations=2)
+    early = train_flora(task(given, evaluations=2))
     np.testing.assert_array_equal(early.errors(x), seen[2])
 
 
 def test_one_class_is_refused() -> None:
     given, _, _ = problem()
     with pytest.raises(FloraError, match="two seen classes"):
-        train_flora(Job(), SETTINGS, Problem(given.data[:5], given.labels[:5], given.states), (0, 0.0))
+        train_flora(task(Problem(given.data[:5], given.labels[:5], given.states)))
 
 
 def test_sampled_latents_differ_and_repeat_with_the_seed() -> None:

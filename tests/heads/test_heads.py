@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads import ensemble, flora, smie
-from flora_engine.heads.base import Problem
-from flora_engine.heads.learning.flora import load_model, save_model
+from flora_engine.heads import Fit, Problem, ensemble, flora, smie
+from flora_engine.heads.learning.model import load_model, save_model
 from flora_engine.heads.learning.optimise import EVALUATIONS, bounds_of
 from flora_engine.jobs import Job
 
@@ -47,10 +46,10 @@ def test_the_ensemble_adds_what_its_three_heads_score(tmp_path: Path) -> None:
     choice = {"neighbours": 1, "weight": 0.3}
     watched: list[np.ndarray] = []
     model = ensemble.fit(
-        Job(), problem, choice, settings, lambda n, score, baseline: watched.append(score(data, classes))
+        Fit(Job(), problem, choice, settings, lambda n, score, baseline: watched.append(score(data, classes)))
     )
-    alone = flora.fit(Job(), problem, choice, settings, lambda *_: None)
-    direct = ensemble.fit_direct(Job(), problem, settings)
+    alone = flora.fit(Fit(Job(), problem, choice, settings))
+    direct = ensemble.fit_direct(Fit(Job(), problem, choice, settings))
     vectors = torch.from_numpy(problem.vectors)
     with torch.no_grad():
         x = torch.from_numpy(data)

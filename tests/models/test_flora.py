@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from flora_engine.errors import FloraError
-from flora_engine.heads.learning.flora import FloraModel
+from flora_engine.heads.learning.model import FloraModel
 from flora_engine.models.flora.autoencoders import sample
 from flora_engine.models.flora.network import (
     Flora,
