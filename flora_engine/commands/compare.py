@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from typing import Any, get_args
+from typing import Any
 
 from flora_engine.commands import train
 from flora_engine.commands.console import console_job
-from flora_engine.config import HeadName
 from flora_engine.errors import FloraError
+from flora_engine.heads import NAMES
 from flora_engine.jobs import Job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_arguments(parser)
-    names = list(get_args(HeadName))
+    names = list(NAMES)
     parser.add_argument("--heads", nargs="+", choices=names, default=names, help="which (default: all)")
 
 
@@ -32,4 +32,4 @@ def compare_action(job: Job, heads: list[str] | None = None, **options: Any) -> 
     unknown = [name for name in options if name not in known]
     if unknown:
         raise FloraError(f"wrong arguments for the action “compare”: {', '.join(unknown)}")
-    return train.train_action(job, **options, heads=heads or list(get_args(HeadName)))
+    return train.train_action(job, **options, heads=heads or list(NAMES))
