@@ -73,7 +73,7 @@ def main(paths: list[Path] | None = None, *, demo: bool = False) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal; a project survives any kind of end
     window.show()
     if paths:
-        window.open_paths(paths)
+        window.opening.open_paths(paths)
     elif demo:
         window.run_command("file.demo")
     return int(application.exec())

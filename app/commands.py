@@ -1,89 +1,333 @@
-"""Everything a user can do, as one table, from which come menus, shortcuts, the command palette and help. Qt-free."""
+"""All commands of the window as one table: menus, shortcuts, the command palette and every mention of a key use it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QKeySequence
+
+from app.viewer.playback import SPEEDS
+
+if TYPE_CHECKING:
+    from app.main_window import MainWindow
+
+
+@dataclass(frozen=True)
+class State:
+    """What decides whether a command can run. undo, redo: titles of the next steps, None if there are none."""
+
+    recording: bool = False  # a recording is on screen
+    project: bool = False  # a project is open
+    editable: bool = False  # it can be changed now
+    selected: bool = False  # some of its recordings are selected
+    undo: str | None = None
+    redo: str | None = None
+
+
+def _always(state: State) -> bool:
+    return True
+
+
+def _recording(state: State) -> bool:
+    return state.recording
+
+
+def _project(state: State) -> bool:
+    return state.project
+
+
+def _selected(state: State) -> bool:
+    return state.editable and state.selected
 
 
 @dataclass(frozen=True)
 class Command:
-    """id: MENU.VERB, also the name of the handler. shortcuts: Qt key sequences, the first is shown in the menu.
+    """id: MENU.VERB. run: what it does to a window. keys: Qt key sequences with spaces between.
 
-    needs: "recording" on screen, an open "project", or one that can be written ("edit").
+    checkable: it is on or off; of those with the same `group`, one is on.
     """
 
     id: str
     title: str
-    menu: str
-    shortcuts: tuple[str, ...] = ()
+    run: Callable[[MainWindow], object]
+    keys: str = ""
     hint: str = ""
+    enabled: Callable[[State], bool] = _always
     checkable: bool = False
-    needs: str = ""
+    group: str = ""
+
+    @property
+    def menu(self) -> str:
+        return self.id.split(".")[0].title()
+
+    @property
+    def shortcuts(self) -> list[str]:
+        """Qt key sequences; menus show the first."""
+        return self.keys.split()
 
 
 MENUS = ("File", "Library", "Playback", "View", "Actions", "Help")
 
-COMMANDS: tuple[Command, ...] = (
-    Command("file.open", "Open recordings…", "File", ("Ctrl+O",), "Choose one or more recording files"),
-    Command("file.open_folder", "Open a folder…", "File", ("Ctrl+Shift+O",), "List every recording below a folder"),
-    Command("file.open_project", "Open a project…", "File", ("Ctrl+Shift+P",), "A folder that holds project.sqlite"),
-    Command("file.new_project", "New project…", "File", ("Ctrl+Shift+N",), "Recordings, labels and splits in a folder"),
-    Command("file.import", "Import into the project…", "File", ("Ctrl+I",), "With a look at the files first"),
-    Command("file.prepare", "Prepare a published data set…", "File", (), "NTU RGB+D and PKU-MMD, raw or npz"),
-    Command("file.export", "Export from the project…", "File", (), "Labels, splits, published npz", needs="project"),
-    Command("file.demo", "Open the demo project", "File", ("Ctrl+D",), "Synthetic recordings to try the program with"),
-    Command("file.clear", "Close all", "File", ("Ctrl+W",), "The project and opened files; nothing is deleted"),
-    Command("file.export_picture", "Save the picture…", "File", ("Ctrl+E",), "PNG of the 3D view", needs="recording"),
-    Command("file.quit", "Quit", "File", ("Ctrl+Q",)),
-    Command("library.undo", "Undo", "Library", ("Ctrl+Z",), "Labels, classes, texts, splits", needs="edit"),
-    Command("library.redo", "Redo", "Library", ("Ctrl+Shift+Z", "Ctrl+Y"), needs="edit"),
-    Command("library.set_class", "Set the class…", "Library", ("Ctrl+J",), "Of the selected recordings", needs="edit"),
-    Command("library.clear_class", "Take the class away", "Library", (), "From the selected recordings", needs="edit"),
-    Command("library.remove", "Remove from the project", "Library", ("Del",), "The selected recordings", needs="edit"),
-    Command("library.filter", "Go to the filter", "Library", ("Ctrl+F",), "Words, class:…, subject:…, frames:>100"),
-    Command("library.classes", "Classes and texts…", "Library", (), "Names and descriptions", needs="project"),
-    Command("library.splits", "Splits…", "Library", (), "Seen and unseen classes, who trains", needs="project"),
-    Command("library.statistics", "Statistics", "Library", ("Ctrl+T",), "Charts of what is listed", True, "project"),
-    Command("playback.toggle", "Play or pause", "Playback", ("Space",), needs="recording"),
-    Command("playback.next", "Next frame", "Playback", ("Right", "."), needs="recording"),
-    Command("playback.previous", "Previous frame", "Playback", ("Left", ","), needs="recording"),
-    Command("playback.forward", "Ten frames on", "Playback", ("Shift+Right",), needs="recording"),
-    Command("playback.back", "Ten frames back", "Playback", ("Shift+Left",), needs="recording"),
-    Command("playback.start", "To the start", "Playback", ("Home",), needs="recording"),
-    Command("playback.end", "To the end", "Playback", ("End",), needs="recording"),
-    Command("playback.faster", "Faster", "Playback", ("+", "="), "Up to 4×"),
-    Command("playback.slower", "Slower", "Playback", ("-",), "Down to 0.1×"),
-    Command("playback.loop", "Loop", "Playback", ("L",), "Start again at the end", checkable=True),
-    Command("view.fit", "Fit the view", "View", ("F",), "Show the whole recording", needs="recording"),
-    Command("view.front", "From the front", "View", ("1",), needs="recording"),
-    Command("view.side", "From the side", "View", ("2",), needs="recording"),
-    Command("view.top", "From above", "View", ("3",), needs="recording"),
-    Command("view.left", "Turn left", "View", ("Ctrl+Left",), needs="recording"),
-    Command("view.right", "Turn right", "View", ("Ctrl+Right",), needs="recording"),
-    Command("view.up", "Look from higher", "View", ("Ctrl+Up",), needs="recording"),
-    Command("view.down", "Look from lower", "View", ("Ctrl+Down",), needs="recording"),
-    Command("view.zoom_in", "Nearer", "View", ("Ctrl++", "Ctrl+="), needs="recording"),
-    Command("view.zoom_out", "Farther", "View", ("Ctrl+-",), needs="recording"),
-    Command("view.names", "Joint names", "View", ("N",), "Write the name beside every joint", checkable=True),
-    Command("view.float", "Float the 3D view", "View", ("F11",), "Its own window, or back", checkable=True),
-    Command("view.layout", "Restore the layout", "View", (), "All panels back to their places"),
-    Command("view.theme_system", "Theme: as the system", "View", (), checkable=True),
-    Command("view.theme_light", "Theme: light", "View", (), checkable=True),
-    Command("view.theme_dark", "Theme: dark", "View", (), checkable=True),
-    Command("actions.focus", "Go to the action box", "Actions", ("Ctrl+L",), "Type your own actions, one a line"),
-    Command("actions.label", "Rank again", "Actions", ("Ctrl+Return",), "Without waiting", needs="recording"),
-    Command("actions.copy", "Copy the ranking", "Actions", ("Ctrl+Shift+C",), "As text with tabs", needs="recording"),
-    Command("actions.model", "Use another model…", "Actions", (), "A bundle that a training run wrote"),
-    Command("actions.builtin", "Use the built-in model", "Actions"),
-    Command("actions.train", "Train from a configuration…", "Actions", (), "A YAML file, as `flora train` takes it"),
-    Command("help.palette", "Find a command…", "Help", ("Ctrl+K", "F1"), "Everything the window does, by name"),
-    Command("help.limits", "What the model can and cannot do", "Help"),
-    Command("help.about", "About Flora Studio", "Help"),
+_FILE = (
+    Command(
+        "file.open", "Open recordings…", lambda w: w.opening.ask_files(), "Ctrl+O", "Choose one or more recording files"
+    ),
+    Command(
+        "file.open_folder",
+        "Open a folder…",
+        lambda w: w.opening.ask_folder(),
+        "Ctrl+Shift+O",
+        "List every recording below a folder",
+    ),
+    Command(
+        "file.open_project",
+        "Open a project…",
+        lambda w: w.opening.ask_project(),
+        "Ctrl+Shift+P",
+        "A folder that holds project.sqlite",
+    ),
+    Command(
+        "file.new_project",
+        "New project…",
+        lambda w: w.opening.ask_new_project(),
+        "Ctrl+Shift+N",
+        "A folder for recordings, labels and splits",
+    ),
+    Command(
+        "file.import",
+        "Import into the project…",
+        lambda w: w.project_jobs.ask_import(),
+        "Ctrl+I",
+        "Inspects the files first",
+    ),
+    Command(
+        "file.prepare",
+        "Prepare a published data set…",
+        lambda w: w.project_jobs.show_prepare(),
+        "",
+        "NTU RGB+D and PKU-MMD, raw or npz",
+    ),
+    Command(
+        "file.export",
+        "Export from the project…",
+        lambda w: w.project_jobs.show_export(),
+        "",
+        "Labels, splits, published npz",
+        enabled=_project,
+    ),
+    Command(
+        "file.demo",
+        "Open the demo project",
+        lambda w: w.opening.open_demo(),
+        "Ctrl+D",
+        "Synthetic recordings to try the program with",
+    ),
+    Command(
+        "file.clear",
+        "Close all",
+        lambda w: w.opening.close_all(),
+        "Ctrl+W",
+        "The project and opened files; nothing is deleted",
+    ),
+    Command(
+        "file.export_picture",
+        "Save the picture…",
+        lambda w: w.opening.ask_picture(),
+        "Ctrl+E",
+        "PNG of the 3D view",
+        enabled=_recording,
+    ),
+    Command("file.quit", "Quit", lambda w: w.close(), "Ctrl+Q"),
 )
+_LIBRARY = (
+    Command(
+        "library.undo",
+        "Undo",
+        lambda w: w.edits.undo(),
+        "Ctrl+Z",
+        "Labels, classes, texts, splits",
+        enabled=lambda state: state.editable and state.undo is not None,
+    ),
+    Command(
+        "library.redo",
+        "Redo",
+        lambda w: w.edits.redo(),
+        "Ctrl+Shift+Z Ctrl+Y",
+        enabled=lambda state: state.editable and state.redo is not None,
+    ),
+    Command(
+        "library.set_class",
+        "Set class…",
+        lambda w: w.edits.ask_class(),
+        "Ctrl+J",
+        "For the selected recordings",
+        enabled=_selected,
+    ),
+    Command(
+        "library.clear_class",
+        "Clear class",
+        lambda w: w.edits.clear_class(),
+        "",
+        "For the selected recordings",
+        enabled=_selected,
+    ),
+    Command(
+        "library.remove",
+        "Remove from the project",
+        lambda w: w.edits.remove_selected(),
+        "Del",
+        "The selected recordings",
+        enabled=_selected,
+    ),
+    Command(
+        "library.filter",
+        "Go to the filter",
+        lambda w: w.focus_filter(),
+        "Ctrl+F",
+        "Words, class:…, subject:…, frames:>100",
+    ),
+    Command(
+        "library.classes",
+        "Classes and texts…",
+        lambda w: w.edits.show_classes(),
+        "",
+        "Names and descriptions",
+        enabled=_project,
+    ),
+    Command(
+        "library.splits",
+        "Splits…",
+        lambda w: w.edits.show_splits(),
+        "",
+        "Seen and unseen classes, train and test parts",
+        enabled=_project,
+    ),
+    Command(
+        "library.statistics",
+        "Statistics",
+        lambda w: w.docks.toggle_charts(),
+        "Ctrl+T",
+        "Charts of the listed recordings",
+        enabled=_project,
+        checkable=True,
+    ),
+)
+_PLAYBACK = (
+    Command("playback.toggle", "Play or pause", lambda w: w.player.toggle(), "Space", enabled=_recording),
+    Command("playback.next", "Next frame", lambda w: w.player.step(1), "Right .", enabled=_recording),
+    Command("playback.previous", "Previous frame", lambda w: w.player.step(-1), "Left ,", enabled=_recording),
+    Command("playback.forward", "Forward 10 frames", lambda w: w.player.step(10), "Shift+Right", enabled=_recording),
+    Command("playback.back", "Back 10 frames", lambda w: w.player.step(-10), "Shift+Left", enabled=_recording),
+    Command("playback.start", "Go to start", lambda w: w.player.seek(0), "Home", enabled=_recording),
+    Command("playback.end", "Go to end", lambda w: w.player.seek_end(), "End", enabled=_recording),
+    Command("playback.faster", "Faster", lambda w: w.player.change_speed(1), "+ =", f"Up to {SPEEDS[-1]:g}×"),
+    Command("playback.slower", "Slower", lambda w: w.player.change_speed(-1), "-", f"Down to {SPEEDS[0]:g}×"),
+    Command(
+        "playback.loop",
+        "Loop",
+        lambda w: w.player.set_loop(not w.player.playback.loop),
+        "L",
+        "Start again at the end",
+        checkable=True,
+    ),
+)
+_VIEW = (
+    Command("view.fit", "Fit to view", lambda w: w.player.fit(), "F", "Show the whole recording", enabled=_recording),
+    Command("view.front", "Front view", lambda w: w.player.look("front"), "1", enabled=_recording),
+    Command("view.side", "Side view", lambda w: w.player.look("side"), "2", enabled=_recording),
+    Command("view.top", "Top view", lambda w: w.player.look("top"), "3", enabled=_recording),
+    Command("view.left", "Turn left", lambda w: w.player.turn(-10, 0), "Ctrl+Left", enabled=_recording),
+    Command("view.right", "Turn right", lambda w: w.player.turn(10, 0), "Ctrl+Right", enabled=_recording),
+    Command("view.up", "Tilt up", lambda w: w.player.turn(0, 10), "Ctrl+Up", enabled=_recording),
+    Command("view.down", "Tilt down", lambda w: w.player.turn(0, -10), "Ctrl+Down", enabled=_recording),
+    Command("view.zoom_in", "Zoom in", lambda w: w.player.zoom(1 / 1.2), "Ctrl++ Ctrl+=", enabled=_recording),
+    Command("view.zoom_out", "Zoom out", lambda w: w.player.zoom(1.2), "Ctrl+-", enabled=_recording),
+    Command(
+        "view.names",
+        "Joint names",
+        lambda w: w.set_names(not w.player.view.names),
+        "N",
+        "Show the name of every joint",
+        checkable=True,
+    ),
+    Command(
+        "view.float",
+        "Float the 3D view",
+        lambda w: w.docks.toggle_float(),
+        "F11",
+        "In a window of its own, or back in this one",
+        checkable=True,
+    ),
+    Command("view.layout", "Reset the layout", lambda w: w.docks.reset(), "", "Put all panels back"),
+    Command("view.theme_system", "Theme: system", lambda w: w.set_theme("system"), checkable=True, group="theme"),
+    Command("view.theme_light", "Theme: light", lambda w: w.set_theme("light"), checkable=True, group="theme"),
+    Command("view.theme_dark", "Theme: dark", lambda w: w.set_theme("dark"), checkable=True, group="theme"),
+)
+_ACTIONS = (
+    Command(
+        "actions.focus",
+        "Go to the action list",
+        lambda w: w.labels.focus(),
+        "Ctrl+L",
+        "Type your own actions, one per line",
+    ),
+    Command(
+        "actions.label",
+        "Rank again",
+        lambda w: w.labels.rank_now(),
+        "Ctrl+Return",
+        "Rank now, without waiting",
+        enabled=_recording,
+    ),
+    Command(
+        "actions.copy",
+        "Copy the ranking",
+        lambda w: w.models.copy_ranking(),
+        "Ctrl+Shift+C",
+        "As text with tabs",
+        enabled=_recording,
+    ),
+    Command("actions.model", "Use another model…", lambda w: w.models.ask(), "", "From a training run"),
+    Command("actions.builtin", "Use the built-in model", lambda w: w.models.use_builtin()),
+    Command(
+        "actions.train",
+        "Train from a configuration…",
+        lambda w: w.training.show(),
+        "",
+        "A YAML file, as for `flora train`",
+    ),
+)
+_HELP = (
+    Command("help.palette", "Find a command…", lambda w: w.menus.show_palette(), "Ctrl+K F1", "Every command by name"),
+    Command("help.limits", "About this model", lambda w: w.models.show_card(), "", "Its training and limits"),
+    Command("help.about", "About Flora Studio", lambda w: w.show_about()),
+)
+COMMANDS: tuple[Command, ...] = (*_FILE, *_LIBRARY, *_PLAYBACK, *_VIEW, *_ACTIONS, *_HELP)
+_BY_ID = {command.id: command for command in COMMANDS}
 
 
-def by_id(commands: tuple[Command, ...] = COMMANDS) -> dict[str, Command]:
-    return {command.id: command for command in commands}
+def key_text(id: str) -> str:
+    """The first key of a command as this system writes it, "" if it has none; KeyError for an unknown id."""
+    keys = _BY_ID[id].shortcuts
+    return native(keys[0]) if keys else ""
+
+
+def title_of(id: str) -> str:
+    """The title of a command."""
+    return _BY_ID[id].title
+
+
+def native(key: str) -> str:
+    """A Qt key sequence as this system writes it."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def with_key(id: str) -> str:
+    """The title of a command with its key in brackets, for a tooltip."""
+    keys = key_text(id)
+    return f"{title_of(id)} ({keys})" if keys else title_of(id)
 
 
 def matching(text: str, commands: tuple[Command, ...] = COMMANDS) -> list[Command]:

@@ -1,11 +1,11 @@
-"""One line at the top of the window that says what went wrong and what to do; never a box to click away."""
+"""What the window says: a notice that stays until it is closed, or a line in the status bar. Never a message box."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from app.icons import icon
 from app.theme import Theme
@@ -13,7 +13,7 @@ from app.widgets import sentence
 
 
 class Notice(QFrame):
-    """Shows the newest sentence, with at most one thing to do about it."""
+    """The newest sentence, with at most one button."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +40,7 @@ class Notice(QFrame):
         self._close.setIcon(icon("close", theme.text))
 
     def tell(self, text: str, action: str = "", act: Callable[[], object] | None = None, *, about: str = "") -> None:
-        """Show `text`, and a button `action` that does `act`; `about` names what `forget` may take away again."""
+        """Show `text` and a button `action` that calls `act`; `forget(about)` hides it again."""
         self._about = about
         text = sentence(text)
         self._text.setText(text)
@@ -51,14 +51,40 @@ class Notice(QFrame):
         self.show()
 
     def forget(self, about: str) -> None:
-        """Hide what was told about this, as it is no longer so."""
+        """Hide the notice if it was shown `about` this."""
         if self._about == about:
             self.hide()
 
     def text(self) -> str:
-        return self._text.text() if self.isVisibleTo(self.parentWidget()) else ""
+        """The sentence on screen, "" if the notice is hidden."""
+        return "" if self.isHidden() else self._text.text()
+
+    def action(self) -> QPushButton:
+        """The button of the notice."""
+        return self._button
 
     def _on_action(self) -> None:
         self.hide()
         if self._act is not None:
             self._act()
+
+
+class Feedback:
+    """Where the parts of the window report: passing news in the status bar, problems in the notice."""
+
+    def __init__(self, notice: Notice, status: QStatusBar) -> None:
+        self.notice, self._status = notice, status
+
+    def say(self, text: str) -> None:
+        """A line in the status bar, "" for none."""
+        self._status.showMessage(text)
+
+    def unsay(self, text: str) -> None:
+        """Take this line away if it still stands in the status bar."""
+        if self._status.currentMessage() == text:
+            self._status.clearMessage()
+
+    def problem(self, text: str) -> None:
+        """One sentence about something that went wrong, in place of what was going on."""
+        self._status.clearMessage()
+        self.notice.tell(text)

@@ -1,4 +1,4 @@
-"""What the window remembers between starts: one small JSON file, checked when read. Qt-free."""
+"""What the window remembers between starts: one small JSON file, checked when it is read. Qt-free."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow somet
 
 @dataclass(frozen=True)
 class Settings:
-    """theme: one of THEMES. bundle: folder of the model, "" for the built-in one. geometry, layout: Qt's own window
-    state in base64. recent: newest first.
+    """theme: one of THEMES. bundle: folder of the model, "" for the built-in model. geometry, layout: Qt's own
+    window state in base64. recent: newest first.
     """
 
     theme: str = "system"
-    viewer: str = "auto"
     speed: float = 1.0
     loop: bool = True
     joint_names: bool = False
@@ -41,7 +40,7 @@ class Settings:
 
 
 def settings_path(environment: Mapping[str, str] | None = None) -> Path:
-    """Where settings are kept; FLORA_SETTINGS names another file."""
+    """The settings file; the variable FLORA_SETTINGS names another one."""
     environment = os.environ if environment is None else environment
     if chosen := environment.get("FLORA_SETTINGS"):
         return Path(chosen)
@@ -50,7 +49,7 @@ def settings_path(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read `path`; what is missing, broken or of another version falls back to its default, value by value."""
+    """Read `path`. Values that are missing or wrong get their defaults; a file of another version gives defaults."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -63,6 +62,30 @@ def load_settings(path: Path) -> Settings:
 def save_settings(path: Path, settings: Settings) -> None:
     """Write `path` in one step."""
     write_text(path, json.dumps({"version": VERSION, **asdict(settings)}, indent=2, ensure_ascii=False) + "\n")
+
+
+class SettingsFile:
+    """The settings in use, and the file that keeps them between starts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = load_settings(path)
+
+    def change(self, **changes: Any) -> None:
+        """Set some fields."""
+        self.now = replace(self.now, **changes)
+
+    def add_recent(self, path: Path) -> None:
+        """Remember `path` as the last thing that was opened."""
+        self.now = self.now.with_recent(str(path))
+
+    def start_folder(self) -> Path:
+        """Where file dialogs start: the folder of what was opened last."""
+        return Path(self.now.recent[0]).parent if self.now.recent else Path.home()
+
+    def save(self) -> None:
+        """Write the file in one step; raises OSError."""
+        save_settings(self.path, self.now)
 
 
 def _checked(data: dict[str, Any]) -> Settings:

@@ -1,4 +1,7 @@
-"""Light, dark, or as the system: one palette of our own for both, since a plain X11 desktop has no say in colours."""
+"""Light, dark, or as the system.
+
+Both themes use a palette of our own, because plain X11 desktops ignore the colour scheme that Qt asks for.
+"""
 
 from __future__ import annotations
 
@@ -64,21 +67,31 @@ DARK = Theme(
 )
 
 
+_current = LIGHT
+
+
 def system_theme(application: QApplication) -> Theme:
-    """What the desktop asks for; light where it does not say."""
+    """The theme that the desktop asks for; light if it does not say."""
     return DARK if application.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
 
 
 def apply_theme(application: QApplication, choice: str) -> Theme:
-    """Dress the application: `choice` is "system", "light" or "dark". Returns the theme now in use."""
+    """Use the theme of `choice`, "system", "light" or "dark", and return it."""
+    global _current  # noqa: PLW0603 (the palette of the application is global, too)
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
-    # The hint makes title bars and native dialogs follow where the platform can; our palette does the rest anyway.
+    # The hint is for title bars and native dialogs, on platforms that follow it; our palette does the rest.
     application.styleHints().setColorScheme(schemes.get(choice, Qt.ColorScheme.Unknown))
     theme = {"light": LIGHT, "dark": DARK}.get(choice) or system_theme(application)
     application.setStyle("Fusion")
     application.setPalette(_palette(theme))
     application.setStyleSheet(_style_sheet(theme))
+    _current = theme
     return theme
+
+
+def current_theme() -> Theme:
+    """The theme in use."""
+    return _current
 
 
 def _palette(theme: Theme) -> QPalette:

@@ -1,21 +1,20 @@
-"""What a stranger sees first: what this is, and the one thing to press."""
+"""The first screen: what this program does, and buttons to start with."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+import functools
 
-_TEXT = (
-    "Open a recording of a moving skeleton, see it in 3D, and describe actions in your own words: "
-    "they are ranked by how well they fit, with no training."
-)
-_FORMATS = (
-    "Or drag files or folders here: NTU RGB+D, PKU-MMD, UTD-MHAD, NW-UCLA, BVH, CSV, MediaPipe and .npz recordings."
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.formats import format_names
+from app.widgets import button
+
+_TEXT = "See skeleton recordings in 3D and rank actions in your own words. You need no training data."
 
 
 class Welcome(QWidget):
-    """Shown in the middle until there is a recording."""
+    """Shown in the middle until a recording is opened."""
 
     wanted = Signal(str)  # command id
 
@@ -24,7 +23,11 @@ class Welcome(QWidget):
         title = QLabel("Name any action", alignment=Qt.AlignmentFlag.AlignCenter)
         title.setProperty("role", "title")
         text = QLabel(_TEXT, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
-        formats = QLabel(_FORMATS, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        formats = QLabel(
+            f"Or drop files or folders here: {format_names()} recordings.",
+            wordWrap=True,
+            alignment=Qt.AlignmentFlag.AlignCenter,
+        )
         formats.setProperty("role", "muted")
         row = QHBoxLayout()
         row.addStretch(1)
@@ -33,10 +36,7 @@ class Welcome(QWidget):
             ("file.open", "Open files…", False),
             ("file.open_folder", "Open a folder…", False),
         ):
-            button = QPushButton(label)
-            button.setProperty("primary", primary)
-            button.clicked.connect(lambda _=False, command=command: self.wanted.emit(command))
-            row.addWidget(button)
+            row.addWidget(button(label, functools.partial(self.wanted.emit, command), primary=primary))
         row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)

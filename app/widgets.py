@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -13,7 +15,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QPushButton,
     QStyledItemDelegate,
@@ -25,7 +26,7 @@ from PySide6.QtWidgets import (
 
 
 def button(title: str, act: Callable[[], object], *, primary: bool = False) -> QPushButton:
-    """A button that Return presses only where it is the `primary` one of its dialog."""
+    """A button. Return presses it if it is the `primary` one of its dialog."""
     made = QPushButton(title)
     made.setAutoDefault(primary)
     made.setDefault(primary)
@@ -35,7 +36,7 @@ def button(title: str, act: Callable[[], object], *, primary: bool = False) -> Q
 
 
 def choice_box(entries: Sequence[tuple[str, object]]) -> QComboBox:
-    """A box of (title, data) that gives way where it is narrow."""
+    """A box of (title, data) that shrinks if there is little room."""
     box = QComboBox()
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(12)
@@ -44,19 +45,8 @@ def choice_box(entries: Sequence[tuple[str, object]]) -> QComboBox:
     return box
 
 
-def path_row(line: QLineEdit, *choices: tuple[str, Callable[[], object]]) -> QWidget:
-    """A line for a path with buttons that choose it."""
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.addWidget(line, 1)
-    for title, act in choices:
-        row.addWidget(button(title, act))
-    return holder
-
-
 def buttons_row(message: QLabel, *buttons: QPushButton) -> QHBoxLayout:
-    """The foot of a dialog: what there is to say, then what there is to press."""
+    """The foot of a dialog: a message, then buttons."""
     row = QHBoxLayout()
     message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     row.addWidget(message, 1)
@@ -66,7 +56,7 @@ def buttons_row(message: QLabel, *buttons: QPushButton) -> QHBoxLayout:
 
 
 def rows_view(model: QAbstractItemModel) -> QTableView:
-    """A sortable table of whole rows, several of which may be selected; in the model's own order at first."""
+    """A sortable table in which whole rows are selected; in the model's own order at first."""
     view = QTableView()
     view.setModel(model)
     view.setSortingEnabled(True)
@@ -83,13 +73,27 @@ def rows_view(model: QAbstractItemModel) -> QTableView:
     header.setHighlightSections(False)
     header.setSortIndicatorClearable(True)
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-    # The view's own selection would be asked of every row, whenever the header is drawn: a second for 20,000 rows.
+    # With the selection of the view, drawing the header would ask about every row: a second for 20,000 rows.
     header.setSelectionModel(QItemSelectionModel(model, header))
     return view
 
 
+def selected_places(view: QTableView) -> NDArray[np.int64]:
+    """The selected rows of a view, sorted. By ranges: one Python object per selected row would block the window."""
+    selection = view.selectionModel().selection()
+    ranges = [selection.at(place) for place in range(selection.count())]
+    rows = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
+    return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+
+
+def runs(places: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Sorted row numbers as (first, last) of runs without gaps."""
+    parts = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
+    return [(int(part[0]), int(part[-1])) for part in parts]
+
+
 class ElidedLabel(QLabel):
-    """One line at the right that gives way: what does not fit is cut with an ellipsis."""
+    """One line, aligned right; text that does not fit is cut with an ellipsis."""
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())
@@ -102,7 +106,7 @@ class ElidedLabel(QLabel):
 
 
 class EndElided(QStyledItemDelegate):
-    """Cells whose text is cut at its end, in a view that cuts others in their middle."""
+    """Cells whose text is cut at its end, in a view that cuts other cells in the middle."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
@@ -110,12 +114,12 @@ class EndElided(QStyledItemDelegate):
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital at its start, unless that is the name of a file."""
+    """`text` with a capital at its start, unless it starts with a file name."""
     return text[:1].upper() + text[1:] if re.match(r"[a-z]+ ", text) else text
 
 
 class TextDialog(QDialog):
-    """A longer text to read and copy, such as the report of a job."""
+    """A long text to read and copy, such as the report of a job."""
 
     def __init__(self, title: str, heading: str, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -68,7 +68,7 @@ def wait(condition: Callable[[], bool]) -> float:
 
 def measure_project(window: MainWindow, folder: Path) -> None:
     gaps = Gaps()
-    window.open_project(folder)
+    window.opening.open_project(folder)
     opened = wait(lambda: window.library.model.rowCount() == RECORDINGS)
     print(f"open {RECORDINGS:,} recordings: {opened:.0f} ms, longest gap {gaps.take():.0f} ms")
     library = window.library
@@ -92,29 +92,29 @@ def measure_edits(window: MainWindow, gaps: Gaps) -> None:
     for count in (1, 2_000, 20_000):
         ids = library.model.table.ids[:count].tolist()
         for title, act in (
-            (f"set the class of {count:,}", lambda ids=ids: window.set_class(ids, "another")),
+            (f"set the class of {count:,}", lambda ids=ids: window.edits.set_class(ids, "another")),
             ("undo it", lambda: window.run_command("library.undo")),
         ):
-            wait(lambda: not window._turns.is_busy and not library._task.is_busy)
+            wait(lambda: not window.session.is_busy and not library.is_busy)
             gaps.take()
             act()
-            took = wait(lambda: not window._turns.is_busy)
-            wait(lambda: not library._task.is_busy)
+            took = wait(lambda: not window.session.is_busy)
+            wait(lambda: not library.is_busy)
             print(f"{title}: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
     window.run_command("library.splits")
-    editor = window._split_editor
-    took = wait(lambda: editor.classes.topLevelItemCount() > 0 and not editor._judging.is_busy)
+    editor = window.edits.split_editor
+    took = wait(lambda: editor.classes.topLevelItemCount() > 0 and not editor.is_busy)
     print(f"open the split editor: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
     editor.close()
     window.run_command("library.statistics")
     took = wait(lambda: window.statistics.counted is not None)
-    wait(lambda: not window.statistics._task.is_busy)
+    wait(lambda: not window.statistics.is_busy)
     print(f"open the statistics: {took:.0f} ms, longest gap {gaps.take():.0f} ms")
     window.run_command("library.statistics")
 
 
 def measure_view(window: MainWindow, frames: int = 200) -> None:
-    wait(lambda: not window._opening.is_busy)  # else the project's recording comes in between
+    wait(lambda: not window.opening.is_busy)  # else the project's recording comes in between
     pair = next(index for index, action in enumerate(ACTIONS) if action.other is not None)
     window.player.show_sequence(synthesise(pair), play=False)
     window.resize(1360, 820)
@@ -143,7 +143,7 @@ def main() -> int:
         window.labels.set_text("")  # no ranking: the model is measured by benchmarks/labelling.py
         window.show()
         measure_project(window, folder / "project")
-        window._middle.setCurrentWidget(window.player)
+        window.stage.setCurrentWidget(window.player)
         measure_view(window)
         window.close()
     return 0

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from app.application import make_application  # noqa: E402
 from app.demo import demo_folder  # noqa: E402
-from app.labelling.service import BUILTIN  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
+from flora_engine.labelling.bundle import BUILTIN  # noqa: E402
 from flora_engine.project.splits import Split, TrainRule  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
@@ -115,21 +115,21 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     wait(seconds=1.0)
     save(window, out / f"statistics-{theme}.png")
     window.run_command("library.statistics")
-    dialog = window.show_import([demo_folder()])
+    dialog = window.project_jobs.show_import([demo_folder()])
     wait(lambda: bool(dialog.looks.files) and not len(dialog.looks.waiting()), 60)
     wait()
     save(dialog, out / f"import-{theme}.png")
     dialog.reject()
-    dialog = window.show_prepare()
+    dialog = window.project_jobs.show_prepare()
     dialog.source.setText(str(raw_files()))
     wait(lambda: bool(dialog.found), 20)
     wait()
     save(dialog, out / f"prepare-{theme}.png")
     dialog.reject()
     window.run_command("library.splits")
-    editor = window._split_editor
+    editor = window.edits.split_editor
     wait(lambda: editor.classes.topLevelItemCount() > 0, 20)
-    names = window.project.class_names()
+    names = window.session.project.class_names()
     rule = TrainRule(by="subject", values=(1,))
     editor.show_split(Split(name="two bodies, five unseen", unseen=tuple(range(0, len(names), 5)), train=rule))
     wait(seconds=1.0)

@@ -1,9 +1,11 @@
-"""The right side of the window: the user's actions, one a line, and how well each fits the recording."""
+"""The right side of the window: the user's actions, one per line, and how well each fits the recording."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPalette
@@ -13,7 +15,6 @@ from PySide6.QtWidgets import (
     QListView,
     QMenu,
     QPlainTextEdit,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QStyle,
@@ -24,14 +25,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.labelling.service import Answer, LabelService, typed_actions
-from app.widgets import ElidedLabel, sentence
+from app.labelling.service import LabelService
+from app.settings import DEFAULT_CLASSES
+from app.widgets import ElidedLabel, button, sentence
 from app.workers.tasks import Newest
+from flora_engine.errors import FloraError
 from flora_engine.resources import RESOURCES
+from flora_engine.semantics.class_texts import load_class_texts, parse_typed
 from flora_engine.skeleton import SkeletonSequence
 
+if TYPE_CHECKING:
+    from flora_engine.labelling.labeller import Ranking
+
 DEBOUNCE = 300  # ms after the last key before ranking
-_PLACEHOLDER = """One action a line, in your own words:
+_PLACEHOLDER = """One action per line, in your own words:
 
 drink water
 wave hand
@@ -40,26 +47,26 @@ _Index = QModelIndex | QPersistentModelIndex
 
 
 class RankingModel(QAbstractListModel):
-    """Rows of an `Answer`, best first."""
+    """The labels of a ranking, best first."""
 
     ScoreRole = Qt.ItemDataRole.UserRole + 1
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._answer: Answer | None = None
+        self._answer: Ranking | None = None
 
-    def set_answer(self, answer: Answer | None) -> None:
+    def set_answer(self, answer: Ranking | None) -> None:
         self.beginResetModel()
         self._answer = answer
         self.endResetModel()
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
-        return 0 if parent.isValid() or self._answer is None else len(self._answer.rows)
+        return 0 if parent.isValid() or self._answer is None else len(self._answer.labels)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if self._answer is None or not index.isValid():
             return None
-        row = self._answer.rows[index.row()]
+        row = self._answer.labels[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
@@ -108,9 +115,9 @@ class _BarDelegate(QStyledItemDelegate):
 
 
 class LabelPanel(QWidget):
-    """Ranks the typed actions for the recording on screen 300 ms after the last change; the newest answer shows."""
+    """Ranks the typed actions for the recording on screen 300 ms after the last change; shows the newest ranking."""
 
-    answered = Signal(object)  # Answer
+    answered = Signal(object)  # Ranking
     limits_wanted = Signal()
     text_changed = Signal(str)
 
@@ -120,7 +127,7 @@ class LabelPanel(QWidget):
         super().__init__(parent)
         self._service = service
         self._sequence: SkeletonSequence | None = None
-        self.answer: Answer | None = None
+        self.answer: Ranking | None = None
         self._task = Newest(self)
         self._task.done.connect(self._on_answer)
         self._task.failed.connect(self._on_problem)
@@ -130,50 +137,58 @@ class LabelPanel(QWidget):
         self.editor = self._make_editor()
         self.model = RankingModel(self)
         self.ranking = self._make_ranking()
-        self._message = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self._message.setProperty("role", "muted")
-        self._message.setContentsMargins(8, 8, 8, 8)
+        self.message = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self.message.setProperty("role", "muted")
+        self.message.setContentsMargins(8, 8, 8, 8)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self._message)
+        self._stack.addWidget(self.message)
         self._stack.addWidget(self.ranking)
-        self._footer = QLabel()
-        self._footer.setProperty("role", "muted")
-        self._footer.setAccessibleName("Time of labelling")
+        self.footer = QLabel()
+        self.footer.setProperty("role", "muted")
+        self.footer.setAccessibleName("Time of labelling")
         self.model_name = ElidedLabel()
         self.model_name.setProperty("role", "muted")
         self.model_name.setAccessibleName("Model")
-        self._limits = QPushButton("Why, and the limits")
+        self._limits = button("About this model", self.limits_wanted.emit)
         self._limits.setProperty("role", "link")
-        self._limits.setToolTip("What the model was trained on, how good it is, and what it cannot do")
-        self._limits.clicked.connect(self.limits_wanted)
+        self._limits.setToolTip("Its training data, its accuracy and its limits")
         self._lay_out(presets)
         self._refresh()
 
     # -- outside -------------------------------------------------------------------------------------------------
 
     def set_sequence(self, sequence: SkeletonSequence | None) -> None:
-        """Another recording is on screen: rank for it at once."""
+        """Rank for another recording, at once."""
         self._sequence = sequence
         self._task.forget()
         self._set_answer(None)
         self.rank_now()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a ranking is being made."""
+        return self._task.is_busy
+
     def set_text(self, text: str) -> None:
         self.editor.setPlainText(text)
 
     def set_model(self, title: str, folder: Path) -> None:
-        """Say which model ranks."""
+        """Name the model that ranks."""
         self.model_name.setText(title)
         self.model_name.setToolTip(f"{folder}\nActions → Use another model…")
+
+    def focus(self) -> None:
+        """Put the cursor into the box of actions."""
+        self.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def text(self) -> str:
         return self.editor.toPlainText()
 
     def rank_now(self) -> None:
-        """Ask for a ranking of what stands in the box for the recording on screen."""
+        """Rank the typed actions for the recording on screen, without waiting."""
         self._timer.stop()
         sequence, text, service = self._sequence, self.text(), self._service
-        if sequence is None or not typed_actions(text):
+        if sequence is None or not parse_typed(text):
             self._task.forget()
             self._set_answer(None)
             return
@@ -183,7 +198,7 @@ class LabelPanel(QWidget):
 
     def _make_editor(self) -> QPlainTextEdit:
         editor = QPlainTextEdit()
-        editor.setAccessibleName("Your actions, one a line")
+        editor.setAccessibleName("Your actions, one per line")
         editor.setPlaceholderText(_PLACEHOLDER)
         editor.setTabChangesFocus(True)
         editor.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
@@ -204,9 +219,10 @@ class LabelPanel(QWidget):
     def _lay_out(self, presets: Callable[[], list[tuple[str, str]]]) -> None:
         heading = QLabel("Your actions")
         heading.setBuddy(self.editor)
-        examples = QToolButton(text="Examples ▾")
+        examples = QToolButton()
+        examples.setText("Examples ▾")
         examples.setAccessibleName("Examples")
-        examples.setToolTip("Put a ready list of actions into the box")
+        examples.setToolTip("Fill the box with a ready list of actions")
         examples.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(examples)
         menu.aboutToShow.connect(lambda: self._fill_presets(menu, presets))
@@ -230,7 +246,7 @@ class LabelPanel(QWidget):
         lower.addLayout(title)
         lower.addWidget(self._stack, 1)
         foot = QHBoxLayout()
-        foot.addWidget(self._footer, 1)
+        foot.addWidget(self.footer, 1)
         foot.addWidget(self._limits)
         lower.addLayout(foot)
         splitter = QSplitter(Qt.Orientation.Vertical)
@@ -248,29 +264,28 @@ class LabelPanel(QWidget):
     def _fill_presets(self, menu: QMenu, presets: Callable[[], list[tuple[str, str]]]) -> None:
         menu.clear()
         for title, text in presets():
-            menu.addAction(title, lambda text=text: self.set_text(text))
+            menu.addAction(title, functools.partial(self.set_text, text))
 
     def _on_text(self) -> None:
         self.text_changed.emit(self.text())
         self._task.forget()
         self._timer.start()
 
-    def _on_answer(self, answer: object) -> None:
-        assert isinstance(answer, Answer)
+    def _on_answer(self, answer: Any) -> None:
         self._set_answer(answer)
         self.answered.emit(answer)
 
     def _on_problem(self, problem: str) -> None:
         self._set_answer(None)
-        self._message.setText(sentence(problem))
+        self.message.setText(sentence(problem))
 
     def _on_busy(self, busy: bool) -> None:
         if busy and self.answer is None:
-            self._message.setText("Ranking…")
+            self.message.setText("Ranking…")
         elif busy:
-            self._footer.setText("Ranking…")
+            self.footer.setText("Ranking…")
 
-    def _set_answer(self, answer: Answer | None) -> None:
+    def _set_answer(self, answer: Ranking | None) -> None:
         self.answer = answer
         self.model.set_answer(answer)
         self._refresh()
@@ -279,23 +294,19 @@ class LabelPanel(QWidget):
         answer = self.answer
         self._stack.setCurrentIndex(0 if answer is None else 1)
         if answer is not None:
-            stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.timings.items())
-            self._footer.setText(f"{answer.seconds * 1000:.0f} ms")
-            self._footer.setToolTip(stages)
+            stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.seconds.items())
+            self.footer.setText(f"{sum(answer.seconds.values()) * 1000:.0f} ms")
+            self.footer.setToolTip(stages)
             return
-        self._footer.clear()
+        self.footer.clear()
         if self._sequence is None:
-            self._message.setText("Open a recording, and every action you typed is ranked here.")
-        elif not typed_actions(self.text()):
-            self._message.setText("Type at least one action above. “Examples” has ready lists.")
+            self.message.setText("Open a recording to rank your actions.")
+        elif not parse_typed(self.text()):
+            self.message.setText("Type at least one action above. “Examples” has ready lists.")
 
 
 def class_presets(folder: Path = RESOURCES / "datasets") -> list[tuple[str, str]]:
-    """(title, lines) for the menu: some everyday actions, then the classes of every data set we know."""
-    from app.settings import DEFAULT_CLASSES
-    from flora_engine.errors import FloraError
-    from flora_engine.semantics.class_texts import load_class_texts
-
+    """(title, lines) for the menu: some everyday actions, then the classes of every known data set."""
     found = [("Everyday actions", DEFAULT_CLASSES)]
     for path in sorted(folder.glob("*.yaml")):
         try:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flora_engine.errors import FloraError
-from flora_engine.resources import RESOURCES
+from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
 from flora_engine.skeleton import SkeletonSequence
 
-BUILTIN = RESOURCES / "models" / "builtin"
+if TYPE_CHECKING:
+    from flora_engine.labelling.labeller import Ranking
 
 
 class AnyLabeller(Protocol):
@@ -20,53 +22,32 @@ class AnyLabeller(Protocol):
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]: ...
 
-    def rank(self, latents: Any, texts: list[Any]) -> list[Any]: ...
-
-
-@dataclass(frozen=True)
-class Row:
-    """One place of the ranking; score in 0..1."""
-
-    name: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """rows: best first. timings: stage → seconds."""
-
-    rows: tuple[Row, ...]
-    timings: Mapping[str, float]
-
-    @property
-    def seconds(self) -> float:
-        return sum(self.timings.values())
-
-    def as_text(self) -> str:
-        """Lines of rank, action and score, with tabs between."""
-        return "\n".join(f"{i}\t{row.name}\t{row.score:.4f}" for i, row in enumerate(self.rows, 1))
+    def rank(self, latents: Any, texts: list[ClassText]) -> list[Ranking]: ...
 
 
 Loader = Callable[[Path], AnyLabeller]
-Parser = Callable[[str], list[Any]]
+
+
+def ranking_text(ranking: Ranking) -> str:
+    """Lines of rank, action and score, with tabs between them."""
+    return "\n".join(f"{i}\t{label.name}\t{label.score:.4f}" for i, label in enumerate(ranking.labels, 1))
 
 
 def load_bundle(folder: Path) -> AnyLabeller:
-    """Load a model bundle (0.3 s); FloraError where there is none or it is damaged."""
+    """Load a model bundle (0.3 s); FloraError if it is missing or damaged."""
     if folder == BUILTIN and not (folder / "manifest.json").is_file():
         raise FloraError(
             "there is no model to label with",
             path=folder,
             remedy="Train one with `flora train --config configs/builtin.yaml`, or get a complete copy of the program.",
         )
-    from flora_engine.labelling.labeller import Labeller
+    from flora_engine.labelling.labeller import Labeller  # loads ONNX Runtime
 
-    labeller: AnyLabeller = Labeller(folder)
-    return labeller
+    return Labeller(folder)
 
 
 def bundle_title(folder: Path) -> str:
-    """What the window calls a bundle: its folder, or where that is only called "bundle" what it is the bundle of."""
+    """The name of a bundle in the window: its folder's, or that of its run if the folder is just called "bundle"."""
     if folder == BUILTIN:
         return "built-in model"
     if folder.name != "bundle":
@@ -74,32 +55,30 @@ def bundle_title(folder: Path) -> str:
     return folder.parent.parent.name if folder.parent.name == "final" else folder.parent.name
 
 
-def parse_classes(text: str) -> list[Any]:
-    """The engine's class texts from what the user typed: one action a line, `name` or `name: description`."""
-    from flora_engine.semantics.class_texts import parse_typed, with_known_texts
-
+def typed_classes(text: str) -> list[ClassText]:
+    """The classes that the user typed, with our own texts for those without a description."""
     return with_known_texts(parse_typed(text))
 
 
 class LabelService:
-    """The labeller of one bundle for all requests, and what it made of the last recording; safe from any thread."""
+    """The labeller of one bundle for all requests, and the latents of the last recording; safe from any thread."""
 
-    def __init__(self, load: Loader = load_bundle, parse: Parser = parse_classes, folder: Path = BUILTIN) -> None:
-        self._load, self._parse = load, parse
+    def __init__(self, load: Loader = load_bundle, folder: Path = BUILTIN) -> None:
+        self._load = load
         self.folder = folder
         self._labeller: AnyLabeller | None = None
         self._latents: tuple[SkeletonSequence, Any] | None = None
         self._lock = threading.Lock()
 
     def use(self, folder: Path) -> None:
-        """Label with another bundle from now on; FloraError, and all stays as it was, where it cannot be loaded."""
+        """Label with another bundle from now on; FloraError, and nothing changes, if it cannot be loaded."""
         labeller = self._load(folder)
         with self._lock:
             self.folder, self._labeller, self._latents = folder, labeller, None
 
-    def rank(self, sequence: SkeletonSequence, text: str) -> Answer:
+    def rank(self, sequence: SkeletonSequence, text: str) -> Ranking:
         """Rank the actions of `text` for `sequence`; FloraError says what is wrong with either."""
-        classes = self._parse(text)
+        classes = typed_classes(text)
         with self._lock:
             if self._labeller is None:
                 self._labeller = self._load(self.folder)
@@ -108,10 +87,4 @@ class LabelService:
                 latents, seconds = self._labeller.latents([sequence])
                 self._latents = (sequence, latents)
             ranking = self._labeller.rank(self._latents[1], classes)[0]
-        rows = tuple(Row(label.name, float(label.score)) for label in ranking.labels)
-        return Answer(rows, seconds | ranking.seconds)
-
-
-def typed_actions(text: str) -> int:
-    """How many lines hold an action."""
-    return sum(1 for line in text.splitlines() if line.strip())
+        return replace(ranking, seconds=seconds | ranking.seconds)

@@ -1,134 +1,137 @@
-"""The project's classes: their names and the two texts by which a model knows them."""
+"""The project's classes: their names, and the two texts by which a model knows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.errors import FloraError
-from flora_engine.project.project import Project
+from app.session import Change, Session
+from app.widgets import button
+from flora_engine.semantics.class_texts import ClassText, with_known_texts
 
 _NAME, _MOTION, _DEFINITION = range(3)
 
 
 class ClassesEditor(QDialog):
-    """Every change is an edit of the project at once and can be undone there."""
+    """Each change is one edit of the session and can be undone."""
 
-    changed = Signal()
-
-    def __init__(self, project: Project, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Classes and their texts")
         self.resize(900, 520)
-        self.project = project
-        self.table = QTableWidget(0, 3)
-        self.table.setAccessibleName("Classes")
-        self.table.setHorizontalHeaderLabels(["Class", "How the body moves", "What the action is"])
-        self.table.setWordWrap(True)
-        self.table.verticalHeader().setToolTip("The class's number, from 0")
-        header = self.table.horizontalHeader()
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.resizeSection(_NAME, 180)
-        for column in (_MOTION, _DEFINITION):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
-        self.table.cellChanged.connect(self._on_cell)
+        self._session = session
+        self._names: tuple[str, ...] = ()  # what the table shows
+        self._texts: dict[str, tuple[str, str]] = {}
+        self.table = self._make_table()
         self.new_name = QLineEdit(placeholderText="New class")
         self.new_name.setAccessibleName("Name of a new class")
-        self.new_name.returnPressed.connect(self._add)
-        self.message = QLabel("Double-click a cell to change it.", wordWrap=True)
+        self.new_name.returnPressed.connect(self.add)
+        self.message = QLabel("Double-click a cell to edit it.", wordWrap=True)
         self.message.setProperty("role", "muted")
         row = QHBoxLayout()
         row.addWidget(self.new_name, 1)
         for title, act in (
-            ("Add", self._add),
-            ("Fill in our own texts", self._fill_in),
-            ("Remove", self._remove),
+            ("Add", self.add),
+            ("Fill in built-in texts", self.fill_in),
+            ("Remove", self.remove),
             ("Close", self.close),
         ):
-            button = QPushButton(title)
-            button.setAutoDefault(False)
-            button.clicked.connect(act)
-            row.addWidget(button)
-        column_layout = QVBoxLayout(self)
-        column_layout.addWidget(self.table, 1)
-        column_layout.addWidget(self.message)
-        column_layout.addLayout(row)
+            row.addWidget(button(title, act))
+        column = QVBoxLayout(self)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.message)
+        column.addLayout(row)
+        session.changed.connect(self._on_changed)
+        session.busy.connect(self.setDisabled)
         self.reload()
 
     def reload(self) -> None:
         """Show what the project holds now."""
+        project = self._session.project
+        if project is None:
+            return
+        self._names, self._texts = project.class_names(), project.texts()
         blocker = QSignalBlocker(self.table)
-        names, texts = self.project.class_names(), self.project.texts()
-        self.table.setRowCount(len(names))
-        self.table.setVerticalHeaderLabels([str(number) for number in range(len(names))])
-        for row, name in enumerate(names):
-            for column, text in enumerate((name, *texts.get(name, ("", "")))):
+        self.table.setRowCount(len(self._names))
+        self.table.setVerticalHeaderLabels([str(number) for number in range(len(self._names))])
+        for row, name in enumerate(self._names):
+            for column, text in enumerate((name, *self._texts.get(name, ("", "")))):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
-                if not self.project.writable:
+                if not project.writable:
                     item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                 self.table.setItem(row, column, item)
         del blocker
 
-    def _on_cell(self, row: int, column: int) -> None:
-        name = self.project.class_names()[row]
-        text = " ".join(self.table.item(row, column).text().split())
-        if column == _NAME:
-            self._edit(lambda: text != name and self.project.rename_class(name, text))
-            return
-        motion, definition = self.project.texts().get(name, ("", ""))
-        pair = (text, definition) if column == _MOTION else (motion, text)
-        self._edit(lambda: self.project.set_texts({name: pair}))
-
-    def _add(self) -> None:
+    def add(self) -> None:
+        """Add the class that was typed."""
         name = " ".join(self.new_name.text().split())
-        if name and self._edit(lambda: self.project.add_classes([name])):
-            self.new_name.clear()
+        if name:
+            self._edit(lambda project: project.add_classes([name]), lambda _: self.new_name.clear())
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Remove the class of the current row."""
         row = self.table.currentRow()
         if row >= 0:
-            name = self.project.class_names()[row]
-            self._edit(lambda: self.project.remove_class(name))
+            name = self._names[row]
+            self._edit(lambda project: project.remove_class(name))
 
-    def _fill_in(self) -> None:
-        """Texts for the classes that have none and that a known data set describes."""
-        known = {text.name: text for name in dataset_names() for text in load_dataset(name).classes}
-        have = self.project.texts()
+    def fill_in(self) -> None:
+        """Give classes without texts those of a known class of that name."""
+        bare = [ClassText(name, name, name) for name in self._names if not any(self._texts.get(name, ()))]
         new = {
-            name: (known[name].motion, known[name].definition)
-            for name in self.project.class_names()
-            if name in known and not any(have.get(name, ()))
+            text.name: (text.motion, text.definition)
+            for text, before in zip(with_known_texts(bare), bare, strict=True)
+            if text != before
         }
         if not new:
-            self.message.setText("No class without texts has the name of a class we have texts for.")
+            self.message.setText("No built-in texts match these class names.")
             return
-        if self._edit(lambda: self.project.set_texts(new)):
-            self.message.setText(f"Filled in {len(new)} classes.")
+        count = f"{len(new)} classes" if len(new) != 1 else "1 class"
+        self._edit(lambda project: project.set_texts(new), lambda _: self.message.setText(f"Filled in {count}."))
 
-    def _edit(self, change: Callable[[], object]) -> bool:
-        try:
-            done = bool(change())
-        except FloraError as error:
-            self.message.setText(str(error))
-            self.reload()
-            return False
+    def _make_table(self) -> QTableWidget:
+        table = QTableWidget(0, 3)
+        table.setAccessibleName("Classes")
+        table.setHorizontalHeaderLabels(["Class", "How the body moves", "What the action is"])
+        table.setWordWrap(True)
+        table.verticalHeader().setToolTip("The number of the class, from 0")
+        header = table.horizontalHeader()
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.resizeSection(_NAME, 180)
+        for column in (_MOTION, _DEFINITION):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        table.cellChanged.connect(self._on_cell)
+        return table
+
+    def _on_cell(self, row: int, column: int) -> None:
+        item = self.table.item(row, column)
+        if item is None:
+            return
+        name, text = self._names[row], " ".join(item.text().split())
+        if column == _NAME:
+            self._edit(lambda project: text != name and project.rename_class(name, text))
+            return
+        motion, definition = self._texts.get(name, ("", ""))
+        pair = (text, definition) if column == _MOTION else (motion, text)
+        self._edit(lambda project: project.set_texts({name: pair}))
+
+    def _edit(self, change: Change, done: Callable[[object], object] | None = None) -> None:
         self.message.clear()
-        self.reload()
-        if done:
-            self.changed.emit()
-        return done
+        self._session.edit(change, done, self.message.setText)
+
+    def _on_changed(self) -> None:
+        if self.isVisible():
+            self.reload()

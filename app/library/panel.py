@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QMenu, QTableView, QVBoxLayout, QWidget
 
+from app.commands import key_text, title_of
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
-from app.widgets import EndElided, rows_view, sentence
+from app.widgets import EndElided, rows_view, runs, selected_places, sentence
 from app.workers.tasks import Newest
 from flora_engine.project.filters import select, sort_rows
 from flora_engine.project.project import Project
@@ -23,14 +25,14 @@ _MOST_RANGES = 2000  # of selected rows that are selected again
 # Which columns are shown at first, and how wide the table must be for that.
 _SHOWN_AT_FIRST = {"class": 0, "name": 0, "subject": 350, "frames": 420}
 _NARROW_CLASS = 108
-_HELP = """Words must occur in the name or the class.
+_HELP = """Words occur in the name or the class.
 class:wave   subject:3   camera:1,2   frames:>100   seconds:1-3
 is:labelled   -is:labelled   source:folder   class:"sit down"
-Right-click a column's title for its values."""
-_EMPTY = """The project is empty.
+Right-click the title of a column for its values."""
+_EMPTY = f"""The project is empty.
 
-Drag a folder of recordings here, press Ctrl+I to import, or choose File → Prepare a published data set…"""
-_NO_MATCH = "No recording fits this filter."
+Drag a folder of recordings here, press {{key}} to import, or choose File → {title_of("file.prepare")}"""
+_NO_MATCH = "No recordings match this filter."
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class _Rows:
 
 
 class LibraryPanel(QWidget):
-    """Filters and sorts off the window's thread; the current row is what plays, the selection is what edits change."""
+    """Filters and sorts off the window's thread. The current row plays; edits change the selected rows."""
 
     chosen = Signal(int)  # id of the recording to show
     selection_changed = Signal()
-    shown = Signal()  # other rows are in the table
+    shown = Signal()  # the table has other rows
     menu_wanted = Signal(QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -62,22 +64,22 @@ class LibraryPanel(QWidget):
         self.filter.setAccessibleName("Filter recordings")
         self.filter.setToolTip(_HELP)
         self.filter.textChanged.connect(lambda _: self._timer.start())
-        self._problem = QLabel(wordWrap=True)
-        self._problem.setProperty("role", "muted")
-        self._problem.hide()
+        self.problem = QLabel(wordWrap=True)
+        self.problem.setProperty("role", "muted")
+        self.problem.hide()
         self.view = self._make_view()
-        self._count = QLabel()
-        self._count.setProperty("role", "muted")
-        self._empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self._empty.setProperty("role", "muted")
-        self._empty.setContentsMargins(4, 8, 4, 4)
-        self._empty.hide()
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self.empty.setProperty("role", "muted")
+        self.empty.setContentsMargins(4, 8, 4, 4)
+        self.empty.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 0, 6, 8)
-        for widget in (self.filter, self._problem, self._empty):
+        for widget in (self.filter, self.problem, self.empty):
             column.addWidget(widget)
         column.addWidget(self.view, 1)
-        column.addWidget(self._count)
+        column.addWidget(self.count)
         self.setMinimumWidth(190)
 
     def set_project(self, project: Project | None) -> None:
@@ -105,24 +107,26 @@ class LibraryPanel(QWidget):
 
         self._task.submit(find)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether rows are being filtered or sorted."""
+        return self._task.is_busy
+
     def selected_ids(self) -> list[int]:
-        """Recordings that an edit would change."""
+        """The recordings that an edit changes."""
         table = self.model.table
         if table is None:
             return []
-        # By ranges: a Python object for each of 100,000 selected rows would hold up the window.
-        ranges = self.view.selectionModel().selection()
-        rows = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
-        found: list[int] = table.ids[self.model.rows[np.unique(np.concatenate(rows))]].tolist() if rows else []
+        found: list[int] = table.ids[self.model.rows[selected_places(self.view)]].tolist()
         return found
 
     def select_row(self, row: int) -> None:
-        """Make one row the current and only selected one, whatever keys are held."""
+        """Make one row the current and only selected row, whatever keys are held."""
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         self.view.selectionModel().setCurrentIndex(self.model.index(row, 0), flags)
 
     def shown_rows(self) -> NDArray[np.int64]:
-        """Rows of the project's table that the filter leaves."""
+        """Rows of the project's table that match the filter."""
         return self.model.rows
 
     def _make_view(self) -> QTableView:
@@ -137,13 +141,11 @@ class LibraryPanel(QWidget):
             view.setColumnWidth(place, column.width)
             view.setColumnHidden(place, column.key not in _SHOWN_AT_FIRST)
         view.setItemDelegateForColumn(_place("class"), EndElided(view))
-        self._fitting, self._fits = False, True  # the widths follow the table's until somebody changes them
+        self._fitting, self._fits = False, True  # the widths follow the table's until the user changes one
         header.sectionResized.connect(self._on_resized)
         view.viewport().installEventFilter(self)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.customContextMenuRequested.connect(
-            lambda at: self.menu_wanted.emit(view.viewport().mapToGlobal(at))  # type: ignore[attr-defined]
-        )
+        view.customContextMenuRequested.connect(lambda at: self.menu_wanted.emit(view.viewport().mapToGlobal(at)))
         view.selectionModel().currentRowChanged.connect(self._on_current)
         view.selectionModel().selectionChanged.connect(lambda *_: self.selection_changed.emit())
         return view
@@ -154,7 +156,7 @@ class LibraryPanel(QWidget):
         return super().eventFilter(watched, event)
 
     def _fit_columns(self, width: int) -> None:
-        """As many of the first columns as there is room for, and the name as wide as they leave it."""
+        """Show as many of the first columns as fit; the name gets the rest of the width."""
         self._fitting = True
         shown = {key for key, least in _SHOWN_AT_FIRST.items() if width >= least}
         others = 0
@@ -175,14 +177,14 @@ class LibraryPanel(QWidget):
         self.view.setColumnHidden(place, not shown)
 
     def header_menu(self, place: int) -> QMenu:
-        """What a column's title offers: its commonest values as filters, and which columns to show."""
+        """The menu of a column's title: its most common values as filters, and which columns to show."""
         column = COLUMNS[place]
         menu = QMenu(self)
         table = self.model.table
         values = common_values(table, column.key) if table is not None else []
         for value, count in values:
             text = f"{column.title}: {value.removeprefix('=')}   ({count:,})".replace("&", "&&")
-            menu.addAction(text, lambda value=value: self._set_term(column.key, value))
+            menu.addAction(text, functools.partial(self._set_term, column.key, value))
         if values:
             menu.addAction(f"{column.title}: all", lambda: self._set_term(column.key, None))
             menu.addSeparator()
@@ -207,7 +209,7 @@ class LibraryPanel(QWidget):
 
     def _on_rows(self, found: object) -> None:
         assert isinstance(found, _Rows)
-        self._problem.hide()
+        self.problem.hide()
         current = self.view.currentIndex()
         keep = self.model.id_at(current.row()) if current.isValid() else None
         selected = self.selected_ids()
@@ -217,16 +219,16 @@ class LibraryPanel(QWidget):
         self._select_again(selected, keep)
         selection.blockSignals(False)
         rows, total = len(found.rows), len(found.table)
-        self._count.setText(f"{rows:,} of {counted(total)}" if rows < total else counted(total))
-        self._empty.setText(_NO_MATCH if total else _EMPTY)
-        self._empty.setVisible(not rows)
+        self.count.setText(f"{rows:,} of {counted(total)}" if rows < total else counted(total))
+        self.empty.setText(_NO_MATCH if total else _EMPTY.format(key=key_text("file.import")))
+        self.empty.setVisible(not rows)
         self.view.viewport().update()
         if (keep is None or self.model.row_of(keep) < 0) and rows:
             self.select_row(0)
         self.shown.emit()
 
     def _select_again(self, ids: list[int], current: int | None) -> None:
-        """After a reset: what was selected stays so, as far as it is still there and lies in few ranges."""
+        """After a reset: select again what is still there, if it lies in few ranges."""
         model, selection = self.model, self.view.selectionModel()
         row = model.row_of(current) if current is not None else -1
         if row < 0 or model.table is None:
@@ -234,15 +236,14 @@ class LibraryPanel(QWidget):
         selection.setCurrentIndex(model.index(row, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
         chosen = QItemSelection()
         places = np.flatnonzero(np.isin(model.table.ids[model.rows], ids))
-        runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else []
-        for run in runs[:_MOST_RANGES]:
-            chosen.select(model.index(int(run[0]), 0), model.index(int(run[-1]), 0))
+        for first, last in runs(places)[:_MOST_RANGES]:
+            chosen.select(model.index(first, 0), model.index(last, 0))
         flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
         selection.select(chosen, flags)
 
     def _on_problem(self, problem: str) -> None:
-        self._problem.setText(sentence(problem))
-        self._problem.show()
+        self.problem.setText(sentence(problem))
+        self.problem.show()
 
     def _on_current(self, current: object, previous: object) -> None:
         index = self.view.currentIndex()
@@ -251,5 +252,5 @@ class LibraryPanel(QWidget):
 
 
 def _place(key: str) -> int:
-    """Where a column stands."""
+    """The index of a column."""
     return next(place for place, column in enumerate(COLUMNS) if column.key == key)

@@ -30,8 +30,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.commands import key_text
+from app.formats import suffixes
 from flora_engine.errors import FloraError
-from flora_engine.readers import READERS, can_read
+from flora_engine.readers import can_read
 
 _Index = QModelIndex | QPersistentModelIndex
 _MOST = 200_000  # entries looked at below one folder
@@ -42,8 +44,9 @@ SearchRole = Qt.ItemDataRole.UserRole + 3  # what the filter looks at
 
 @dataclass(frozen=True)
 class Found:
-    """What a search below some paths gave: recordings by name, a sentence where something is amiss, and the classes
-    that a `classes.csv` (name,class) beside the recordings tells.
+    """Recordings below some paths, by name. note: one sentence if there are none.
+
+    titles: classes from a `classes.csv` (name,class) beside the recordings.
     """
 
     paths: tuple[Path, ...]
@@ -52,7 +55,7 @@ class Found:
 
 
 def find_recordings(paths: Iterable[Path]) -> Found:
-    """Files as they are (their reader will say what is wrong with them); folders searched for what a reader takes."""
+    """Files unchecked, because their reader says what is wrong with them; of folders, the files that a reader takes."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -61,16 +64,16 @@ def find_recordings(paths: Iterable[Path]) -> Found:
         elif path.exists():
             found.append(path)
         else:
-            raise FloraError("is not there", path=path, remedy="Check the name, or drag the file onto the window.")
+            raise FloraError("does not exist", path=path, remedy="Check the name, or drop the file onto the window.")
     if not found:
-        suffixes = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
-        return Found((), f"No recordings in there. Known are {suffixes} files; docs/formats.md describes each.")
+        known = ", ".join(suffixes())
+        return Found((), f"No recordings found. Supported files are {known}; docs/formats.md describes each format.")
     unique = tuple(dict.fromkeys(found))
     return Found(unique, titles=_titles(unique))
 
 
 def _titles(paths: Iterable[Path]) -> dict[Path, str]:
-    """The class of each recording that its folder's `classes.csv` names; a broken list names none."""
+    """The class of each recording that the `classes.csv` of its folder names; a broken list is skipped."""
     lists: dict[Path, dict[str, str]] = {}
     for folder in {path.parent for path in paths}:
         try:
@@ -105,7 +108,7 @@ class RecordingsModel(QAbstractListModel):
         self.endResetModel()
 
     def set_titles(self, titles: dict[Path, str]) -> None:
-        """What to write after a name, such as its class."""
+        """Show these in place of the names, such as classes."""
         self._titles |= titles
         if self.paths:
             self.dataChanged.emit(self.index(0), self.index(len(self.paths) - 1))
@@ -132,7 +135,7 @@ def counted(number: int, what: str = "recording") -> str:
 
 
 class _TwoLines(QStyledItemDelegate):
-    """A recording's class or name, and a fainter line below."""
+    """The class or name of a recording, and a fainter line below."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(100, 2 * option.fontMetrics.height() + 10)
@@ -166,33 +169,33 @@ class RecordingsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = RecordingsModel(self)
-        self._shown = QSortFilterProxyModel(self)
-        self._shown.setSourceModel(self.model)
-        self._shown.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self._shown.setFilterRole(SearchRole)
+        self.shown = QSortFilterProxyModel(self)
+        self.shown.setSourceModel(self.model)
+        self.shown.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.shown.setFilterRole(SearchRole)
         self.filter = QLineEdit(placeholderText="Filter by name", clearButtonEnabled=True)
         self.filter.setAccessibleName("Filter recordings by name")
         self.filter.textChanged.connect(self._on_filter)
         self.list = QListView()
         self.list.setAccessibleName("Recordings")
-        self.list.setModel(self._shown)
+        self.list.setModel(self.shown)
         self.list.setItemDelegate(_TwoLines(self.list))
         self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.selectionModel().currentChanged.connect(self._on_current)
-        self._empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self._empty.setProperty("role", "muted")
-        self._empty.setContentsMargins(4, 8, 4, 4)
-        self._count = QLabel()
-        self._count.setProperty("role", "muted")
+        self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self.empty.setProperty("role", "muted")
+        self.empty.setContentsMargins(4, 8, 4, 4)
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
         self._stack = QStackedWidget()
-        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self.empty)
         self._stack.addWidget(self.list)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 0, 6, 8)
         column.addWidget(self.filter)
         column.addWidget(self._stack, 1)
-        column.addWidget(self._count)
+        column.addWidget(self.count)
         self.setMinimumWidth(190)
         self._refresh()
 
@@ -211,7 +214,7 @@ class RecordingsPanel(QWidget):
     def select(self, path: Path) -> None:
         if path not in self.model.paths:
             return
-        row = self._shown.mapFromSource(self.model.index(self.model.paths.index(path)))
+        row = self.shown.mapFromSource(self.model.index(self.model.paths.index(path)))
         if row.isValid():
             self.list.selectionModel().setCurrentIndex(row, QItemSelectionModel.SelectionFlag.ClearAndSelect)
             self.list.scrollTo(row)
@@ -221,16 +224,16 @@ class RecordingsPanel(QWidget):
             self.chosen.emit(Path(current.data(PathRole)))
 
     def _on_filter(self, text: str) -> None:
-        self._shown.setFilterFixedString(text)
+        self.shown.setFilterFixedString(text)
         self._refresh()
 
     def _refresh(self) -> None:
-        all_rows, rows = self.model.rowCount(), self._shown.rowCount()
+        all_rows, rows = self.model.rowCount(), self.shown.rowCount()
         self._stack.setCurrentIndex(1 if rows else 0)
         self.filter.setEnabled(bool(all_rows))
         if not all_rows:
-            self._empty.setText("Nothing opened yet. Drag files or a folder here, or press Ctrl+O.")
-            self._count.clear()
+            self.empty.setText(f"No recordings yet. Drop files or a folder here, or press {key_text('file.open')}.")
+            self.count.clear()
             return
-        self._empty.setText("No recording has this in its name.")
-        self._count.setText(f"{rows:,} of {counted(all_rows)}" if rows < all_rows else counted(all_rows))
+        self.empty.setText("No recording has this text in its name.")
+        self.count.setText(f"{rows:,} of {counted(all_rows)}" if rows < all_rows else counted(all_rows))

@@ -1,15 +1,15 @@
-"""Who trains and what stays unseen: the editor of a project's splits, with its counts and its leaks in view."""
+"""The editor of a project's splits: unseen classes and training recordings, with counts and leaks in view."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDialog,
     QDoubleSpinBox,
     QFileDialog,
@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QPushButton,
     QSpinBox,
     QSplitter,
     QTreeWidget,
@@ -30,12 +29,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.library.split_form import Judgement, Preset, fitting_presets, judge, numbers_text, parse_numbers
-from app.theme import LIGHT, Theme
+from app.commands import key_text
+from app.library.split_form import Judgement, fitting_presets, judge, numbers_text, parse_numbers
+from app.session import Session
+from app.theme import current_theme
+from app.widgets import button, buttons_row, choice_box, sentence
 from app.workers.tasks import Newest
-from flora_engine.datasets.split_checks import Recordings, of_project
+from flora_engine.datasets.split_checks import Finding, Recordings, of_project
 from flora_engine.errors import FloraError
-from flora_engine.project.project import Project
 from flora_engine.project.splits import Split, TrainRule, export_split, import_split
 
 _RULES = (("subject", "subject"), ("camera", "camera"), ("setup", "set-up"), ("fraction", "fraction of each class"))
@@ -43,20 +44,19 @@ _DEBOUNCE = 150  # ms
 
 
 class SplitEditor(QDialog):
-    """Edits one split at a time; saving is an edit of the project and can be undone there."""
+    """Shows one split at a time. Saving and removing are edits of the session and can be undone."""
 
-    saved = Signal(str)
-
-    def __init__(self, project: Project, theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Splits")
         self.resize(980, 600)
         self.setMinimumSize(820, 500)
-        self.project = project
-        self._theme = theme
+        self._session = session
+        self._splits: dict[str, Split] = {}  # the saved ones
         self._recordings: Recordings | None = None
         self._version = -1
-        self._judgement: Judgement | None = None
+        self._form_problem = ""
+        self.judgement: Judgement | None = None  # of the split in the form
         self._loading = Newest(self)
         self._loading.done.connect(self._on_recordings)
         self._loading.failed.connect(self._say)
@@ -67,17 +67,26 @@ class SplitEditor(QDialog):
         self._timer.timeout.connect(self.judge_now)
         self._make_parts()
         self._lay_out()
+        session.changed.connect(self._on_changed)
+        session.busy.connect(self.setDisabled)
         self.reload()
 
     # -- outside -------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """Take what the project holds now, as after an undo."""
+        """Show what the project holds now."""
+        project = self._session.project
+        if project is None:
+            return
         self._fill_saved()
-        if self._version != self.project.version:
-            self._version = self.project.version
-            project = self.project
+        if self._version != project.version:
+            self._version = project.version
             self._loading.submit(lambda: of_project(project))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the split is being checked."""
+        return self._judging.is_busy
 
     def show_split(self, split: Split) -> None:
         """Put a split into the form."""
@@ -90,16 +99,14 @@ class SplitEditor(QDialog):
         self.seed.setValue(split.train.seed if split.train.by == "fraction" else split.seed)
         self.low_shot.setChecked(split.low_shot is not None)
         self.share.setValue(100 * (split.low_shot or 0.1))
-        for row in range(self.classes.topLevelItemCount()):
-            state = Qt.CheckState.Checked if row in split.unseen else Qt.CheckState.Unchecked
-            self.classes.topLevelItem(row).setCheckState(0, state)
+        for row, item in enumerate(self._items()):
+            item.setCheckState(0, Qt.CheckState.Checked if row in split.unseen else Qt.CheckState.Unchecked)
         del blockers
         self._refresh_rule()
         self.judge_now()
 
     def split(self) -> Split:
-        """What the form says; FloraError where its numbers are none."""
-        rows = range(self.classes.topLevelItemCount())
+        """The split in the form; FloraError if a number is wrong."""
         checked = Qt.CheckState.Checked
         seed = self.seed.value()
         train = TrainRule(
@@ -110,26 +117,33 @@ class SplitEditor(QDialog):
         )
         return Split(
             name=" ".join(self.name.text().split()) or "split",
-            unseen=tuple(row for row in rows if self.classes.topLevelItem(row).checkState(0) == checked),
+            unseen=tuple(row for row, item in enumerate(self._items()) if item.checkState(0) == checked),
             train=train,
             low_shot=self.share.value() / 100 if self.low_shot.isChecked() else None,
             seed=seed,
         )
 
     def save(self) -> None:
-        """Store the split under its name, unless it is wrong."""
+        """Store the split under its name, unless it has errors."""
         try:
             split = self.split()
+            if self._recordings is None:
+                raise FloraError("the split is not saved: the recordings are still being counted")
             problems = [f.text for f in judge(split, self._recordings).findings if f.level == "error"]
             if problems:
-                raise FloraError(f"the split is not saved: {problems[0]}", remedy="Mend it first.")
-            self.project.save_split(split)
+                raise FloraError(f"the split is not saved: {problems[0]}", remedy="Fix it first.")
         except FloraError as error:
             self._say(str(error))
             return
-        self._fill_saved(split.name)
-        self._say(f"Saved “{split.name}”. Undo takes it back.")
-        self.saved.emit(split.name)
+        self._session.edit(lambda project: project.save_split(split), lambda _: self._on_saved(split.name), self._say)
+
+    def remove(self) -> None:
+        """Remove the saved split that is selected."""
+        item = self.stored.currentItem()
+        if item is not None:
+            name = item.text()
+            done = f"Removed “{name}”. {key_text('library.undo')} restores it."
+            self._session.edit(lambda project: project.remove_split(name), lambda _: self._say(done), self._say)
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -138,17 +152,15 @@ class SplitEditor(QDialog):
         self.stored.setAccessibleName("Splits of the project")
         self.stored.currentTextChanged.connect(self._on_stored)
         self.name = QLineEdit("split")
-        self.rule = QComboBox()
-        for _, title in _RULES:
-            self.rule.addItem(title)
+        self.rule = choice_box([(title, by) for by, title in _RULES])
         self.rule.currentIndexChanged.connect(self._refresh_rule)
         self.values = QLineEdit(placeholderText="for example 1-4, 7")
         self.fraction = QDoubleSpinBox(minimum=0.01, maximum=0.99, singleStep=0.05, value=0.5)
         self.seed = QSpinBox(maximum=1_000_000)
         self.low_shot = QCheckBox("Keep only")
         self.share = QDoubleSpinBox(minimum=0.1, maximum=100, value=10, decimals=1, suffix=" %")
-        self.find = QLineEdit(placeholderText="Find a class", clearButtonEnabled=True)
-        self.find.textChanged.connect(self._on_find)
+        self.search = QLineEdit(placeholderText="Find a class", clearButtonEnabled=True)
+        self.search.textChanged.connect(self._on_find)
         self.classes = QTreeWidget()
         self.classes.setHeaderLabels(["Unseen class", "Train", "Test, unseen", "Test, all"])
         self.classes.setRootIsDecorated(False)
@@ -158,22 +170,23 @@ class SplitEditor(QDialog):
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.summary = QLabel(wordWrap=True)
-        self.findings = QListWidget(wordWrap=True)
+        self.findings = QListWidget()
+        self.findings.setWordWrap(True)
         self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.findings.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.message = QLabel(wordWrap=True)
         self.message.setProperty("role", "muted")
         for widget, name in (
             (self.name, "Name of the split"),
-            (self.rule, "Training recordings are chosen by"),
-            (self.values, "Numbers that train"),
-            (self.fraction, "Fraction that trains"),
+            (self.rule, "How training recordings are chosen"),
+            (self.values, "Numbers in the training part"),
+            (self.fraction, "Fraction in the training part"),
             (self.seed, "Seed"),
             (self.low_shot, "Low-shot: keep only a share of the training recordings"),
             (self.share, "Share of the training recordings kept"),
-            (self.find, "Find a class"),
+            (self.search, "Find a class"),
             (self.classes, "Classes; a checked one is unseen"),
-            (self.findings, "What is wrong with the split"),
+            (self.findings, "Problems of the split"),
         ):
             widget.setAccessibleName(name)
         for signal in (
@@ -194,16 +207,8 @@ class SplitEditor(QDialog):
             splitter.addWidget(widget)
         splitter.setSizes([180, 440, 360])
         splitter.setChildrenCollapsible(False)
-        row = QHBoxLayout()
-        row.addWidget(self.message, 1)
-        self._save = QPushButton("Save")
-        self._save.setProperty("primary", True)
-        self._save.clicked.connect(self.save)
-        close = QPushButton("Close")
-        close.setAutoDefault(False)
-        close.clicked.connect(self.close)
-        row.addWidget(self._save)
-        row.addWidget(close)
+        self.save_button = button("Save", self.save, primary=True)
+        row = buttons_row(self.message, self.save_button, button("Close", self.close))
         column = QVBoxLayout(self)
         column.addWidget(splitter, 1)
         column.addLayout(row)
@@ -214,7 +219,7 @@ class SplitEditor(QDialog):
         column.setContentsMargins(0, 0, 4, 0)
         column.addWidget(QLabel("Saved splits"))
         column.addWidget(self.stored, 1)
-        presets = QPushButton("From a benchmark")
+        presets = button("From a benchmark", lambda: None)
         menu = QMenu(presets)
         menu.aboutToShow.connect(lambda: self._fill_presets(menu))
         presets.setMenu(menu)
@@ -223,12 +228,9 @@ class SplitEditor(QDialog):
             ("New", lambda: self.show_split(Split(name="new split", unseen=()))),
             ("Import YAML…", self._import),
             ("Export YAML…", self._export),
-            ("Remove", self._remove),
+            ("Remove", self.remove),
         ):
-            button = QPushButton(title)
-            button.setAutoDefault(False)
-            button.clicked.connect(act)
-            column.addWidget(button)
+            column.addWidget(button(title, act))
         return holder
 
     def _middle(self) -> QWidget:
@@ -237,7 +239,7 @@ class SplitEditor(QDialog):
         column.setContentsMargins(4, 0, 4, 0)
         row = QHBoxLayout()
         row.addWidget(QLabel("Check the unseen classes"), 1)
-        row.addWidget(self.find, 1)
+        row.addWidget(self.search, 1)
         column.addLayout(row)
         column.addWidget(self.classes, 1)
         return holder
@@ -246,17 +248,22 @@ class SplitEditor(QDialog):
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(4, 0, 0, 0)
+        low = QWidget()
+        row = QHBoxLayout(low)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.low_shot)
+        row.addWidget(self.share)
+        row.addStretch(1)
         self._form = QFormLayout()
-        self._form.addRow("Name", self.name)
-        self._form.addRow("Train by", self.rule)
-        self._form.addRow("These train", self.values)
-        self._form.addRow("Share", self.fraction)
-        low = QHBoxLayout()
-        low.addWidget(self.low_shot)
-        low.addWidget(self.share)
-        low.addStretch(1)
-        self._form.addRow("Low-shot", low)
-        self._form.addRow("Seed", self.seed)
+        for title, widget in (
+            ("Name", self.name),
+            ("Train by", self.rule),
+            ("Train on", self.values),
+            ("Share", self.fraction),
+            ("Low-shot", low),
+            ("Seed", self.seed),
+        ):
+            self._form.addRow(title, widget)
         column.addLayout(self._form)
         column.addSpacing(8)
         column.addWidget(self.summary)
@@ -266,23 +273,33 @@ class SplitEditor(QDialog):
     # -- filling -------------------------------------------------------------------------------------------------
 
     def _fill_saved(self, current: str = "") -> None:
+        project = self._session.project
+        assert project is not None
+        selected = self.stored.currentItem()
+        current = current or (selected.text() if selected is not None else "")
+        self._splits = project.splits()
         blocker = QSignalBlocker(self.stored)
         self.stored.clear()
-        self.stored.addItems(list(self.project.splits()))
+        self.stored.addItems(list(self._splits))
         for item in self.stored.findItems(current, Qt.MatchFlag.MatchExactly) if current else []:
             self.stored.setCurrentItem(item)
         del blocker
-        self._save.setEnabled(self.project.writable)
-        if not self.project.writable:
-            self._say(f"Nothing can be saved: {self.project.read_only_reason}.")
+        self._enable_save()
+        if not project.writable:
+            self._say(f"Nothing can be saved: {project.read_only_reason}.")
+
+    def _enable_save(self) -> None:
+        project, findings = self._session.project, self.judgement.findings if self.judgement is not None else ()
+        writable = project is not None and project.writable
+        self.save_button.setEnabled(writable and all(finding.level != "error" for finding in findings))
 
     def _fill_presets(self, menu: QMenu) -> None:
         menu.clear()
-        presets: list[Preset] = fitting_presets(self.project.class_names())
+        presets = fitting_presets(self._class_names())
         for preset in presets:
-            menu.addAction(preset.title, lambda split=preset.split: self.show_split(split))
+            menu.addAction(preset.title, functools.partial(self.show_split, preset.split))
         if not presets:
-            note = menu.addAction("None fits: a benchmark needs the classes of its data set, in their order")
+            note = menu.addAction("No benchmark fits: it needs the classes of its data set, in the same order")
             note.setEnabled(False)
 
     def _on_recordings(self, recordings: object) -> None:
@@ -306,12 +323,17 @@ class SplitEditor(QDialog):
         self.judge_now()
 
     def _items(self) -> list[QTreeWidgetItem]:
-        return [self.classes.topLevelItem(row) for row in range(self.classes.topLevelItemCount())]
+        items = (self.classes.topLevelItem(row) for row in range(self.classes.topLevelItemCount()))
+        return [item for item in items if item is not None]
+
+    def _class_names(self) -> tuple[str, ...]:
+        project = self._session.project
+        return project.class_names() if project is not None else ()
 
     # -- judging -------------------------------------------------------------------------------------------------
 
     def judge_now(self) -> None:
-        """Count and check what the form says."""
+        """Count and check the split in the form."""
         self._timer.stop()
         recordings = self._recordings
         if recordings is None:
@@ -320,15 +342,17 @@ class SplitEditor(QDialog):
             split = self.split()
         except FloraError as error:
             self._judging.forget()
-            self._say(str(error))
+            self._form_problem = str(error)
+            self._say(self._form_problem)
             self.summary.clear()
             return
-        self._say("")
+        if self.message.text() == self._form_problem:
+            self._say("")
         self._judging.submit(lambda: judge(split, recordings))
 
     def _on_judged(self, judgement: object) -> None:
         assert isinstance(judgement, Judgement)
-        self._judgement = judgement
+        self.judgement = judgement
         self.summary.setText(judgement.summary)
         counts = judgement.counts
         blocker = QSignalBlocker(self.classes)
@@ -338,16 +362,10 @@ class SplitEditor(QDialog):
         del blocker
         self.findings.clear()
         for finding in judgement.findings:
-            mark = "✕" if finding.level == "error" else "!"
-            item = QListWidgetItem(f"{mark}  {finding.text}")
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{finding.level}: {finding.text}")
-            self.findings.addItem(item)
-            if finding.level == "error":
-                item.setBackground(QColor(self._theme.warning))
-                item.setForeground(QColor(self._theme.on_warning))
+            self.findings.addItem(_finding_item(finding))
         if not judgement.findings:
-            self.findings.addItem("✓  No leak, no empty class, no empty part.")
-        self._save.setEnabled(self.project.writable and all(f.level != "error" for f in judgement.findings))
+            self.findings.addItem("✓  No leaks, no empty classes, no empty parts.")
+        self._enable_save()
 
     def _refresh_rule(self) -> None:
         fraction = self.rule.currentIndex() == 3
@@ -357,27 +375,20 @@ class SplitEditor(QDialog):
     # -- buttons -------------------------------------------------------------------------------------------------
 
     def _on_stored(self, name: str) -> None:
-        split = self.project.splits().get(name)
-        if split is not None:
-            self.show_split(split)
+        if name in self._splits:
+            self.show_split(self._splits[name])
+
+    def _on_saved(self, name: str) -> None:
+        self._fill_saved(name)
+        self._say(f"Saved “{name}”. {key_text('library.undo')} undoes it.")
+
+    def _on_changed(self) -> None:
+        if self.isVisible():
+            self.reload()
 
     def _on_find(self, text: str) -> None:
         for item in self._items():
             item.setHidden(text.casefold() not in item.text(0).casefold())
-
-    def _remove(self) -> None:
-        item = self.stored.currentItem()
-        if item is None:
-            return
-        try:
-            self.project.remove_split(item.text())
-        except FloraError as error:
-            self._say(str(error))
-            return
-        name = item.text()
-        self._fill_saved()
-        self._say(f"Removed “{name}”. Undo brings it back.")
-        self.saved.emit(name)
 
     def _export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export the split", f"{self.name.text()}.yaml", "YAML (*.yaml)")
@@ -387,7 +398,7 @@ class SplitEditor(QDialog):
     def export_to(self, path: Path) -> None:
         """Write the split of the form as YAML."""
         try:
-            export_split(self.split(), self.project.class_names(), path)
+            export_split(self.split(), self._class_names(), path)
         except FloraError as error:
             self._say(str(error))
         except OSError as error:
@@ -399,9 +410,20 @@ class SplitEditor(QDialog):
         name, _ = QFileDialog.getOpenFileName(self, "Import a split", "", "YAML (*.yaml *.yml)")
         if name:
             try:
-                self.show_split(import_split(Path(name), self.project.class_names()))
+                self.show_split(import_split(Path(name), self._class_names()))
             except FloraError as error:
                 self._say(str(error))
 
     def _say(self, text: str) -> None:
-        self.message.setText(text)
+        self.message.setText(sentence(text))
+
+
+def _finding_item(finding: Finding) -> QListWidgetItem:
+    wrong = finding.level == "error"
+    item = QListWidgetItem(f"{'✕' if wrong else '!'}  {finding.text}")
+    item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{finding.level}: {finding.text}")
+    if wrong:
+        theme = current_theme()
+        item.setBackground(QColor(theme.warning))
+        item.setForeground(QColor(theme.on_warning))
+    return item

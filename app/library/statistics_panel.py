@@ -25,7 +25,7 @@ class StatisticsPanel(QWidget):
         self.counted: Statistics | None = None
         self._task = Newest(self)
         self._task.done.connect(self._on_counted)
-        self._summary = QLabel(wordWrap=True)
+        self.summary = QLabel(wordWrap=True)
         self._charts = {name: pg.PlotWidget() for name in ("classes", "subjects", "cameras", "lengths")}
         self._tabs = QTabWidget()
         self._tabs.setDocumentMode(True)
@@ -49,7 +49,7 @@ class StatisticsPanel(QWidget):
             self._tabs.addTab(page, title)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 0, 8, 8)
-        column.addWidget(self._summary)
+        column.addWidget(self.summary)
         column.addWidget(self._tabs, 1)
 
     def set_theme(self, theme: Theme) -> None:
@@ -63,6 +63,11 @@ class StatisticsPanel(QWidget):
                 axis.setStyle(tickLength=0)
         if self.counted is not None:
             self._on_counted(self.counted)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is counting."""
+        return self._task.is_busy
 
     def show_rows(self, table: Table | None, rows: np.ndarray) -> None:
         """Count these rows as soon as somebody looks."""
@@ -82,7 +87,7 @@ class StatisticsPanel(QWidget):
         assert isinstance(counted, Statistics)
         self.counted = counted
         minutes = counted.seconds / 60
-        self._summary.setText(
+        self.summary.setText(
             f"{number_of(counted.recordings)}, {number_of(counted.frames, 'frame')}, {minutes:,.1f} minutes, "
             f"{number_of(len(counted.subjects), 'subject')}"
         )

@@ -1,4 +1,4 @@
-"""The project's recordings as a virtual Qt table: cells are made when they are looked at."""
+"""The project's recordings as a virtual table."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
+from app.tables import ColumnsModel
 from flora_engine.project.table import Table
-
-_Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True)
 class Column:
-    """key: as filters and sorting call it."""
+    """key: its name in filters and for sorting."""
 
     key: str
     title: str
     text: Callable[[Table, int], str]
     number: bool = False
     width: int = 62
+    tip: str = ""
 
 
 def _known(number: int) -> str:
@@ -45,15 +45,14 @@ COLUMNS = (
 )
 
 
-class ProjectModel(QAbstractTableModel):
-    """Rows of a `Table` in the order that the panel found; it does not filter or sort itself."""
+class ProjectModel(ColumnsModel):
+    """Rows of a `Table` in the order that the panel found."""
 
     sort_wanted = Signal(str, bool)  # column key, descending
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(COLUMNS, parent)
         self.table: Table | None = None
-        self.rows: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def show_rows(self, table: Table | None, rows: NDArray[np.int64]) -> None:
         self.beginResetModel()
@@ -65,37 +64,17 @@ class ProjectModel(QAbstractTableModel):
         return int(self.table.ids[self.rows[row]])
 
     def row_of(self, id: int) -> int:
-        """The row that shows recording `id`, -1 where it is filtered out."""
+        """The row that shows recording `id`, -1 if it is filtered out."""
         if self.table is None:
             return -1
         found = np.flatnonzero(self.table.ids[self.rows] == id)
         return int(found[0]) if len(found) else -1
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own signature)
-        return 0 if parent.isValid() else len(self.rows)
+    def text(self, row: int, column: int) -> str:
+        return "" if self.table is None else COLUMNS[column].text(self.table, row)
 
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if self.table is None or not index.isValid():
-            return None
-        column = COLUMNS[index.column()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return column.text(self.table, int(self.rows[index.row()]))
-        if role == Qt.ItemDataRole.TextAlignmentRole and column.number:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        return None
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].number else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        return None
+    def extra(self, row: int, column: int, role: int) -> Any:
+        return self.text(row, column) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         if 0 <= column < len(COLUMNS):

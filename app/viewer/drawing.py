@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QMouseEvent, QPainter, QPainterPath, QPen, QWheelEvent
+from PySide6.QtWidgets import QWidget
 
 from app.viewer.camera import Camera
 from app.viewer.scene import EMPTY, Frame, Scene, nearest
+
+if TYPE_CHECKING:
+    _Widget = QWidget
+else:
+    _Widget = object  # the subclasses bring a QWidget of their own
 
 _REACH = 12.0  # pixels from a joint at which the mouse takes it
 
@@ -23,7 +30,7 @@ class StageColours:
     box: QColor
 
 
-class StageView:
+class StageView(_Widget):
     """What a view of a scene can do, mixed into a QWidget; the OpenGL view and the painter view only draw differently.
 
     Drag turns, drag with the right or middle button (or Shift) moves, the wheel zooms, double click fits.
@@ -96,7 +103,7 @@ class StageView:
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         position = event.position()
         if event.buttons() == Qt.MouseButton.NoButton or self._mouse is None:
-            self._hover(position)
+            self.hover(position)
             return
         moved, self._mouse = position - self._mouse, position
         shifted = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
@@ -118,7 +125,7 @@ class StageView:
         self.hovered = None
         self.update()
 
-    def _hover(self, position: QPointF) -> None:
+    def hover(self, position: QPointF) -> None:
         pixels, depth = self.camera.to_pixels(self.frame.points, self.width(), self.height())
         row = nearest(pixels, depth, position.x(), position.y(), _REACH)
         joint = None if row is None else (int(self.frame.persons[row]), int(self.frame.joints[row]))

@@ -123,7 +123,7 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
     def picture(self) -> QImage:
         """What OpenGL draws, with the words painted on it afterwards: a grab does not take them along."""
         self._grabbing = True
-        image = self.grabFramebuffer()
+        image: QImage = self.grabFramebuffer()
         self._grabbing = False
         image.setDevicePixelRatio(self.devicePixelRatioF())
         painter = QPainter(image)

@@ -1,4 +1,4 @@
-"""The middle of the window: the 3D stage and the controls below it."""
+"""The middle of the window: the 3D view and the controls below it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
+from app.commands import key_text, title_of, with_key
 from app.icons import icon
 from app.theme import LIGHT, Theme
 from app.viewer.drawing import StageColours
@@ -24,8 +25,11 @@ _DIRECTIONS = {"front": (0.0, 8.0), "side": (90.0, 8.0), "top": (0.0, 89.0), "st
 class Player(QWidget):
     """Plays one recording at a time; `playback` holds the state, this shows it."""
 
+    playback: Playback
+
     playing_changed = Signal(bool)
     speed_changed = Signal(float)
+    loop_changed = Signal(bool)
     trouble = Signal(str)
 
     def __init__(self, parent: QWidget | None = None, *, opengl: bool | None = None) -> None:
@@ -61,7 +65,7 @@ class Player(QWidget):
         self._refresh_state()
 
     def look(self, direction: str) -> None:
-        """Turn the eye: "front", "side", "top" or "start"."""
+        """Look from "front", "side", "top" or "start"."""
         self.view.camera.yaw, self.view.camera.pitch = _DIRECTIONS[direction]
         self.view.fit()
 
@@ -93,6 +97,13 @@ class Player(QWidget):
         self.playback.seek(frame)
         self._refresh_state()
 
+    def seek_end(self) -> None:
+        self.seek(self.playback.frames - 1)
+
+    def change_speed(self, steps: int) -> None:
+        """So many places along the list of speeds; negative: slower."""
+        self.set_speed(self.playback.faster(steps))
+
     def set_speed(self, speed: float) -> None:
         self.playback.set_speed(speed)
         index = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - speed))
@@ -102,6 +113,7 @@ class Player(QWidget):
     def set_loop(self, loop: bool) -> None:
         self.playback.set_loop(loop)
         self._buttons["loop"].setChecked(loop)
+        self.loop_changed.emit(loop)
 
     # -- looks ---------------------------------------------------------------------------------------------------
 
@@ -130,7 +142,7 @@ class Player(QWidget):
         return view
 
     def _fall_back(self, problem: str) -> None:
-        """OpenGL promised to work and did not: show the painter view from now on."""
+        """OpenGL failed: show the painter view from now on."""
         if isinstance(self.view, PainterView):
             return
         old, self._use_opengl = self.view, False
@@ -143,7 +155,7 @@ class Player(QWidget):
         self.view.camera = old.camera
         self._shown = -1
         self._refresh_state()
-        self.trouble.emit(f"OpenGL does not work here ({problem}); the picture is drawn without it.")
+        self.trouble.emit(f"OpenGL does not work here ({problem}). The view is drawn without it.")
 
     def _make_slider(self) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)
@@ -155,7 +167,7 @@ class Player(QWidget):
     def _make_speed(self) -> QComboBox:
         box = QComboBox()
         box.setAccessibleName("Speed")
-        box.setToolTip("Speed (+ and −)")
+        box.setToolTip(f"Speed ({key_text('playback.faster')} and {key_text('playback.slower')})")
         for speed in SPEEDS:
             box.addItem(f"{speed:g}×", speed)
         box.setCurrentIndex(SPEEDS.index(1.0))
@@ -170,13 +182,13 @@ class Player(QWidget):
         self._time.setProperty("role", "muted")
         row = QHBoxLayout()
         row.setSpacing(4)
-        for name, title, act in (
-            ("previous", "Previous frame (←)", lambda: self.step(-1)),
-            ("play", "Play or pause (Space)", self.toggle),
-            ("next", "Next frame (→)", lambda: self.step(1)),
-            ("loop", "Loop (L)", lambda: self.set_loop(self._buttons["loop"].isChecked())),
+        for name, command, act in (
+            ("previous", "playback.previous", lambda: self.step(-1)),
+            ("play", "playback.toggle", self.toggle),
+            ("next", "playback.next", lambda: self.step(1)),
+            ("loop", "playback.loop", lambda: self.set_loop(self._buttons["loop"].isChecked())),
         ):
-            row.addWidget(self._button(name, title, act))
+            row.addWidget(self._button(name, command, act))
         self._buttons["loop"].setCheckable(True)
         self._buttons["loop"].setChecked(True)
         self._buttons["loop"].toggled.connect(self._refresh_loop_icon)
@@ -192,13 +204,13 @@ class Player(QWidget):
         self._column.addWidget(self.view, 1)
         self._column.addLayout(row)
 
-    def _button(self, name: str, title: str, act: object) -> QToolButton:
+    def _button(self, name: str, command: str, act: Callable[[], object]) -> QToolButton:
         button = QToolButton()
-        button.setAccessibleName(title.split(" (", maxsplit=1)[0])
-        button.setToolTip(title)
+        button.setAccessibleName(title_of(command))
+        button.setToolTip(with_key(command))
         button.setIconSize(QSize(18, 18))
         button.setIcon(icon(self._icon_name(name), self._theme.text))
-        button.clicked.connect(act)
+        button.clicked.connect(lambda _=False: act())
         self._buttons[name] = button
         return button
 
@@ -225,7 +237,7 @@ class Player(QWidget):
             self._refresh_state()
 
     def _show_current(self) -> None:
-        """Draw the frame that the clock says, unless it is on screen already."""
+        """Draw the current frame, unless it is on screen already."""
         frame = self.playback.frame()
         if frame == self._shown:
             return
@@ -239,35 +251,11 @@ class Player(QWidget):
     def _time_text(self, frame: int) -> str:
         frames, fps = self.playback.frames, self.playback.fps
         if not frames:
-            return "no recording"
+            return "No recording"
         return f"{clock_text(frame / fps)} / {clock_text(frames / fps)}  ·  {frame + 1} of {frames}"
 
     def _on_slider(self, value: int) -> None:
         self.seek(value)
-
-
-# Commands of `app.commands` that need nothing but the player.
-PLAYER_COMMANDS: dict[str, Callable[[Player], None]] = {
-    "playback.toggle": lambda player: player.toggle(),
-    "playback.next": lambda player: player.step(1),
-    "playback.previous": lambda player: player.step(-1),
-    "playback.forward": lambda player: player.step(10),
-    "playback.back": lambda player: player.step(-10),
-    "playback.start": lambda player: player.seek(0),
-    "playback.end": lambda player: player.seek(player.playback.frames - 1),
-    "playback.faster": lambda player: player.set_speed(player.playback.faster(1)),
-    "playback.slower": lambda player: player.set_speed(player.playback.faster(-1)),
-    "view.fit": lambda player: player.fit(),
-    "view.front": lambda player: player.look("front"),
-    "view.side": lambda player: player.look("side"),
-    "view.top": lambda player: player.look("top"),
-    "view.left": lambda player: player.turn(-10, 0),
-    "view.right": lambda player: player.turn(10, 0),
-    "view.up": lambda player: player.turn(0, 10),
-    "view.down": lambda player: player.turn(0, -10),
-    "view.zoom_in": lambda player: player.zoom(1 / 1.2),
-    "view.zoom_out": lambda player: player.zoom(1.2),
-}
 
 
 def _stage_colours(theme: Theme) -> StageColours:

@@ -1,4 +1,4 @@
-"""Heavy jobs in the window: one supervisor each, and a strip that shows how far it is and stops or pauses it."""
+"""Long jobs in the window: one supervisor each, and a strip with progress, pause and stop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.workers.supervisor import WORKER, End, Supervisor
 
 
 class HeavyJob(QObject):
-    """A supervised job whose news arrive in the window's thread."""
+    """A supervised job. Its events arrive in the window's thread."""
 
-    event = Signal(dict)
+    event_arrived = Signal(dict)
     ended = Signal(object)  # End
 
     def __init__(
@@ -40,7 +40,7 @@ class HeavyJob(QObject):
         (self._supervisor.pause if paused else self._supervisor.resume)()
 
     def shut_down(self, seconds: float = 1.5) -> None:
-        """The window closes: ask to stop, and leave nothing running. What the job confirmed is on the disk."""
+        """Ask the job to stop, then leave nothing running. What it confirmed is on the disk."""
         self._supervisor.stop()
         if not self._supervisor.wait(seconds):
             self._supervisor.kill()
@@ -48,7 +48,7 @@ class HeavyJob(QObject):
 
     def _pass_on(self, event: dict[str, Any]) -> None:
         try:
-            self.event.emit(event)
+            self.event_arrived.emit(event)
         except RuntimeError:  # the window has gone
             return
 
@@ -71,20 +71,26 @@ class JobStrip(QFrame):
         self._bar.setRange(0, 0)
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName("Progress")
-        self._left = QLabel()
-        self._left.setProperty("role", "muted")
+        self.time_left = QLabel()
+        self.time_left.setProperty("role", "muted")
         self._pause = QPushButton("Pause")
         self._pause.setCheckable(True)
         self._pause.toggled.connect(self._on_pause)
-        self._stop = QPushButton("Stop")
-        self._stop.setToolTip("What is done so far is kept")
-        self._stop.clicked.connect(self._on_stop)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("Keeps what is done so far")
+        self.stop_button.clicked.connect(self._on_stop)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 2, 10, 2)
-        for widget, stretch in ((self._text, 2), (self._bar, 3), (self._left, 0), (self._pause, 0), (self._stop, 0)):
+        for widget, stretch in (
+            (self._text, 2),
+            (self._bar, 3),
+            (self.time_left, 0),
+            (self._pause, 0),
+            (self.stop_button, 0),
+        ):
             row.addWidget(widget, stretch)
         self._shown = 0.0
-        job.event.connect(self._on_event)
+        job.event_arrived.connect(self._on_event)
 
     @Slot(dict)
     def _on_event(self, event: dict[str, Any]) -> None:
@@ -92,27 +98,27 @@ class JobStrip(QFrame):
             return
         done, total = int(event.get("done", 0)), int(event.get("total", 0))
         now = time.monotonic()
-        if now - self._shown < 0.1 and done < total:  # a quick job reports more often than anybody can read
+        if now - self._shown < 0.1 and done < total:  # a quick job reports more often than people can read
             return
         self._shown = now
         self._bar.setRange(0, total)
         self._bar.setValue(done)
         self._text.setText(f"{self.job.title}: {event.get('stage', '')}")
-        self._left.setText(f"{done:,} of {total:,}{left_text(event.get('seconds_left'))}")
+        self.time_left.setText(f"{done:,} of {total:,}{left_text(event.get('seconds_left'))}")
 
     def _on_pause(self, paused: bool) -> None:
         self.job.set_paused(paused)
-        self._pause.setText("Go on" if paused else "Pause")
+        self._pause.setText("Resume" if paused else "Pause")
 
     def _on_stop(self) -> None:
-        self._stop.setEnabled(False)
+        self.stop_button.setEnabled(False)
         self._pause.setEnabled(False)
-        self._left.setText("Stopping…")
+        self.time_left.setText("Stopping…")
         self.job.stop()
 
 
 class JobBar(QWidget):
-    """All running jobs, one strip each; nothing where there are none."""
+    """All running jobs, one strip each; hidden if there are none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -144,7 +150,7 @@ class JobBar(QWidget):
 
 
 def left_text(seconds: float | None) -> str:
-    """Time left for people, "" where it cannot be told yet."""
+    """Time left in words, "" if it is not known yet."""
     if seconds is None:
         return ""
     if seconds < 90:

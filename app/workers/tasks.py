@@ -36,6 +36,7 @@ class Newest(QObject):
 
     done = Signal(object)  # what the newest task returned
     failed = Signal(str)  # one sentence
+    stale = Signal(object)  # what a task returned that is not wanted any more, for those who must close it
     busy = Signal(bool)
     _ended = Signal(int, object, str)
 
@@ -79,6 +80,8 @@ class Newest(QObject):
 
     @Slot(int, object, str)
     def _on_ended(self, number: int, result: object, problem: str) -> None:
+        if number != self._newest and not problem:
+            self.stale.emit(result)
         if self._waiting is not None:
             task, self._waiting = self._waiting, None
             self._start(task)

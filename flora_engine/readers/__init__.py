@@ -22,13 +22,16 @@ __all__ = ["READERS", "Reader", "can_read", "correct", "read_sequence", "write_n
 
 @dataclass(frozen=True)
 class Reader:
-    """One format. claims(path, head): whether a file is for it, from its name and first bytes alone.
+    """One format. title: in full; short: as lists of formats name it.
+
+    claims(path, head): whether a file is for it, from its name and first bytes alone.
 
     read(path, head): None where it does not claim the file, the recording, or FloraError where it is broken.
     """
 
     name: str
     title: str
+    short: str
     suffixes: tuple[str, ...]
     claims: Callable[[Path, bytes], bool]
     read: Callable[[Path, bytes], SkeletonSequence | None]
@@ -36,14 +39,14 @@ class Reader:
 
 # In order of asking: the formats with a sure mark first, those that only look plausible last.
 READERS: tuple[Reader, ...] = (
-    Reader("ntu", "NTU RGB+D skeleton text", (".skeleton",), ntu.claims, ntu.read),
-    Reader("utd_mhad", "UTD-MHAD MATLAB file", (".mat",), utd_mhad.claims, utd_mhad.read),
-    Reader("nw_ucla", "NW-UCLA JSON", (".json",), nw_ucla.claims, nw_ucla.read),
-    Reader("npz", "Flora exchange archive", (".npz",), npz.claims, npz.read),
-    Reader("mediapipe", "MediaPipe world landmarks, JSON", (".json",), mediapipe.claims, mediapipe.read),
-    Reader("bvh", "BVH motion capture", (".bvh",), bvh.claims, bvh.read),
-    Reader("pku", "PKU-MMD skeleton text", (".txt",), pku.claims, pku.read),
-    Reader("csv", "table of joints", (".csv", ".tsv"), table.claims, table.read),
+    Reader("ntu", "NTU RGB+D skeleton text", "NTU RGB+D", (".skeleton",), ntu.claims, ntu.read),
+    Reader("utd_mhad", "UTD-MHAD MATLAB file", "UTD-MHAD", (".mat",), utd_mhad.claims, utd_mhad.read),
+    Reader("nw_ucla", "NW-UCLA JSON", "NW-UCLA", (".json",), nw_ucla.claims, nw_ucla.read),
+    Reader("npz", "Flora exchange archive", "npz", (".npz",), npz.claims, npz.read),
+    Reader("mediapipe", "MediaPipe world landmarks, JSON", "MediaPipe", (".json",), mediapipe.claims, mediapipe.read),
+    Reader("bvh", "BVH motion capture", "BVH", (".bvh",), bvh.claims, bvh.read),
+    Reader("pku", "PKU-MMD skeleton text", "PKU-MMD", (".txt",), pku.claims, pku.read),
+    Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read),
 )
 
 

@@ -34,7 +34,7 @@ write_ntu(pair, folder / "pair.skeleton")
 window = MainWindow(settings_file=folder / "settings.json")
 window.resize(1100, 700)
 window.show()
-window.open_paths([folder / "pair.skeleton"])
+window.opening.open_paths([folder / "pair.skeleton"])
 def work(seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -61,7 +61,7 @@ def lit():
 _FLOATING = """
 seen = {"docked": lit()}
 window.run_command("view.float")
-assert window._stage.isFloating()
+assert window.docks.stage.isFloating()
 seen["floated"] = lit()
 window.run_command("view.float")
 seen["redocked"] = lit()

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt, QTimer
+from PySide6.QtCore import QItemSelectionModel, Qt, QThreadPool, QTimer
 
-from app.library import import_dialog
-from app.library.import_dialog import ImportDialog
-from app.library.import_form import (
+from app.dialogs import import_dialog
+from app.dialogs.import_dialog import ImportDialog
+from app.dialogs.import_form import (
     BAD,
     COLUMNS,
     GOOD,
@@ -92,11 +92,11 @@ def test_a_broken_file_among_many_is_found(make_dialog: Any, qtbot: Any, tmp_pat
     """A look at 60 of 150 files, evenly spread, would pass over number 100 of them."""
     dialog = make_dialog(many(tmp_path / "raw", 150, broken=100))
     qtbot.waitUntil(lambda: finished(dialog), timeout=60_000)
-    assert dialog.summary.text() == "150 files: 149 look human, 1 unreadable. 149 have no class yet."
+    assert dialog.summary.text() == "150 files: 149 look human, 1 unreadable. 149 without a class."
     dialog.shown.setCurrentIndex(dialog.shown.findData("unreadable"))
     assert dialog.model.rowCount() == 1
     assert text(dialog, 0, "File") == "r00100.skeleton" and "unreadable" in text(dialog, 0, "Looks")
-    assert dialog._go.text() == "Import" and dialog._go.isEnabled()
+    assert dialog.go_button.text() == "Import" and dialog.go_button.isEnabled()
 
 
 def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
@@ -118,15 +118,15 @@ def test_rows_are_there_before_their_checks(
     dialog = make_dialog(many(tmp_path / "raw", 100, broken=57))
     qtbot.waitUntil(lambda: dialog.model.rowCount() == 100)
     assert text(dialog, 99, "File") == "r00099.skeleton"
-    assert dialog.looks.count(GOOD) < 100 and "not inspected yet" in dialog.summary.text()
+    assert dialog.looks.count(GOOD) < 100 and "not yet inspected" in dialog.summary.text()
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 20)
-    assert dialog._stop.isVisible() and "left" in dialog._left.text()
-    assert dialog._go.isEnabled() and dialog._go.text() == "Import, rest unchecked"
+    assert dialog.stop_button.isVisible() and "left" in dialog.time_left.text()
+    assert dialog.go_button.isEnabled() and dialog.go_button.text() == "Import without inspecting the rest"
     wanted: list[Any] = []
     dialog.wanted.connect(wanted.append)
     dialog.go()
     assert wanted[0].paths == (tmp_path / "raw",) and dialog.looks.count(GOOD) < 99, "it waits for no check"
-    assert dialog._inspecting._pool.waitForDone(1_000), "nothing goes on in the background"
+    assert QThreadPool.globalInstance().waitForDone(1_000), "nothing goes on in the background"
 
 
 def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -137,21 +137,21 @@ def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
             time.sleep(seconds)
             yield found
 
-    monkeypatch.setattr("app.library.inspecting.inspect_files", inspect)
+    monkeypatch.setattr("app.dialogs.inspecting.inspect_files", inspect)
 
 
 def test_stop_and_go_on(make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slowly(monkeypatch, 0.02)
     dialog = make_dialog(many(tmp_path / "raw", 80))
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
-    dialog._stop.click()
-    assert not dialog.is_inspecting and dialog._inspecting._pool.waitForDone(1_000)
+    dialog.stop_button.click()
+    assert not dialog.is_inspecting and QThreadPool.globalInstance().waitForDone(1_000)
     known = dialog.looks.count(GOOD)
     qtbot.wait(250)
     assert 5 < known == dialog.looks.count(GOOD) < 80
-    dialog._stop.click()
+    dialog.stop_button.click()
     qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
-    assert dialog.looks.count(GOOD) == 80 and not dialog._stop.isVisible()
+    assert dialog.looks.count(GOOD) == 80 and not dialog.stop_button.isVisible()
 
 
 def test_processes_stop_without_finishing(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_sorting_by_the_result(make_dialog: Any, qtbot: Any, tmp_path: Path) -> 
     dialog.view.selectRow(2)
     dialog.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
     assert [text(dialog, row, "File") for row in (0, 1, 2)] == ["r00007.skeleton", "r00003x.npz", "r00000.skeleton"]
-    selected = dialog._selected_rows().tolist()
+    selected = dialog.selected_rows().tolist()
     assert [dialog.looks.names[row] for row in selected] == ["r00002.skeleton"], "the selection stays with its file"
     dialog.shown.setCurrentIndex(dialog.shown.findData("doubts"))
     assert dialog.model.rowCount() == 2
@@ -198,7 +198,7 @@ def test_corrections_repeat_only_what_they_touch(
         inspected.extend(path.name for path in files)
         return inspect_files(job, files, options)
 
-    monkeypatch.setattr("app.library.inspecting.inspect_files", record)
+    monkeypatch.setattr("app.dialogs.inspecting.inspect_files", record)
     # single files
     model, selection = dialog.model, dialog.view.selectionModel()
     for row in range(model.rowCount()):
@@ -256,10 +256,10 @@ def test_advice_is_for_the_layout_that_needs_it(make_dialog: Any, qtbot: Any, tm
     for number in range(4):
         of_twenty_joints(synthesise(number), folder / f"y{number}.npz")
     dialog = make_dialog(folder)
-    qtbot.waitUntil(lambda: finished(dialog) and dialog._advice.isVisible(), timeout=30_000)
-    assert dialog._advice.text() == "Correct files of kinect_v2: +z up, scale 0.01"
-    dialog._advice.click()
-    qtbot.waitUntil(lambda: finished(dialog) and not dialog._advice.isVisible(), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog) and dialog.advice_button.isVisible(), timeout=30_000)
+    assert dialog.advice_button.text() == "Correct files of kinect_v2: +z up, scale 0.01"
+    dialog.advice_button.click()
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog.advice_button.isVisible(), timeout=30_000)
     assert dialog.options().by_layout == {"kinect_v2": Correction(up="+z", scale=0.01)}
     assert rows_of(dialog, BAD) == [] and dialog.corrections.scale.text() == "0.01"
 
@@ -282,7 +282,7 @@ def test_a_number_that_is_none_imports_nothing(make_dialog: Any, qtbot: Any, tmp
     dialog.wanted.connect(wanted.append)
     dialog.corrections.scale.setText("big")
     dialog.go()
-    assert wanted == [] and dialog.isVisible() and "scale “big” is no number" in dialog.message.text()
+    assert wanted == [] and dialog.isVisible() and "scale “big” is not a number" in dialog.message.text()
     dialog.corrections.scale.setText("1")
     dialog.go()
     assert wanted[0].options.scale == 1.0
@@ -293,7 +293,7 @@ def test_a_correction_while_files_are_listed_is_not_lost(make_dialog: Any, qtbot
     qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
     dialog.list_now()
     dialog.correct(Scope(), Correction(), Correction(fps=20.0))
-    qtbot.waitUntil(lambda: finished(dialog) and not dialog._listing.is_busy, timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog.is_listing, timeout=30_000)
     assert {found.fps for found in dialog.looks.seen} == {20.0}
 
 
@@ -304,10 +304,10 @@ def test_bad_labels_lose_no_inspection(make_dialog: Any, qtbot: Any, tmp_path: P
     dialog.table.setText(str(tmp_path / "bad.csv"))
     dialog.labels.setCurrentIndex(dialog.labels.findData("table"))
     qtbot.waitUntil(lambda: "columns file and class" in dialog.message.text())
-    assert not dialog._go.isEnabled() and dialog.looks.count(GOOD) == 4
+    assert not dialog.go_button.isEnabled() and dialog.looks.count(GOOD) == 4
     (tmp_path / "good.csv").write_text("file,class\nr00001,wave\n")
     dialog.table.setText(str(tmp_path / "good.csv"))
-    qtbot.waitUntil(dialog._go.isEnabled, timeout=10_000)
+    qtbot.waitUntil(dialog.go_button.isEnabled, timeout=10_000)
     assert dialog.looks.classes == ["", "wave", "", ""]
 
 
@@ -328,8 +328,8 @@ def test_twenty_thousand_files_do_not_hold_up_the_window(
             bad = number % 10 == 0
             yield Preview(path, "", "", None, "broken") if bad else Preview(path, "", "kinect_v2", one.inspection)
 
-    monkeypatch.setattr("app.library.import_form.find_recordings", lambda *_, **__: (files, 0))
-    monkeypatch.setattr("app.library.inspecting.inspect_files", found)
+    monkeypatch.setattr("app.dialogs.import_form.find_recordings", lambda *_, **__: (files, 0))
+    monkeypatch.setattr("app.dialogs.inspecting.inspect_files", found)
     monkeypatch.setattr(import_dialog, "_TICK", 20)
     dialog = make_dialog()
     turns: list[int] = []
@@ -356,7 +356,7 @@ def test_what_corrections_touch() -> None:
     one = {paths[0]: Correction(up="+x")}
     assert touched(looks, none, ImportOptions(by_file=one)) == [0]
     assert touched(looks, ImportOptions(by_file=one), ImportOptions(by_file=one, up="+z")) == [1]
-    assert looks.waiting().tolist() == [3] and looks.summary == "4 files: 3 unreadable, 1 not inspected yet."
+    assert looks.waiting().tolist() == [3] and looks.summary == "4 files: 3 unreadable, 1 not yet inspected."
 
 
 def test_known_files_stay_known(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QThreadPool
 
-from app.labelling.service import BUILTIN, LabelService, bundle_title
+from app.labelling.service import LabelService, bundle_title
 from app.main_window import MainWindow
-from flora_engine.labelling.bundle import find_bundle
+from flora_engine.labelling.bundle import BUILTIN, find_bundle
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import read_sequence
 from flora_engine.semantics.class_texts import parse_typed, with_known_texts
@@ -49,10 +49,10 @@ def make(qtbot: Any, tmp_path: Path) -> Iterator[Callable[..., MainWindow]]:
 
 def ranked(window: MainWindow, qtbot: Any, actions: int) -> dict[str, float]:
     qtbot.waitUntil(
-        lambda: window.labels.answer is not None and len(window.labels.answer.rows) == actions, timeout=60_000
+        lambda: window.labels.answer is not None and len(window.labels.answer.labels) == actions, timeout=60_000
     )
     assert window.labels.answer is not None
-    return {row.name: row.score for row in window.labels.answer.rows}
+    return {row.name: row.score for row in window.labels.answer.labels}
 
 
 def test_the_panel_shows_what_the_bundle_ranks(
@@ -60,21 +60,21 @@ def test_the_panel_shows_what_the_bundle_ranks(
 ) -> None:
     window = make(service=LabelService(folder=bundle))
     path = sorted(recordings.glob("S001*"))[0]
-    window.open_paths([path])
+    window.opening.open_paths([path])
     scores = ranked(window, qtbot, 3)
     expected = Labeller(bundle).label(read_sequence(path), with_known_texts(parse_typed(TYPED)))
     assert list(scores) == [label.name for label in expected.labels]
     assert list(scores.values()) == pytest.approx([label.score for label in expected.labels], rel=1e-3)
     assert sum(scores.values()) == pytest.approx(1)
     assert window.labels.answer is not None
-    assert {"prepare", "encode", "text", "score"} == set(window.labels.answer.timings)
+    assert {"prepare", "encode", "text", "score"} == set(window.labels.answer.seconds)
     assert window.labels.model.index(0).data() == next(iter(scores))
 
     window.labels.set_text(TYPED + "\njump up")
     assert set(ranked(window, qtbot, 4)) == {*scores, "jump up"}
-    assert "encode" not in window.labels.answer.timings, "the recording is encoded once"
+    assert "encode" not in window.labels.answer.seconds, "the recording is encoded once"
     window.labels.set_text("")
-    qtbot.waitUntil(lambda: "at least one action" in window.labels._message.text())
+    qtbot.waitUntil(lambda: "at least one action" in window.labels.message.text())
 
 
 def test_another_bundle_is_chosen_remembered_and_given_back(
@@ -84,27 +84,27 @@ def test_another_bundle_is_chosen_remembered_and_given_back(
     shutil.copytree(bundle, first)
     window = make(service=LabelService(folder=first))
     assert window.labels.model_name.text() == "first"
-    window.open_paths([sorted(recordings.glob("S001*"))[0]])
+    window.opening.open_paths([sorted(recordings.glob("S001*"))[0]])
     before = ranked(window, qtbot, 3)
     (tmp_path / "empty").mkdir()
-    window.use_model(tmp_path / "empty")
+    window.models.use(tmp_path / "empty")
     qtbot.waitUntil(lambda: "no manifest.json" in window.notice.text())
     assert window.labels.model_name.text() == "first" and not window.settings.bundle
 
-    window.labels._set_answer(None)
-    window.use_model(bundle.parent.parent)  # the run: its bundle is found
+    window.labels.answer = None
+    window.models.use(bundle.parent.parent)  # the run: its bundle is found
     qtbot.waitUntil(lambda: window.settings.bundle == str(bundle))
     assert window.labels.model_name.text() == "my run"
     assert ranked(window, qtbot, 3) == pytest.approx(before)
     window.close()
 
     again = make()
-    assert again._service.folder == bundle and again.settings.bundle == str(bundle)
+    assert again.models.folder == bundle and again.settings.bundle == str(bundle)
     again.close()
     shutil.move(bundle, tmp_path / "moved")
     try:
         third = make()
-        assert third._service.folder == BUILTIN and third.labels.model_name.text() == "built-in model"
+        assert third.models.folder == BUILTIN and third.labels.model_name.text() == "built-in model"
         assert "not there any more" in third.notice.text()
         third.close()
     finally:

@@ -16,7 +16,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.library.import_form import Looks, list_files, number, options_data, seen
+from app.dialogs.import_form import Looks, list_files, number, options_data, seen
 from app.library.query import common_values, with_term
 from app.library.split_form import fitting_presets, judge, numbers_text, parse_numbers
 from app.library.table_model import COLUMNS
@@ -51,15 +51,15 @@ def project_folder(tmp_path: Path) -> Path:
 
 
 def opened(window: MainWindow, qtbot: Any, folder: Path) -> Project:
-    window.open_paths([folder])
-    qtbot.waitUntil(lambda: window.project is not None and window.player.sequence is not None, timeout=20_000)
-    assert window.project is not None
-    return window.project
+    window.opening.open_paths([folder])
+    qtbot.waitUntil(lambda: window.session.project is not None and window.player.sequence is not None, timeout=20_000)
+    assert window.session.project is not None
+    return window.session.project
 
 
 def filtered(window: MainWindow, qtbot: Any, query: str, rows: int) -> None:
     window.library.filter.setText(query)
-    qtbot.waitUntil(lambda: window.library.model.rowCount() == rows and not window.library._task.is_busy)
+    qtbot.waitUntil(lambda: window.library.model.rowCount() == rows and not window.library.is_busy)
 
 
 def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_path: Path, recordings: Path) -> None:
@@ -67,26 +67,26 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     window = make_window()
     folder = tmp_path / "project"
     Project.create(folder).close()
-    window.open_paths([folder])
-    qtbot.waitUntil(lambda: window.project is not None)
-    assert window.project is not None
-    window.open_paths([recordings])  # a folder, with a project open: its import
-    dialog = window.findChild(type(window.show_import([])))
+    window.opening.open_paths([folder])
+    qtbot.waitUntil(lambda: window.session.project is not None)
+    assert window.session.project is not None
+    window.opening.open_paths([recordings])  # a folder, with a project open: its import
+    dialog = window.findChild(type(window.project_jobs.show_import([])))
     dialog.add_paths([recordings])
-    qtbot.waitUntil(lambda: dialog._go.isEnabled() and not len(dialog.looks.waiting()), timeout=30_000)
+    qtbot.waitUntil(lambda: dialog.go_button.isEnabled() and not len(dialog.looks.waiting()), timeout=30_000)
     assert len(dialog.looks.files) == 5 and dialog.looks.readable == 4
     assert "1 unreadable" in dialog.summary.text()
     dialog.go()
     qtbot.waitUntil(lambda: bool(window.jobs.jobs))
-    assert not window.project.writable, "the worker holds the lock meanwhile"
+    assert not window.session.project.writable, "the worker holds the lock meanwhile"
     qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=60_000)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 4, timeout=20_000)
-    assert window.project.writable and "4 added" in window.notice.text() and "1 failed" in window.notice.text()
+    assert window.session.project.writable and "4 added" in window.notice.text() and "1 failed" in window.notice.text()
 
     filtered(window, qtbot, "subject:1 -class:nothing", 4)
     window.library.view.selectAll()
-    window.set_class(window.library.selected_ids()[:2], "invented action")
-    assert "invented action" in window.project.class_names()
+    window.edits.set_class(window.library.selected_ids()[:2], "invented action")
+    assert "invented action" in window.session.project.class_names()
     filtered(window, qtbot, "class:invented", 2)
     window.run_command("library.undo")
     filtered(window, qtbot, "class:invented", 0)
@@ -94,12 +94,12 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     filtered(window, qtbot, "class:invented", 2)
 
     window.run_command("library.splits")
-    editor = window._split_editor
+    editor = window.edits.split_editor
     assert editor is not None
-    qtbot.waitUntil(lambda: editor.classes.topLevelItemCount() == len(window.project.class_names()))
+    qtbot.waitUntil(lambda: editor.classes.topLevelItemCount() == len(window.session.project.class_names()))
     editor.show_split(Split(name="mine", unseen=(0,), train=TrainRule(by="fraction", fraction=0.5, seed=3)))
-    qtbot.waitUntil(lambda: editor._judgement is not None and editor._judgement.split.name == "mine")
-    window.project.save_split(editor.split())
+    qtbot.waitUntil(lambda: editor.judgement is not None and editor.judgement.split.name == "mine")
+    window.session.project.save_split(editor.split())
     editor.close()
     window.close()
 
@@ -120,29 +120,29 @@ def test_a_session_through_main(
         return window.player.sequence is not None
 
     def label(window: MainWindow) -> bool:
-        window.set_class(window.library.selected_ids(), "first thought")
-        window.set_class(window.library.selected_ids(), "second thought")
+        window.edits.set_class(window.library.selected_ids(), "first thought")
+        window.edits.set_class(window.library.selected_ids(), "second thought")
         return True
 
     def undo(window: MainWindow) -> bool:
         window.run_command("library.undo")
-        return window.project is not None and "second thought" not in window.project.class_names()
+        return window.session.project is not None and "second thought" not in window.session.project.class_names()
 
     def split(window: MainWindow) -> bool:
-        assert window.project is not None
-        return window.project.save_split(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
+        assert window.session.project is not None
+        return window.session.project.save_split(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
 
     driver = Driver(shown, label, undo, split)
     assert main(["gui", str(project_folder)]) == 0 and driver.done == 4
 
     def as_left(window: MainWindow) -> bool:
-        project = window.project
+        project = window.session.project
         assert project is not None
         return (
             project.class_names()[-1] == "first thought"
             and project.table.class_of(0) == "first thought"
             and list(project.splits()) == ["mine"]
-            and "Redo" in window._actions["library.redo"].text()
+            and "Redo" in window.menus.action("library.redo").text()
         )
 
     driver = Driver(shown, as_left)
@@ -181,7 +181,7 @@ def test_sorting_and_column_filters(window: MainWindow, qtbot: Any, project_fold
     qtbot.waitUntil(lambda: shown.rowCount() == 8)
     assert window.library.filter.text() == "subject:1"
     window.library.filter.setText("colour:red")
-    qtbot.waitUntil(lambda: "no column" in window.library._problem.text())
+    qtbot.waitUntil(lambda: "no column" in window.library.problem.text())
 
 
 def test_the_first_columns_fit_the_width_until_somebody_changes_them(
@@ -213,10 +213,10 @@ def test_an_edit_keeps_the_selection(window: MainWindow, qtbot: Any, project_fol
     opened(window, qtbot, project_folder)
     window.library.select_row(3)
     chosen = window.library.selected_ids()
-    window.set_class(chosen, "something new")
+    window.edits.set_class(chosen, "something new")
     qtbot.waitUntil(lambda: "something new" in str(window.library.model.index(3, 0).data()))
     assert window.library.selected_ids() == chosen
-    assert "something new" in window._actions["library.undo"].text()
+    assert "something new" in window.menus.action("library.undo").text()
     window.run_command("library.remove")
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 15)
     window.run_command("library.undo")
@@ -230,7 +230,7 @@ def test_a_second_window_reads_only_and_says_why(
         window = make_window()
         opened(window, qtbot, project_folder)
         assert "reading only" in window.notice.text()
-        assert not window._actions["library.remove"].isEnabled()
+        assert not window.menus.action("library.remove").isEnabled()
 
 
 def test_statistics_follow_the_filter(window: MainWindow, qtbot: Any, project_folder: Path) -> None:
@@ -240,8 +240,7 @@ def test_statistics_follow_the_filter(window: MainWindow, qtbot: Any, project_fo
     filtered(window, qtbot, "subject:2", 8)
     qtbot.waitUntil(lambda: window.statistics.counted.recordings == 8)
     assert (
-        window.statistics._summary.text().startswith("8 recordings")
-        and "1 subject" in window.statistics._summary.text()
+        window.statistics.summary.text().startswith("8 recordings") and "1 subject" in window.statistics.summary.text()
     )
 
 
@@ -250,13 +249,13 @@ def test_split_editor_counts_warns_saves_and_exports(
 ) -> None:
     project = opened(window, qtbot, project_folder)
     window.run_command("library.splits")
-    editor = window._split_editor
+    editor = window.edits.split_editor
     assert editor is not None
     qtbot.waitUntil(lambda: editor.classes.topLevelItemCount() == 4)
     editor.show_split(Split(name="by subject", unseen=(1,), train=TrainRule(by="subject", values=(1,))))
     qtbot.waitUntil(lambda: "6 train · 2 test of unseen classes · 8 test" in editor.summary.text())
     assert editor.classes.topLevelItem(1).text(1) == "–" and editor.classes.topLevelItem(0).text(1) == "2"
-    assert "No leak" in editor.findings.item(0).text() and editor._save.isEnabled()
+    assert "No leak" in editor.findings.item(0).text() and editor.save_button.isEnabled()
     editor.save()
     assert project.splits()["by subject"].unseen == (1,)
 
@@ -264,7 +263,7 @@ def test_split_editor_counts_warns_saves_and_exports(
     qtbot.waitUntil(lambda: "4 test of unseen classes" in editor.summary.text())
     editor.values.setText("1, 2")
     qtbot.waitUntil(lambda: "part is empty" in editor.findings.item(0).text())
-    assert not editor._save.isEnabled()
+    assert not editor.save_button.isEnabled()
     editor.save()
     assert "not saved" in editor.message.text() and project.splits()["by subject"].unseen == (1,)
     editor.values.setText("one")
@@ -286,7 +285,7 @@ def test_split_editor_counts_warns_saves_and_exports(
 def test_classes_editor_edits_with_undo(window: MainWindow, qtbot: Any, project_folder: Path) -> None:
     project = opened(window, qtbot, project_folder)
     window.run_command("library.classes")
-    editor = window._classes_editor
+    editor = window.edits.classes_editor
     assert editor is not None
     before = project.class_names()
     editor.table.item(0, 0).setText("renamed")
@@ -296,7 +295,7 @@ def test_classes_editor_edits_with_undo(window: MainWindow, qtbot: Any, project_
     editor.table.item(1, 0).setText("renamed")
     assert "taken" in editor.message.text() and project.class_names()[1] == before[1]
     editor.new_name.setText("brand new")
-    editor._add()
+    editor.add()
     assert "brand new" in project.class_names()
     for _ in range(3):
         window.run_command("library.undo")
@@ -309,7 +308,7 @@ def test_a_single_file_plays_beside_the_project(
 ) -> None:
     opened(window, qtbot, project_folder)
     path = sorted(recordings.glob("S001*"))[-1]
-    window.open_paths([path])
+    window.opening.open_paths([path])
     qtbot.waitUntil(lambda: "not in the project" in window.notice.text(), timeout=20_000)
     assert window.player.sequence is not None and window.player.sequence.name == path.stem
 
@@ -317,9 +316,9 @@ def test_a_single_file_plays_beside_the_project(
 def test_a_broken_project_is_told(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "project.sqlite").write_bytes(b"this is no database" * 100)
-    window.open_paths([tmp_path / "bad"])
+    window.opening.open_paths([tmp_path / "bad"])
     qtbot.waitUntil(lambda: "bad" in window.notice.text())
-    assert window.project is None
+    assert window.session.project is None
     assert (tmp_path / "bad" / "project.sqlite").read_bytes().startswith(b"this is no database")
 
 
@@ -379,14 +378,14 @@ def test_a_long_edit_does_not_hold_up_the_window(
 
     monkeypatch.setattr(project, "set_class", slowly)
     monkeypatch.setattr(InTurn, "patience", 0.03)
-    window.set_class(ids, "all the same")
-    assert window._turns.is_busy and not window._actions["library.undo"].isEnabled()
+    window.edits.set_class(ids, "all the same")
+    assert window.session.is_busy and not window.menus.action("library.undo").isEnabled()
     assert "Changing" in window.statusBar().currentMessage()
     may_go_on.set()
-    qtbot.waitUntil(lambda: not window._turns.is_busy, timeout=5_000)
+    qtbot.waitUntil(lambda: not window.session.is_busy, timeout=5_000)
     assert threads and threading.get_ident() not in threads
     qtbot.waitUntil(lambda: window.library.model.index(15, 0).data() == "all the same")
-    assert window._actions["library.undo"].isEnabled() and len(window.library.selected_ids()) == 16
+    assert window.menus.action("library.undo").isEnabled() and len(window.library.selected_ids()) == 16
 
 
 def test_query_terms_are_replaced() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.library.prepare_form import PrepareRequest, glance, report_of, unfinished
+from app.dialogs.form import FormDialog
+from app.dialogs.prepare_form import PrepareRequest, glance, report_of, unfinished
 from app.main_window import MainWindow
 from flora_engine.datasets.preparing import Report, write_report
 from flora_engine.datasets.published_files import read_split
@@ -35,24 +36,32 @@ def idle(window: MainWindow, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=60_000)
 
 
+def go(dialog: FormDialog, qtbot: Any) -> None:
+    """Wait for the check of the form, then press its button."""
+    qtbot.waitUntil(dialog.go_button.isEnabled)
+    dialog.go()
+
+
 def test_prepare_into_a_new_project_with_a_report(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
     window.run_command("file.prepare")
-    dialog = window.show_prepare()
-    assert dialog.into.count() == 1 and not dialog._go.isEnabled()
+    dialog = window.project_jobs.show_prepare()
+    assert dialog.into.count() == 1 and not dialog.go_button.isEnabled()
     dialog.source.setText(str(tmp_path / "nowhere"))
     qtbot.waitUntil(lambda: "no such folder" in dialog.message.text())
     dialog.source.setText(str(raw))
     qtbot.waitUntil(lambda: "Choose a project" in dialog.message.text())
-    assert dialog.found.startswith("6 files of NTU RGB+D 60; 1 left out") and not dialog._go.isEnabled()
+    assert dialog.found.startswith("6 files of NTU RGB+D 60; 1 left out") and not dialog.go_button.isEnabled()
     dialog.folder.setText(str(tmp_path / "study"))
-    qtbot.waitUntil(dialog._go.isEnabled)
+    qtbot.waitUntil(dialog.go_button.isEnabled)
     dialog.jobs.setValue(1)
-    dialog.go()
+    go(dialog, qtbot)
     qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
-    assert window.project is not None and not window.project.writable, "the worker holds the lock meanwhile"
+    assert window.session.project is not None and not window.session.project.writable, (
+        "the worker holds the lock meanwhile"
+    )
     idle(window, qtbot)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)
-    assert window.project.writable and len(window.project.class_names()) == 60
+    assert window.session.project.writable and len(window.session.project.class_names()) == 60
     report = window.project_jobs.report
     assert report is not None and "5 recordings prepared, 1 skipped" in report.heading.text()
     assert "S001C001P001R001A050" in report.text.toPlainText() and "S001C001P006R001A006" in report.text.toPlainText()
@@ -65,29 +74,29 @@ def test_a_stopped_preparation_goes_on_from_the_notice(
     window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path
 ) -> None:
     Project.create(tmp_path / "study").close()
-    window.open_project(tmp_path / "study")
-    qtbot.waitUntil(lambda: window.project is not None)
+    window.opening.open_project(tmp_path / "study")
+    qtbot.waitUntil(lambda: window.session.project is not None)
     request = PrepareRequest("ntu60", raw, tmp_path / "study")
-    window._start_prepare(request)
+    window.project_jobs.start_prepare(request)
     window.jobs.jobs[0].stop()  # before the worker has read its first file
     idle(window, qtbot)
-    assert "stopped" in window.notice.text() and window.notice._button.text() == "Go on"
-    assert window.project is not None and window.project.writable and len(window.project) < 5
-    window.notice._button.click()
+    assert "stopped" in window.notice.text() and window.notice.action().text() == "Resume"
+    assert window.session.project is not None and window.session.project.writable and len(window.session.project) < 5
+    window.notice.action().click()
     idle(window, qtbot)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)
 
 
 def test_a_second_writing_job_waits(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
     Project.create(tmp_path / "study").close()
-    window.open_project(tmp_path / "study")
-    qtbot.waitUntil(lambda: window.project is not None)
+    window.opening.open_project(tmp_path / "study")
+    qtbot.waitUntil(lambda: window.session.project is not None)
     request = PrepareRequest("ntu60", raw, tmp_path / "study")
-    window._start_prepare(request)
-    window._start_prepare(request)
-    assert len(window.jobs.jobs) == 1 and "has to wait" in window.notice.text()
+    window.project_jobs.start_prepare(request)
+    window.project_jobs.start_prepare(request)
+    assert len(window.jobs.jobs) == 1 and "cannot start" in window.notice.text()
     idle(window, qtbot)
-    assert window.project is not None and window.project.writable
+    assert window.session.project is not None and window.session.project.writable
 
 
 def test_the_dialog_offers_to_go_on(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
@@ -97,41 +106,41 @@ def test_the_dialog_offers_to_go_on(window: MainWindow, qtbot: Any, raw: Path, t
     assert unfinished(folder) is None
     write_report(Report("ntu120", str(raw), finished=False), folder)
     assert unfinished(folder) == ("ntu120", raw)
-    window.open_project(folder)
-    qtbot.waitUntil(lambda: window.project is not None)
-    dialog = window.show_prepare()
+    window.opening.open_project(folder)
+    qtbot.waitUntil(lambda: window.session.project is not None)
+    dialog = window.project_jobs.show_prepare()
     assert (dialog.dataset.currentData(), dialog.source.text()) == ("ntu120", str(raw))
-    assert dialog.target() == folder and dialog._folder_row.isHidden()
-    qtbot.waitUntil(lambda: "not read again" in dialog.message.text() and dialog._go.isEnabled())
+    assert dialog.target() == folder and not dialog.folder.isVisibleTo(dialog)
+    qtbot.waitUntil(lambda: "not read again" in dialog.message.text() and dialog.go_button.isEnabled())
 
 
 def test_export_labels_splits_and_a_published_file(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
-    assert not window._actions["file.export"].isEnabled()
-    window._start_prepare(PrepareRequest("ntu60", raw, tmp_path / "study"))
+    assert not window.menus.action("file.export").isEnabled()
+    window.project_jobs.start_prepare(PrepareRequest("ntu60", raw, tmp_path / "study"))
     qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
     idle(window, qtbot)
-    dialog = window.show_export()
+    dialog = window.project_jobs.show_export()
     assert dialog.kind.currentData() == "labels"
     dialog.out.setText(str(tmp_path / "out" / "labels.csv"))
-    dialog.go()
+    go(dialog, qtbot)
     idle(window, qtbot)
     assert "5 recordings" in window.notice.text()
     rows = list(csv.DictReader((tmp_path / "out" / "labels.csv").open(encoding="utf-8")))
     assert len(rows) == 5 and all(row["class"] for row in rows)
 
-    dialog = window.show_export()
+    dialog = window.project_jobs.show_export()
     dialog.kind.setCurrentIndex(dialog.kind.findData("NTU60_CS"))
     dialog.out.setText(str(tmp_path / "NTU60_CS.npz"))
-    dialog.go()
-    assert window.project is not None and window.project.writable, "an export only reads"
+    go(dialog, qtbot)
+    assert window.session.project is not None and window.session.project.writable, "an export only reads"
     idle(window, qtbot)
     assert "published are" in window.notice.text() or "published" in window.notice.text()
     split = read_split(tmp_path / "NTU60_CS.npz")
     assert len(split.train) + len(split.test) == 5 and np.isfinite(np.asarray(split.train)).all()
 
-    dialog = window.show_export()
+    dialog = window.project_jobs.show_export()
     dialog.kind.setCurrentIndex(dialog.kind.findData("splits"))
-    dialog.go()
+    go(dialog, qtbot)
     idle(window, qtbot)
     assert "holds no splits" in window.notice.text()
 
@@ -142,7 +151,7 @@ def test_a_published_split_file_comes_in_the_same_way(window: MainWindow, qtbot:
     labels = np.eye(60)[:3]
     np.savez(path, x_train=frames, y_train=labels, x_test=frames[:1] + 1, y_test=labels[:1])
     assert glance("ntu60", path, None) == "3 recordings of the train part and 1 of the test part."
-    window._start_prepare(PrepareRequest("ntu60", path, tmp_path / "study"))
+    window.project_jobs.start_prepare(PrepareRequest("ntu60", path, tmp_path / "study"))
     qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
     idle(window, qtbot)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 4, timeout=20_000)

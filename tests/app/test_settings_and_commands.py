@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from app.commands import COMMANDS, MENUS, matching
-from app.main_window import MainWindow
+from app.commands import COMMANDS, MENUS, State, key_text, matching, title_of, with_key
+from app.formats import file_filter, format_names
 from app.settings import VERSION, Settings, load_settings, save_settings, settings_path
 from app.theme import DARK, LIGHT, Theme
-from app.viewer.player import PLAYER_COMMANDS
+from app.viewer.playback import SPEEDS
+from flora_engine.readers import READERS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_settings_come_back(tmp_path: Path) -> None:
@@ -38,18 +42,52 @@ def test_settings_path_can_be_chosen() -> None:
     assert settings_path({"XDG_CONFIG_HOME": "/c"}) == Path("/c/flora-studio/settings.json")
 
 
-def test_every_command_has_a_menu_and_one_handler_and_every_handler_a_command() -> None:
+def test_every_command_has_an_id_of_its_own_and_a_menu() -> None:
     assert len({command.id for command in COMMANDS}) == len(COMMANDS)
     assert all(command.menu in MENUS for command in COMMANDS)
-    prefixes = tuple(f"_{menu.lower()}_" for menu in MENUS)
-    of_window = [name for name in vars(MainWindow) if name.startswith(prefixes)]
-    handlers = of_window + ["_" + id.replace(".", "_") for id in PLAYER_COMMANDS]
-    assert sorted(handlers) == sorted("_" + command.id.replace(".", "_") for command in COMMANDS)
 
 
 def test_no_two_commands_share_a_shortcut() -> None:
     keys = [key for command in COMMANDS for key in command.shortcuts]
     assert len(keys) == len(set(keys))
+
+
+def test_commands_are_enabled_by_what_they_need() -> None:
+    def enabled(state: State) -> set[str]:
+        return {command.id for command in COMMANDS if command.enabled(state)}
+
+    nothing = enabled(State())
+    assert {"file.open", "file.prepare", "actions.model", "help.palette"} <= nothing
+    assert enabled(State(recording=True)) - nothing >= {"playback.toggle", "actions.copy", "view.fit"}
+    assert enabled(State(project=True)) - nothing == {
+        *("file.export", "library.classes", "library.splits", "library.statistics")
+    }
+    moves = State(project=True, editable=True, selected=True, undo="a", redo="b")
+    edits = {f"library.{name}" for name in ("undo", "redo", "set_class", "clear_class", "remove")}
+    assert enabled(moves) - enabled(State(project=True)) == edits
+    assert not edits & enabled(replace(moves, editable=False))
+    assert not edits & enabled(replace(moves, selected=False, undo=None, redo=None))
+
+
+def test_keys_and_speeds_are_spelt_from_their_tables() -> None:
+    assert key_text("library.undo") == "Ctrl+Z" and key_text("file.prepare") == ""
+    assert with_key("playback.loop") == "Loop (L)" and with_key("file.prepare") == title_of("file.prepare")
+    hints = {command.id: command.hint for command in COMMANDS}
+    assert f"{SPEEDS[-1]:g}×" in hints["playback.faster"] and f"{SPEEDS[0]:g}×" in hints["playback.slower"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("*.py")), ids=lambda path: path.name)
+def test_no_other_file_of_the_window_spells_keys_out(path: Path) -> None:
+    keys = [key for command in COMMANDS for key in command.shortcuts if "+" in key[:-1] or key in ("Del", "F11")]
+    text = path.read_text(encoding="utf-8")
+    if path.name != "commands.py":
+        assert not [key for key in keys if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", text)]
+
+
+def test_the_page_of_the_window_names_keys_that_exist() -> None:
+    keys = {key for command in COMMANDS for key in command.shortcuts}
+    named = re.findall(r"`((?:Ctrl\+|Shift\+)[^`]+|F\d+|Del|[A-Z])`", (ROOT / "docs" / "window.md").read_text("utf-8"))
+    assert len(named) > 5 and set(named) <= keys
 
 
 def test_words_find_commands() -> None:
@@ -84,3 +122,10 @@ def test_text_can_be_read(theme: Theme) -> None:
     ):
         assert _contrast(text, background) >= 4.5, (theme.name, text, background)
     assert {f.name for f in fields(Theme)} >= {"grid", "stage"}
+
+
+def test_dialogs_and_the_readme_name_the_formats_of_the_readers() -> None:
+    for reader in READERS:
+        assert all(f"*{suffix}" in file_filter().split(";;")[0] for suffix in reader.suffixes)
+        assert reader.title in file_filter() and reader.short in format_names()
+    assert format_names() in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

@@ -25,9 +25,9 @@ from app.labelling.panel import class_presets
 from app.main_window import MainWindow
 window = MainWindow()
 window.show()
-window.open_paths([__import__("pathlib").Path(sys.argv[1])])
+window.opening.open_paths([__import__("pathlib").Path(sys.argv[1])])
 def check():
-    if window.player.sequence is not None and not window.labels._task.is_busy:
+    if window.player.sequence is not None and not window.labels.is_busy:
         print("shown", window.player.sequence.name)
         window.close()
         application.quit()

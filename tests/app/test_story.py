@@ -12,7 +12,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from app.library.import_dialog import ImportDialog
+from app.dialogs.import_dialog import ImportDialog
 from app.main_window import MainWindow
 from flora_engine.cli import main
 from flora_engine.demo import ACTIONS, write_demo
@@ -44,7 +44,7 @@ def dropped(path: Path) -> QDropEvent:
 
 
 def rows(window: MainWindow) -> int:
-    return -1 if window.library._task.is_busy else window.library.model.rowCount()
+    return -1 if window.library.is_busy else window.library.model.rowCount()
 
 
 def test_import_filter_split_undo_redo_reopen(
@@ -56,12 +56,12 @@ def test_import_filter_split_undo_redo_reopen(
 
     def welcomed(window: MainWindow) -> bool:
         window.labels.set_text("")  # ranking is no part of this story
-        return window._middle.currentWidget() is window.welcome and window.project is None
+        return window.stage.currentWidget() is window.welcome and window.session.project is None
 
     def new_project(window: MainWindow) -> bool:
-        if window.project is None and not window._projecting.is_busy:
+        if window.session.project is None and not window.opening.is_busy:
             window.run_command("file.new_project")
-        return window.project is not None and "empty" in window.library._empty.text()
+        return window.session.project is not None and "empty" in window.library.empty.text()
 
     def drop_the_folder(window: MainWindow) -> bool:
         window.dropEvent(dropped(raw))
@@ -69,7 +69,7 @@ def test_import_filter_split_undo_redo_reopen(
 
     def import_it(window: MainWindow) -> bool:
         dialog = window.findChild(ImportDialog)
-        if dialog is None or not dialog._go.isEnabled():
+        if dialog is None or not dialog.go_button.isEnabled():
             return False
         dialog.go()
         return bool(window.jobs.jobs)
@@ -82,36 +82,36 @@ def test_import_filter_split_undo_redo_reopen(
         return True
 
     def filtered(window: MainWindow) -> bool:
-        return rows(window) == len(ACTIONS) and "of" in window.library._count.text()
+        return rows(window) == len(ACTIONS) and "of" in window.library.count.text()
 
     def label(window: MainWindow) -> bool:
-        window.set_class(window.library.selected_ids(), "something new")
-        return window.project is not None and "something new" in window.project.class_names()
+        window.edits.set_class(window.library.selected_ids(), "something new")
+        return window.session.project is not None and "something new" in window.session.project.class_names()
 
     def split(window: MainWindow) -> bool:
         window.run_command("library.splits")
-        editor = window._split_editor
+        editor = window.edits.split_editor
         assert editor is not None
         if editor.classes.topLevelItemCount() < len(ACTIONS):
             return False
-        if editor._judgement is None or editor._judgement.split.name != "by person":
+        if editor.judgement is None or editor.judgement.split.name != "by person":
             editor.show_split(Split(name="by person", unseen=(0, 5), train=TrainRule(by="subject", values=(1,))))
             return False
         editor.save()
         editor.close()
-        assert window.project is not None
-        return "by person" in window.project.splits()
+        assert window.session.project is not None
+        return "by person" in window.session.project.splits()
 
     def undo(window: MainWindow) -> bool:
         window.run_command("library.undo")
         window.run_command("library.undo")
-        project = window.project
+        project = window.session.project
         assert project is not None
         return not project.splits() and "something new" not in project.class_names()
 
     def redo(window: MainWindow) -> bool:
         window.run_command("library.redo")
-        project = window.project
+        project = window.session.project
         assert project is not None
         return not project.splits() and "something new" in project.class_names()
 
@@ -123,17 +123,17 @@ def test_import_filter_split_undo_redo_reopen(
     assert (home / ".config" / "flora-studio" / "settings.json").is_file()
 
     def all_there(window: MainWindow) -> bool:
-        if rows(window) != ALL or window.project is None:
+        if rows(window) != ALL or window.session.project is None:
             return False
-        project = window.project
+        project = window.session.project
         labelled = [name for name in map(project.table.class_of, range(ALL)) if name == "something new"]
         assert len(labelled) == 1 and not project.splits() and project.writable
-        return window.player.sequence is not None and "Redo" in window._actions["library.redo"].text()
+        return window.player.sequence is not None and "Redo" in window.menus.action("library.redo").text()
 
     def redo_the_split(window: MainWindow) -> bool:
         window.run_command("library.redo")
-        assert window.project is not None
-        return window.project.splits()["by person"].unseen == (0, 5)
+        assert window.session.project is not None
+        return window.session.project.splits()["by person"].unseen == (0, 5)
 
     driver = Driver(all_there, redo_the_split)
     assert main(["gui", str(study)]) == 0

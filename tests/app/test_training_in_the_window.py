@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from app.labelling import training
-from app.labelling.training import TrainRequest
+from app.controllers import training
 from app.main_window import MainWindow
+from app.training.dialog import TrainRequest
 from app.workers.jobs import HeavyJob
 from flora_engine.commands.train import train_action
 from flora_engine.jobs import Job
@@ -45,16 +45,16 @@ def test_train_stop_go_on_and_use_the_model(
 ) -> None:
     command = (sys.executable, "-c", _WORKER)
     monkeypatch.setattr(training, "HeavyJob", functools.partial(HeavyJob, command=command))
-    dialog = window.show_training()
+    dialog = window.training.show()
     (tmp_path / "bad.yaml").write_text("kind: nothing")
     dialog.config.setText(str(tmp_path / "bad.yaml"))
     qtbot.waitUntil(lambda: "bad.yaml" in dialog.message.text())
-    assert not dialog._go.isEnabled()
+    assert not dialog.go_button.isEnabled()
     dialog.config.setText(str(CONFIG))
-    qtbot.waitUntil(dialog._go.isEnabled)
+    qtbot.waitUntil(dialog.go_button.isEnabled)
     assert "3 splits" in dialog.message.text()
     dialog.out.setText(str(tmp_path / "runs"))
-    qtbot.waitUntil(dialog._go.isEnabled)
+    qtbot.waitUntil(dialog.go_button.isEnabled)
     dialog.go()
     run = tmp_path / "runs" / "20260101-000000-demo"
     qtbot.waitUntil(lambda: (run / "config.yaml").is_file() and bool(window.jobs.jobs), timeout=20_000)
@@ -62,10 +62,10 @@ def test_train_stop_go_on_and_use_the_model(
     assert window.jobs.jobs, "closing the project leaves a training alone"
     window.jobs.jobs[0].stop()
     qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=20_000)
-    assert str(run) in window.notice.text() and window.notice._button.text() == "Go on"
-    window.notice._button.click()
-    qtbot.waitUntil(lambda: window.notice._button.text() == "Use its model", timeout=20_000)
-    window.notice._button.click()
+    assert str(run) in window.notice.text() and window.notice.action().text() == "Resume"
+    window.notice.action().click()
+    qtbot.waitUntil(lambda: window.notice.action().text() == "Use this model", timeout=20_000)
+    window.notice.action().click()
     qtbot.waitUntil(lambda: window.settings.bundle == str(run / "final" / "bundle"))
     assert window.labels.model_name.text() == run.name
 

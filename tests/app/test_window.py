@@ -11,17 +11,28 @@ from typing import Any
 import pytest
 from app_fakes import FakeLabeller
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QSlider
+from PySide6.QtGui import QDesktopServices, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QPlainTextEdit,
+    QSlider,
+)
 
+from app.commands import COMMANDS
 from app.labelling.panel import class_presets
 from app.labelling.service import LabelService, load_bundle
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
+from flora_engine.project.project import Project
 
 
 def open_first(window: MainWindow, qtbot: Any, folder: Path) -> None:
-    window.open_paths([folder])
+    window.opening.open_paths([folder])
     qtbot.waitUntil(lambda: window.recordings.model.rowCount() > 3, timeout=20_000)
     good = next(path for path in window.recordings.model.paths if path.name.startswith("S001"))
     window.recordings.select(good)
@@ -29,17 +40,17 @@ def open_first(window: MainWindow, qtbot: Any, folder: Path) -> None:
 
 
 def test_open_a_folder_play_and_rank(window: MainWindow, qtbot: Any, recordings: Path) -> None:
-    assert window._middle.currentWidget() is window.welcome
+    assert window.stage.currentWidget() is window.welcome
     open_first(window, qtbot, recordings)
-    assert window._middle.currentWidget() is window.player
+    assert window.stage.currentWidget() is window.player
     assert window.player.playback.playing
     assert "notes" not in {path.stem for path in window.recordings.model.paths}
     window.labels.set_text("jump\ndrink water\nfall down: loses balance")
-    qtbot.waitUntil(lambda: window.labels.answer is not None and len(window.labels.answer.rows) == 3)
+    qtbot.waitUntil(lambda: window.labels.answer is not None and len(window.labels.answer.labels) == 3)
     assert window.labels.answer is not None
-    assert [row.name for row in window.labels.answer.rows] == ["drink water", "fall down", "jump"]
+    assert [row.name for row in window.labels.answer.labels] == ["drink water", "fall down", "jump"]
     assert window.labels.model.index(0).data() == "drink water"
-    assert "ms" in window.labels._footer.text()
+    assert "ms" in window.labels.footer.text()
 
 
 def test_typing_ranks_once_after_the_last_key(
@@ -65,7 +76,7 @@ def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
     window.player.playback.pause()
     labeller.delay = 0.4
     answers: list[list[str]] = []
-    window.labels.answered.connect(lambda answer: answers.append([row.name for row in answer.rows]))
+    window.labels.answered.connect(lambda answer: answers.append([row.name for row in answer.labels]))
     for text in ("one", "two", "three", "four"):
         window.labels.set_text(text)
         window.labels.rank_now()
@@ -78,22 +89,22 @@ def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
 def test_trouble_is_one_sentence_in_the_window(
     window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller
 ) -> None:
-    window.open_paths([recordings / "broken.skeleton"])
+    window.opening.open_paths([recordings / "broken.skeleton"])
     qtbot.waitUntil(lambda: "broken.skeleton" in window.notice.text(), timeout=20_000)
-    window.open_paths([recordings / "missing.skeleton"])
-    qtbot.waitUntil(lambda: "missing.skeleton" in window.notice.text() and "not there" in window.notice.text())
+    window.opening.open_paths([recordings / "missing.skeleton"])
+    qtbot.waitUntil(lambda: "missing.skeleton" in window.notice.text() and "does not exist" in window.notice.text())
     labeller.problem = "the model is out of order"
     open_first(window, qtbot, recordings)
     assert window.notice.text() == ""
-    qtbot.waitUntil(lambda: "out of order" in window.labels._message.text())
-    assert "Mend it." in window.labels._message.text()
+    qtbot.waitUntil(lambda: "out of order" in window.labels.message.text())
+    assert "Mend it." in window.labels.message.text()
 
 
 def test_an_empty_folder_says_what_to_do(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    window.open_paths([tmp_path / "empty"])
+    window.opening.open_paths([tmp_path / "empty"])
     qtbot.waitUntil(lambda: "No recordings" in window.notice.text())
-    assert window.notice._button.text() == "Open the demo"
+    assert window.notice.action().text() == "Open the demo"
 
 
 def test_without_a_model_the_panel_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,24 +141,54 @@ def test_keys_play_and_step_but_not_while_typing(window: MainWindow, qtbot: Any,
 def test_filter_by_name(window: MainWindow, qtbot: Any, recordings: Path) -> None:
     open_first(window, qtbot, recordings)
     window.recordings.filter.setText("a021")
-    assert window.recordings._shown.rowCount() == 1
+    assert window.recordings.shown.rowCount() == 1
     window.recordings.filter.setText("nothing like it")
-    assert "No recording" in window.recordings._empty.text()
+    assert "No recording" in window.recordings.empty.text()
 
 
 def test_the_demo_is_one_command_away(window: MainWindow, qtbot: Any) -> None:
     window.run_command("file.demo")
     qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=60_000)
-    assert window.project is not None and len(window.project) >= 16
-    assert len(window.project.class_names()) >= 16
+    assert window.session.project is not None and len(window.session.project) >= 16
+    assert len(window.session.project.class_names()) >= 16
 
 
 def test_the_palette_runs_a_command(window: MainWindow, qtbot: Any) -> None:
     window.run_command("help.palette")
-    assert window._palette is not None
-    qtbot.keyClicks(window._palette.box, "theme dark")
-    qtbot.keyClick(window._palette.box, Qt.Key.Key_Return)
+    assert window.menus.palette is not None
+    qtbot.keyClicks(window.menus.palette.box, "theme dark")
+    qtbot.keyClick(window.menus.palette.box, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.settings.theme == "dark")
+
+
+def test_every_command_runs(
+    window: MainWindow, qtbot: Any, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a project and a recording; file dialogs are closed without a choice."""
+    for name in ("getOpenFileNames", "getSaveFileName"):
+        monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "")
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _: True)
+    Project.create(tmp_path / "study").close()
+    window.opening.open_project(tmp_path / "study")
+    qtbot.waitUntil(lambda: window.session.project is not None and not window.library.is_busy)
+    window.opening.open_recording(sorted(recordings.glob("S001*"))[0])
+    qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=20_000)
+    last = ("file.clear", "file.demo", "file.quit")
+    for command in sorted(COMMANDS, key=lambda command: last.index(command.id) if command.id in last else -1):
+        command.run(window)
+        QApplication.processEvents()
+    assert not window.isVisible() and "Something went wrong" not in window.notice.text()
+
+
+def test_loop_button_and_menu_agree(window: MainWindow, qtbot: Any, recordings: Path) -> None:
+    open_first(window, qtbot, recordings)
+    action = window.menus.action("playback.loop")
+    assert action.isChecked()
+    next(b for b in window.player.findChildren(QAbstractButton) if b.accessibleName() == "Loop").click()
+    assert not action.isChecked() and not window.player.playback.loop
+    window.run_command("playback.loop")
+    assert action.isChecked() and window.player.playback.loop
 
 
 def test_next_start_is_as_this_one_was_left(make_window: Callable[[], MainWindow], qtbot: Any) -> None:
@@ -165,9 +206,9 @@ def test_next_start_is_as_this_one_was_left(make_window: Callable[[], MainWindow
 
 def test_picture_and_ranking_leave_the_window(window: MainWindow, qtbot: Any, recordings: Path, tmp_path: Path) -> None:
     open_first(window, qtbot, recordings)
-    window.save_picture(tmp_path / "out" / "frame.png")
+    window.opening.save_picture(tmp_path / "out" / "frame.png")
     assert (tmp_path / "out" / "frame.png").read_bytes().startswith(b"\x89PNG")
-    window.save_picture(recordings / "S001C001P001R001A001.skeleton" / "x.png")
+    window.opening.save_picture(recordings / "S001C001P001R001A001.skeleton" / "x.png")
     assert "cannot write the picture" in window.notice.text()
     qtbot.waitUntil(lambda: window.labels.answer is not None)
     window.run_command("actions.copy")
@@ -213,9 +254,9 @@ def test_a_joint_under_the_mouse_is_named(window: MainWindow, qtbot: Any, record
     view = window.player.view
     pixels, _ = view.camera.to_pixels(view.frame.points, view.width(), view.height())
     head = int((view.frame.joints == 3).nonzero()[0][0])
-    view._hover(QPointF(*pixels[head]))
+    view.hover(QPointF(*pixels[head]))
     assert view.hovered == (0, 3)
-    view._hover(QPointF(1, 1))
+    view.hover(QPointF(1, 1))
     assert view.hovered is None
 
 

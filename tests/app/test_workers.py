@@ -128,8 +128,8 @@ def test_the_strip_shows_and_stops_a_job(qtbot: Any) -> None:
     ends: list[End] = []
     job.ended.connect(ends.append)
     strip = bar.findChild(JobStrip)
-    qtbot.waitUntil(lambda: "3 of 9, 60 s left" in strip._left.text(), timeout=10_000)
-    strip._stop.click()
+    qtbot.waitUntil(lambda: "3 of 9, 60 s left" in strip.time_left.text(), timeout=10_000)
+    strip.stop_button.click()
     qtbot.waitUntil(lambda: bool(ends) and not bar.jobs, timeout=10_000)
     assert ends[0].outcome == "cancelled"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from app.library.import_form import Seen, class_name, seen
+from app.dialogs.import_form import Seen, class_name, seen
 from flora_engine.datasets.importing import ImportOptions, Labeller, inspect_files
 from flora_engine.jobs import Event, Job
 

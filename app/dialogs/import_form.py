@@ -1,4 +1,4 @@
-"""What the import dialog knows of the files before it imports them, and what the user puts right. Qt-free."""
+"""What the import dialog knows about the files before it imports them, and the user's corrections. Qt-free."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Shown = Literal["all", "doubts", "unreadable"]
 # Codes of `Looks.verdicts`, in order of severity.
 WAITING, GOOD, DOUBTFUL, BAD, UNREADABLE = range(5)
 _CODES = {"good": GOOD, "doubtful": DOUBTFUL, "bad": BAD}
-FIRST = 60  # files looked at before the others, from all over the folders: enough to advise by
+FIRST = 60  # files inspected before the others, from all folders: enough to give advice
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is kept of the look at a file: one object, since Python's cyclic collector goes round those of all files.
+    """The result of inspecting one file: one flat object, because the garbage collector visits those of all files.
 
-    own_layout: as the file says, "" where it cannot be read; layout: as corrected; fits: the one that fits best.
-    bones, symmetry, nan: shares; None where they cannot be told. doubts: what is not good, in a line; detail: all.
+    own_layout: as the file says, "" if it cannot be read; layout: as corrected; fits: the layout that fits best.
+    bones, symmetry, nan: shares, None if unknown. doubts: the warnings, in one line; detail: all checks.
     """
 
     source: Path
@@ -52,7 +52,7 @@ class Seen:
 
 
 def seen(found: Preview, path: Path) -> Seen:
-    """What to keep of a look at the file `path`."""
+    """What to keep of the inspection of the file `path`."""
     it = found.inspection
     base = (path, found.name, found.metadata, found.own_layout, found.layout)
     if it is None:
@@ -76,7 +76,7 @@ def seen(found: Preview, path: Path) -> Seen:
 
 @dataclass(frozen=True)
 class Advice:
-    """A correction that most of the files need which say they are in `layout` ("": most of all files)."""
+    """A correction that most files in `layout` need; "": most of all files."""
 
     layout: str
     correction: Correction
@@ -95,9 +95,9 @@ class Advice:
 
 
 class Looks:
-    """What is known of each file; a row is a place in `files`.
+    """What is known about each file; a row is an index of `files`.
 
-    seen: None until a file is inspected. verdicts: uint8, WAITING … UNREADABLE. classes: "" where nothing tells.
+    seen: None until a file is inspected. verdicts: uint8, WAITING … UNREADABLE. classes: "" if unknown.
     """
 
     def __init__(self, files: Sequence[Path] = (), ignored: int = 0) -> None:
@@ -108,12 +108,12 @@ class Looks:
         self.verdicts: NDArray[np.uint8] = np.zeros(len(files), np.uint8)
         self.classes = [""] * len(files)
         self._labelled: NDArray[np.bool_] = np.zeros(len(files), np.bool_)
-        # (rows, 4): the layout that a file says, and the layout, up axis and scale that it seems to need, as codes
+        # (rows, 4): the layout in the file, and the layout, up axis and scale that it seems to need, as codes
         self._needs: NDArray[np.int16] = np.zeros((len(files), 4), np.int16)
         self._codes: dict[object, int] = {None: 0}
 
     def put(self, row: int, found: Seen, class_name: str) -> None:
-        """The look at one file."""
+        """The result for one file."""
         self.seen[row], self.classes[row], self.verdicts[row] = found, class_name, found.verdict
         self._labelled[row] = bool(class_name) or found.verdict == UNREADABLE
         self._needs[row] = (
@@ -124,7 +124,7 @@ class Looks:
         )
 
     def forget(self, rows: Sequence[int]) -> None:
-        """These files are to be inspected again."""
+        """Wait for these files to be inspected again."""
         self.verdicts[rows] = WAITING
         for row in rows:
             self.seen[row] = None
@@ -133,7 +133,7 @@ class Looks:
         return self._codes.setdefault(value, len(self._codes))
 
     def waiting(self) -> Rows:
-        """Rows to inspect: first some from all over the files, which tell what the others will be like."""
+        """Rows to inspect: first a sample from all files, which shows what the others are like."""
         rows = np.flatnonzero(self.verdicts == WAITING)
         first = np.zeros(len(rows), np.bool_)
         first[:: max(1, -(-len(rows) // FIRST))] = True
@@ -148,7 +148,7 @@ class Looks:
 
     @property
     def layouts(self) -> list[str]:
-        """The layouts that the files inspected so far say they are in."""
+        """The layouts named in the files inspected so far."""
         names = list(self._codes)
         return sorted(str(names[code]) for code in np.unique(self._needs[:, 0]) if code)
 
@@ -158,19 +158,19 @@ class Looks:
         words = {
             GOOD: "look human" if counts[GOOD] != 1 else "looks human",
             DOUBTFUL: "doubtful",
-            BAD: "odd",
+            BAD: "bad",
             UNREADABLE: "unreadable",
-            WAITING: "not inspected yet",
+            WAITING: "not yet inspected",
         }
         parts = [f"{counts[code]:,} {word}" for code, word in words.items() if counts[code]]
         what = f"{len(self.files):,} files" if len(self.files) != 1 else "1 file"
         unlabelled = int((~self._labelled & (self.verdicts != WAITING)).sum())
-        labels = f" {unlabelled:,} have no class yet." if unlabelled else ""
-        passed = f" {self.ignored:,} other files are passed over." if self.ignored else ""
+        labels = f" {unlabelled:,} without a class." if unlabelled else ""
+        passed = f" {self.ignored:,} other files are skipped." if self.ignored else ""
         return f"{what}: {', '.join(parts)}.{labels}{passed}"
 
     def advice(self) -> Advice | None:
-        """What more than half of the files seen need, of all or of one layout; None if nothing, or seen too few."""
+        """What more than half of the inspected files need, of all or of one layout; None if nothing, or too few."""
         if self.count(WAITING) and len(self.files) - self.count(WAITING) < FIRST:
             return None
         readable = self._needs[(self.verdicts > WAITING) & (self.verdicts < UNREADABLE)]
@@ -184,7 +184,7 @@ class Looks:
         return None
 
     def arranged(self, shown: Shown, column: int, descending: bool) -> Rows:
-        """Rows that a filter leaves, in the order of a column (-1: as found); what is not known comes last."""
+        """Rows that pass a filter, in the order of a column (-1: as found); unknown values come last."""
         least = {"all": WAITING, "doubts": DOUBTFUL, "unreadable": UNREADABLE}[shown]
         rows = np.flatnonzero(self.verdicts >= least)
         if column < 0:
@@ -197,7 +197,7 @@ class Looks:
 
 
 def _most(codes: NDArray[np.int16]) -> int:
-    """The commonest, if more than half are it; 0 for none."""
+    """The most common code if more than half have it, otherwise 0."""
     counts = np.bincount(codes)
     best = int(np.argmax(counts))
     return best if 2 * counts[best] > len(codes) else 0
@@ -205,14 +205,14 @@ def _most(codes: NDArray[np.int16]) -> int:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files to import, with what is known of them already, and what labels them."""
+    """The files to import, what is already known about them, and what gives them classes."""
 
     looks: Looks
     labeller: Labeller
 
 
 def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Seen | None] = ()) -> Listing:
-    """Find the recordings; what is `known` of a file is kept and labelled anew. FloraError where there are none."""
+    """Find the recordings. Known results are kept and labelled again. FloraError if there are no recordings."""
     files, ignored = find_recordings(paths, leave_out=options.labels)
     labeller, looks = Labeller(files, options), Looks(files, ignored)
     before = {found.source: found for found in known if found is not None}
@@ -224,7 +224,7 @@ def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Se
 
 
 def class_name(labeller: Labeller, found: Seen) -> str:
-    """The class that a file gets, "" where nothing tells it or it cannot be read."""
+    """The class that a file gets, "" if it is unknown or the file cannot be read."""
     return "" if found.verdict == UNREADABLE else labeller.class_name(found)
 
 
@@ -233,15 +233,15 @@ def class_name(labeller: Labeller, found: Seen) -> str:
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose correction the form shows: of all files, of those that say they are in a layout, or of single files."""
+    """The files whose correction the form shows: all, those in one layout, or single files."""
 
     layout: str = ""
     files: tuple[Path, ...] = ()
-    single: bool = False  # whether it is `files`, which may be none
+    single: bool = False  # whether it means `files`, which may be empty
 
 
 def correction_of(options: ImportOptions, scope: Scope) -> Correction:
-    """What the options say of a scope; where its files differ, nothing."""
+    """The correction of a scope; empty if its files differ."""
     if scope.single:
         said = {options.by_file.get(path, Correction()) for path in scope.files}
         return said.pop() if len(said) == 1 else Correction()
@@ -251,7 +251,7 @@ def correction_of(options: ImportOptions, scope: Scope) -> Correction:
 
 
 def corrected(options: ImportOptions, scope: Scope, before: Correction, after: Correction) -> ImportOptions:
-    """The options with what the form changed from `before` to `after`; what it left alone stays, file by file."""
+    """The options with what the form changed from `before` to `after`; everything else stays, file by file."""
     changed = {
         f.name: getattr(after, f.name) for f in fields(Correction) if getattr(after, f.name) != getattr(before, f.name)
     }
@@ -276,9 +276,9 @@ def _set(corrections: dict[T, Correction], key: T, changed: dict[str, object]) -
 
 
 def touched(looks: Looks, before: ImportOptions, after: ImportOptions) -> list[int]:
-    """Rows that were inspected and that these other corrections change."""
+    """Inspected rows whose correction differs between the two options."""
     nobody = Path()
-    layouts = {found.own_layout for found in looks.seen if found is not None} - {""}  # "": it could not even be read
+    layouts = {found.own_layout for found in looks.seen if found is not None} - {""}  # "": unreadable
     general = {one for one in layouts if before.correction(nobody, one) != after.correction(nobody, one)}
     single = set(before.by_file) | set(after.by_file)
     rows = [row for row, found in enumerate(looks.seen) if found is not None and found.own_layout in general]
@@ -296,17 +296,18 @@ def _differ(found: Seen | None, before: ImportOptions, after: ImportOptions) -> 
 
 
 def number(text: str, what: str) -> float | None:
-    """A number that the user typed, None for an empty box; FloraError otherwise."""
+    """The number in a box, None if it is empty; FloraError if it is not a number."""
     if not text.strip():
         return None
     try:
         return float(text.replace(",", "."))
     except ValueError:
-        raise FloraError(f"the {what} “{text}” is no number", remedy="Write it like 0.01, or leave it empty.") from None
+        remedy = "Write it like 0.01, or leave it empty."
+        raise FloraError(f"the {what} “{text}” is not a number", remedy=remedy) from None
 
 
 def options_data(options: ImportOptions) -> dict[str, object]:
-    """JSON-ready arguments for the worker; what is not given is left out."""
+    """JSON-ready arguments for the worker, without the options that are not set."""
     values = {
         "labels": None if options.labels is None else str(options.labels),
         "labels_from": options.labels_from,
@@ -328,7 +329,7 @@ def _given(correction: Correction) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table. value: what an inspected file is sorted by, None where there is nothing; text: of it."""
+    """value: what files are sorted by, None if unknown. text: how a cell shows it."""
 
     title: str
     value: Callable[[Seen], object]
@@ -338,12 +339,12 @@ class Column:
     tip: str = ""
 
 
-MARKS = ("…", "✓ good", "! doubtful", "✕ odd", "✕ unreadable")
+MARKS = ("…", "✓ good", "! doubtful", "✕ bad", "✕ unreadable")
 _NAME, _LOOKS, _CLASS = range(3)
 
 
 def column_text(looks: Looks, row: int, column: int) -> str:
-    """What a cell says; of a file that is not inspected yet only its name."""
+    """The text of a cell; only the name if the file has not been inspected."""
     found = looks.seen[row]
     if column == _NAME:
         return looks.names[row]
@@ -354,7 +355,7 @@ def column_text(looks: Looks, row: int, column: int) -> str:
 
 
 def column_values(looks: Looks, column: int) -> Sequence[object]:
-    """What to compare files by, None where it is not known."""
+    """What files are sorted by, None if unknown."""
     if column == _NAME:
         return looks.names
     if column == _CLASS:
@@ -364,9 +365,9 @@ def column_values(looks: Looks, column: int) -> Sequence[object]:
 
 
 def detail(looks: Looks, row: int) -> str:
-    """All checks of a file, a line each."""
+    """All checks of a file, one per line."""
     found = looks.seen[row]
-    return "Not inspected yet" if found is None else found.detail
+    return "Not yet inspected" if found is None else found.detail
 
 
 def _percent(share: float) -> str:
@@ -377,14 +378,14 @@ COLUMNS = (
     Column("File", lambda found: None, str, 216),
     Column("Looks", lambda found: found.verdict, lambda code: MARKS[code], 108),
     Column("Class", lambda found: None, str, 104),
-    Column("Frames", lambda found: found.frames, str, 58, True, "How many frames the file holds"),
-    Column("Rate", lambda found: found.fps, "{:g}".format, 42, True, "Frames a second"),
-    Column("Persons", lambda found: found.persons, str, 62, True, "How many persons the file holds"),
+    Column("Frames", lambda found: found.frames, str, 58, True, "Number of frames"),
+    Column("Rate", lambda found: found.fps, "{:g}".format, 42, True, "Frames per second"),
+    Column("Persons", lambda found: found.persons, str, 62, True, "Number of persons"),
     Column("NaN", lambda found: found.nan, _percent, 46, True, "Share of the joints that are missing (NaN)"),
-    Column("Bones", lambda found: found.bones, _percent, 52, True, "How much the bones' lengths vary; rigid: 0"),
+    Column("Bones", lambda found: found.bones, _percent, 52, True, "How much bone lengths vary; 0 if rigid"),
     Column("L–R", lambda found: found.symmetry, _percent, 44, True, "How much left and right bones differ"),
     Column("Up", lambda found: found.up, str, 36, tip="The axis that seems to point up"),
     Column("Layout", lambda found: found.fits, str, 84, tip="The joint layout that fits best"),
-    Column("What was found", lambda found: found.doubts or None, str, 200),
+    Column("Findings", lambda found: found.doubts or None, str, 200),
 )
 _FOUND = len(COLUMNS) - 1

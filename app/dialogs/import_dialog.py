@@ -1,4 +1,4 @@
-"""Bring recordings into a project: a look at what every file holds before anything is written."""
+"""Import recordings into a project: every file is inspected before anything is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, Sign
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -24,8 +23,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.library.import_corrections import CorrectionsForm
-from app.library.import_form import (
+from app.dialogs.form import Field, Form
+from app.dialogs.import_corrections import CorrectionsForm
+from app.dialogs.import_form import (
     COLUMNS,
     WAITING,
     Listing,
@@ -36,10 +36,10 @@ from app.library.import_form import (
     list_files,
     touched,
 )
-from app.library.import_model import ImportModel
-from app.library.inspecting import Inspecting
-from app.theme import LIGHT, Theme
-from app.widgets import EndElided, button, choice_box, rows_view, sentence
+from app.dialogs.import_model import ImportModel
+from app.dialogs.inspecting import Inspecting
+from app.theme import current_theme
+from app.widgets import EndElided, button, buttons_row, choice_box, rows_view, runs, selected_places, sentence
 from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
@@ -47,29 +47,29 @@ from flora_engine.datasets.importing import ImportOptions, Labeller
 from flora_engine.errors import FloraError
 from flora_engine.readers.corrections import Correction
 
-_TICK = 100  # ms between looks at what the inspections found
-_AT_ONCE = 400  # results taken at a tick: more would hold up the window
-_ARRANGE = 1.0  # seconds between new orders of a table that is sorted or filtered by what is still coming in
-_WHOLE, _PART = "Import", "Import, rest unchecked"
+_TICK = 100  # ms between fetches of results
+_AT_ONCE = 400  # results per tick: more would block the window
+_ARRANGE = 1.0  # seconds between new orders of a table that is sorted or filtered by incoming results
+_WHOLE, _PART = "Import", "Import without inspecting the rest"
 
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What the user asked for, JSON-ready for the worker."""
+    """Files and options of an import."""
 
     paths: tuple[Path, ...]
     options: ImportOptions
 
 
 class ImportDialog(QDialog):
-    """Lists the files at once and inspects every one of them beside the window; a correction repeats what it touches.
+    """Lists the files at once and inspects each of them in the background. A correction inspects its files again.
 
-    The import may be asked for before all are inspected: then all files are imported, and the button says so.
+    The import can start before all files are inspected: then all files are imported, and the button says so.
     """
 
     wanted = Signal(object)  # ImportRequest
 
-    def __init__(self, paths: Sequence[Path] = (), theme: Theme = LIGHT, parent: QWidget | None = None) -> None:
+    def __init__(self, paths: Sequence[Path] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import recordings")
         self.resize(1010, 620)
@@ -77,7 +77,7 @@ class ImportDialog(QDialog):
         self.paths: list[Path] = []
         self.looks = Looks()
         self._labeller: Labeller | None = None
-        self._corrections = ImportOptions()  # only what puts files right
+        self._corrections = ImportOptions()  # only corrections of files
         self._run: Inspecting | None = None  # the pass whose results are shown
         self._running = False
         self._arranged = 0.0
@@ -92,7 +92,7 @@ class ImportDialog(QDialog):
         self._timer.timeout.connect(self.list_now)
         self._tick = QTimer(self, interval=_TICK)
         self._tick.timeout.connect(self._fetch)
-        self._make_parts(theme)
+        self._make_parts()
         self._lay_out()
         self._show_state()
         self.add_paths(paths)
@@ -106,7 +106,7 @@ class ImportDialog(QDialog):
         self.list_now()
 
     def options(self) -> ImportOptions:
-        """The form as the engine wants it."""
+        """The options in the form."""
         source = self.labels.currentData()
         return replace(
             self._corrections,
@@ -119,11 +119,16 @@ class ImportDialog(QDialog):
     def is_inspecting(self) -> bool:
         return self._running
 
+    @property
+    def is_listing(self) -> bool:
+        """Whether it is looking for files."""
+        return self._listing.is_busy
+
     def list_now(self) -> None:
-        """Find the files and their labels, then inspect those that are not inspected yet."""
+        """Find the files and their labels, then inspect those that have not been inspected."""
         self._timer.stop()
         if not self.paths:
-            self._say("Choose files or a folder, or drag them here.")
+            self._say("Choose files or a folder, or drop them here.")
             return
         options, paths, known = self.options(), list(self.paths), list(self.looks.seen)
         if not self.looks.files:
@@ -131,7 +136,7 @@ class ImportDialog(QDialog):
         self._listing.submit(lambda: list_files(paths, options, known))
 
     def inspect_now(self, rows: Sequence[int] | None = None) -> None:
-        """Inspect these files, or all that wait for it."""
+        """Inspect these files, or all that wait."""
         self.stop()
         looks = self.looks
         rows = looks.waiting().tolist() if rows is None else rows
@@ -154,19 +159,19 @@ class ImportDialog(QDialog):
         self._show_state()
 
     def correct(self, scope: Scope, before: Correction, after: Correction) -> None:
-        """Change what is put right in some files, and inspect those that this touches again."""
+        """Change the correction of some files, and inspect again those whose correction changed."""
         old, corrections = self.options(), corrected(self._corrections, scope, before, after)
         if corrections == self._corrections:
             return
         was_running = self._run is not None
-        self.stop()  # what is found from here on is as corrected
+        self.stop()  # results from here on have the new correction
         self._corrections = corrections
         self.corrections.show_options(corrections)
         rows = touched(self.looks, old, self.options())
         self.looks.forget(rows)
         self._refresh(anyway=True)
         self.inspect_now(None if was_running else rows)
-        if self._listing.is_busy:  # it would bring back what was seen without the correction
+        if self._listing.is_busy:  # it would bring back results without the correction
             self.list_now()
 
     def go(self) -> None:
@@ -188,7 +193,7 @@ class ImportDialog(QDialog):
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _make_parts(self, theme: Theme) -> None:
+    def _make_parts(self) -> None:
         self.setAcceptDrops(True)
         self._where = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self._where.setMinimumWidth(220)
@@ -197,34 +202,31 @@ class ImportDialog(QDialog):
                 ("file names or the files themselves", "names"),
                 ("folder names", "folders"),
                 ("a CSV (file,class)…", "table"),
-                ("nowhere", "none"),
+                ("nothing", "none"),
             ]
         )
         self.table = QLineEdit(placeholderText="CSV with the columns file and class")
-        self.dataset = choice_box([("as the files tell", None)] + [(load_dataset(n).title, n) for n in dataset_names()])
+        self.dataset = choice_box([("as the files say", None)] + [(load_dataset(n).title, n) for n in dataset_names()])
         self.corrections = CorrectionsForm()
         self.corrections.edited.connect(self._on_corrected)
         self.corrections.scope_changed.connect(lambda: self.corrections.show_options(self._corrections))
-        self.model = ImportModel(self.looks, theme, self)
+        self.model = ImportModel(self.looks, current_theme(), self)
         self.view = self._make_view()
         self.shown = choice_box(
-            [("Show all", "all"), ("Show doubts only", "doubts"), ("Show unreadable", "unreadable")]
+            [("All files", "all"), ("Files with warnings", "doubts"), ("Unreadable files", "unreadable")]
         )
-        self.shown.setToolTip("Doubts are files that are doubtful, odd or unreadable")
+        self.shown.setToolTip("Files with warnings or errors")
         self.shown.currentIndexChanged.connect(lambda _: self.model.set_shown(self.shown.currentData()))
         self.summary = QLabel(wordWrap=True)
         self.message = QLabel(wordWrap=True)
         self._bar = QProgressBar(textVisible=False)
         self._bar.setMaximumWidth(140)
-        self._left = QLabel()
-        self._left.setProperty("role", "muted")
-        self._stop = button("Stop", self._on_stop)
-        self._advice = button("", self._take_advice)
-        self._advice.hide()
+        self.time_left = QLabel()
+        self.time_left.setProperty("role", "muted")
+        self.stop_button = button("Stop", self._on_stop)
+        self.advice_button = button("", self._take_advice)
+        self.advice_button.hide()
         for widget, name in (
-            (self.labels, "Labels come from"),
-            (self.table, "CSV file of labels"),
-            (self.dataset, "Action numbers mean the classes of"),
             (self.view, "Files"),
             (self.shown, "Files to show"),
             (self._bar, "Files inspected"),
@@ -254,26 +256,25 @@ class ImportDialog(QDialog):
         pick.addWidget(self._where, 1)
         for title, act in (("Files…", self._pick_files), ("Folder…", self._pick_folder)):
             pick.addWidget(button(title, act))
-        self._form = QFormLayout()
-        self._form.addRow("Labels from", self.labels)
-        self._form.addRow("CSV", self.table)
-        self._form.addRow("Action numbers", self.dataset)
-        self._form.setRowVisible(self.table, False)
+        self._form = Form(
+            (
+                Field("Labels from", self.labels, "Labels come from"),
+                Field("CSV", self.table, "CSV file of labels"),
+                Field("Action numbers", self.dataset, "Data set that gives the action numbers their meaning"),
+            )
+        )
+        self._form.show_row(self.table, False)
         forms = QHBoxLayout()
         forms.addLayout(self._form, 2)
         forms.addSpacing(16)
         forms.addWidget(self.corrections, 3)
         over = QHBoxLayout()
         over.addWidget(self.summary, 1)
-        for widget in (self._bar, self._left, self._stop, self.shown):
+        for widget in (self._bar, self.time_left, self.stop_button, self.shown):
             over.addWidget(widget)
-        foot = QHBoxLayout()
-        foot.addWidget(self.message, 1)
-        foot.addWidget(self._advice)
-        self._go = button(_PART, self.go, primary=True)
-        self._go.setMinimumWidth(self._go.sizeHint().width())  # it does not jump when the text changes
-        foot.addWidget(self._go)
-        foot.addWidget(button("Cancel", self.reject))
+        self.go_button = button(_PART, self.go, primary=True)
+        self.go_button.setMinimumWidth(self.go_button.sizeHint().width())  # constant, though the text changes
+        foot = buttons_row(self.message, self.advice_button, self.go_button, button("Cancel", self.reject))
         column = QVBoxLayout(self)
         column.addLayout(pick)
         column.addLayout(forms)
@@ -287,7 +288,7 @@ class ImportDialog(QDialog):
         assert isinstance(listing, Listing)
         self.stop()
         self.looks, self._labeller = listing.looks, listing.labeller
-        self._kept = np.zeros(0, np.int64)  # rows are other files now
+        self._kept = np.zeros(0, np.int64)  # the rows are other files now
         self.view.clearSelection()
         self.model.looks = listing.looks
         self.model.arrange(anew=True)
@@ -295,12 +296,12 @@ class ImportDialog(QDialog):
         self.inspect_now()
 
     def _on_problem(self, problem: str) -> None:
-        self._labeller = None  # nothing can be imported so; what is known of the files stays
+        self._labeller = None  # nothing can be imported; what is known of the files stays
         self.stop()
         self._say(problem)
 
     def _fetch(self) -> None:
-        """Show some of what was found since the last time."""
+        """Show some of the new results."""
         run = self._run
         if run is None:
             return
@@ -339,45 +340,41 @@ class ImportDialog(QDialog):
         run = self._run
         busy = run is not None
         self._bar.setVisible(busy)
-        self._left.setVisible(busy)
+        self.time_left.setVisible(busy)
         if run is not None:
             self._bar.setRange(0, run.total)
             self._bar.setValue(run.done)
-            self._left.setText(f"{run.done:,} of {run.total:,}{left_text(run.seconds_left)}")
-        self._stop.setVisible(busy or (bool(waiting) and self._labeller is not None))
-        self._stop.setText("Stop" if busy else "Inspect the rest")
-        self._go.setText(_PART if waiting else _WHOLE)
-        self._go.setEnabled(self._labeller is not None and (bool(waiting) or self.looks.readable > 0))
-        self._go.setToolTip("All files are imported; those not inspected yet without a look at them" if waiting else "")
+            self.time_left.setText(f"{run.done:,} of {run.total:,}{left_text(run.seconds_left)}")
+        self.stop_button.setVisible(busy or (bool(waiting) and self._labeller is not None))
+        self.stop_button.setText("Stop" if busy else "Inspect the rest")
+        self.go_button.setText(_PART if waiting else _WHOLE)
+        self.go_button.setEnabled(self._labeller is not None and (bool(waiting) or self.looks.readable > 0))
+        self.go_button.setToolTip("Imports every file, including those not yet inspected" if waiting else "")
         advice = self.looks.advice()
-        self._advice.setVisible(advice is not None)
-        self._advice.setText(advice.text if advice is not None else "")
+        self.advice_button.setVisible(advice is not None)
+        self.advice_button.setText(advice.text if advice is not None else "")
 
-    # -- selection: kept by files while the order changes -----------------------------------------------------------
+    # -- selection: kept per file while the order changes -----------------------------------------------------------
 
-    def _selected_rows(self) -> Rows:
-        # By ranges: a Python object for each selected row would hold up the window.
-        ranges = self.view.selectionModel().selection()
-        places = [np.arange(one.top(), one.bottom() + 1) for one in ranges]
-        return self.model.rows[np.unique(np.concatenate(places))] if places else np.zeros(0, np.int64)
+    def selected_rows(self) -> Rows:
+        return self.model.rows[selected_places(self.view)]
 
     def _keep_selection(self) -> None:
-        if len(rows := self._selected_rows()):
+        if len(rows := self.selected_rows()):
             self._kept = rows
 
     def _restore_selection(self) -> None:
         rows, self._kept = self._kept, np.zeros(0, np.int64)
         places = np.flatnonzero(np.isin(self.model.rows, rows))
         selection = QItemSelection()
-        for run in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if len(places) else ():
-            last = self.model.index(int(run[-1]), len(COLUMNS) - 1)
-            selection.select(self.model.index(int(run[0]), 0), last)
+        for first, last in runs(places):
+            selection.select(self.model.index(first, 0), self.model.index(last, len(COLUMNS) - 1))
         self.view.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _on_selected(self) -> None:
-        self.corrections.set_selected([self.looks.files[row] for row in self._selected_rows().tolist()])
+        self.corrections.set_selected([self.looks.files[row] for row in self.selected_rows().tolist()])
 
-    # -- what the user does ----------------------------------------------------------------------------------------
+    # -- user actions --------------------------------------------------------------------------------------------
 
     def _on_corrected(self) -> None:
         try:
@@ -395,7 +392,7 @@ class ImportDialog(QDialog):
         self.corrections.show_scope(advice.layout)
         before, after = self.corrections.before, advice.correction
         scale = self.options().correction(Path(), advice.layout).scale
-        if after.scale is not None and scale is not None:  # what was found, was found at that scale
+        if after.scale is not None and scale is not None:  # the finding is relative to that scale
             after = replace(after, scale=after.scale * scale)
         self.correct(self.corrections.scope(), before, after.over(before))
 
@@ -407,7 +404,7 @@ class ImportDialog(QDialog):
 
     def _on_labels(self) -> None:
         table = self.labels.currentData() == "table"
-        self._form.setRowVisible(self.table, table)
+        self._form.show_row(self.table, table)
         if table and not self.table.text():
             name, _ = QFileDialog.getOpenFileName(self, "Labels", "", "CSV (*.csv)")
             self.table.setText(name)

@@ -1,4 +1,4 @@
-"""The form that puts right what files say wrongly: of all files, of those in one layout, or of the selected ones."""
+"""The form for corrections of all files, of those in one layout, or of the selected files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from app.library.import_form import Scope, correction_of, number
+from app.dialogs.import_form import Scope, correction_of, number
 from app.widgets import choice_box
 from flora_engine.datasets.importing import ImportOptions
 from flora_engine.readers.corrections import TURNS, Correction
@@ -19,9 +19,9 @@ _ALL, _SELECTED = ("all", ""), ("selected", "")
 
 
 class CorrectionsForm(QWidget):
-    """Shows one scope's correction at a time. A box that is empty, or "as the file says", says nothing of the scope."""
+    """Shows the correction of one scope. An empty box, or "as the file says", changes nothing."""
 
-    edited = Signal()  # some time after the last of a run of changes
+    edited = Signal()  # a moment after the last of several changes
     scope_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -31,8 +31,10 @@ class CorrectionsForm(QWidget):
         self.whose = choice_box([("all files", _ALL), ("the selected files", _SELECTED)])
         self.layout_box = choice_box([(_AS_IS, None)] + [(layout.title, name) for name, layout in LAYOUTS.items()])
         self.up = choice_box([(_AS_IS, None)] + [(axis, axis) for axis in TURNS])
-        self.scale = QLineEdit(placeholderText="as is", toolTip="Factor to metres: 0.01 for centimetres")
-        self.fps = QLineEdit(placeholderText="as is", toolTip="Frames a second, where the file does not say")
+        self.scale = QLineEdit(placeholderText="as is")
+        self.scale.setToolTip("Factor to metres: 0.01 for centimetres")
+        self.fps = QLineEdit(placeholderText="as is")
+        self.fps.setToolTip("Frames per second, if the file does not say")
         for widget, name in (
             (self.whose, "Files to correct"),
             (self.layout_box, "Joint layout"),
@@ -62,12 +64,12 @@ class CorrectionsForm(QWidget):
         self.whose.currentIndexChanged.connect(self._on_scope)
 
     def scope(self) -> Scope:
-        """Whose correction is shown."""
+        """The files whose correction is shown."""
         kind, layout = self.whose.currentData()
         return Scope(files=self._selected, single=True) if kind == "selected" else Scope(layout)
 
     def correction(self) -> Correction:
-        """What the form says; FloraError where a number is none."""
+        """The correction in the form; FloraError if a number is wrong."""
         return Correction(
             self.layout_box.currentData(),
             self.up.currentData(),
@@ -76,7 +78,7 @@ class CorrectionsForm(QWidget):
         )
 
     def show_options(self, options: ImportOptions) -> None:
-        """Show what these say of the scope."""
+        """Show what these options say about the scope."""
         scope = self.scope()
         said = correction_of(options, scope)
         blockers = [QSignalBlocker(widget) for widget in self._fields]
@@ -91,7 +93,7 @@ class CorrectionsForm(QWidget):
         del blockers
 
     def set_layouts(self, layouts: Sequence[str]) -> None:
-        """The layouts that the files are in; with a single one there is nothing to choose."""
+        """Offer these layouts as scopes; a single layout is not offered."""
         wanted = [("layout", name) for name in (layouts if len(layouts) > 1 else ())]
         shown = [self.whose.itemData(place) for place in range(1, self.whose.count() - 1)]
         if wanted == [tuple(entry) for entry in shown]:
@@ -110,7 +112,7 @@ class CorrectionsForm(QWidget):
 
     def set_selected(self, files: Sequence[Path]) -> None:
         """The files that "the selected files" means."""
-        self.finish()  # what was typed was meant for those selected so far
+        self.finish()  # the typed text belongs to the files selected before
         self._selected = tuple(files)
         place = self.whose.count() - 1
         self.whose.setItemText(place, f"the selected files ({len(files):,})" if files else "the selected files")
@@ -118,13 +120,13 @@ class CorrectionsForm(QWidget):
             self.scope_changed.emit()
 
     def show_scope(self, layout: str) -> None:
-        """Show the correction of a layout's files, or of all ("")."""
+        """Show the correction of the files in a layout, or of all files ("")."""
         for place in range(self.whose.count()):
             if tuple(self.whose.itemData(place)) == (("layout", layout) if layout else _ALL):
                 self.whose.setCurrentIndex(place)
 
     def finish(self) -> None:
-        """Take what was typed a moment ago at once."""
+        """Take what was just typed, without waiting."""
         if self._timer.isActive():
             self._timer.stop()
             self.edited.emit()

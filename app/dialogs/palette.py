@@ -1,16 +1,16 @@
-"""Ctrl+K: every command of the window by name, with its shortcut."""
+"""The command palette: every command of the window by name, with its keys."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
-from app.commands import matching
+from app.commands import matching, native
 
 
 class CommandPalette(QDialog):
-    """Type some words, Return runs the marked command; this is the help on shortcuts too."""
+    """Lists the commands that match the typed words; Return runs the selected one."""
 
     run = Signal(str)  # command id
 
@@ -18,7 +18,7 @@ class CommandPalette(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Find a command")
         self.resize(640, 440)
-        self.box = QLineEdit(placeholderText="What do you want to do?")
+        self.box = QLineEdit(placeholderText="Type a command")
         self.box.setAccessibleName("Words of the command")
         self.list = QTreeWidget()
         self.list.setAccessibleName("Commands")
@@ -42,16 +42,18 @@ class CommandPalette(QDialog):
     def _fill(self, text: str) -> None:
         self.list.clear()
         for command in matching(text):
-            keys = "   ".join(
-                QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in command.shortcuts
-            )
+            keys = "   ".join(native(key) for key in command.shortcuts)
             title = f"{command.menu}: {command.title}" + (f" — {command.hint}" if command.hint else "")
             item = QTreeWidgetItem([title, keys])
             item.setData(0, Qt.ItemDataRole.UserRole, command.id)
             item.setToolTip(0, title)
             self.list.addTopLevelItem(item)
-        if self.list.topLevelItemCount():
-            self.list.setCurrentItem(self.list.topLevelItem(0))
+        self._mark(0)
+
+    def _mark(self, row: int) -> None:
+        item = self.list.topLevelItem(row)
+        if item is not None:
+            self.list.setCurrentItem(item)
 
     def _choose(self) -> None:
         item = self.list.currentItem()
@@ -63,7 +65,6 @@ class CommandPalette(QDialog):
         if watched is self.box and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             moves = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
             if (move := moves.get(Qt.Key(event.key()))) is not None:
-                row = self.list.indexOfTopLevelItem(self.list.currentItem()) + move
-                self.list.setCurrentItem(self.list.topLevelItem(row) or self.list.currentItem())
+                self._mark(self.list.currentIndex().row() + move)
                 return True
         return super().eventFilter(watched, event)

@@ -1,0 +1,1 @@
+"""Controllers join the parts of the window: each holds one concern and only the parts that it needs."""

@@ -1,0 +1,250 @@
+"""Opening: recordings, folders and projects, from dialogs, the command line or a drop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.demo import demo_project
+from app.formats import file_filter
+from app.library.recordings import Found, RecordingsPanel, find_recordings
+from app.notice import Feedback
+from app.session import Session
+from app.settings import SettingsFile
+from app.viewer.player import Player
+from app.viewer.scene import Scene
+from app.workers.tasks import Newest
+from flora_engine.errors import FloraError
+from flora_engine.files import replacing
+from flora_engine.project.project import Project
+from flora_engine.project.schema import DATABASE
+from flora_engine.readers import read_sequence
+from flora_engine.skeleton import SkeletonSequence
+
+_RECORDING = "recording"  # a notice about the recording on screen: the next recording takes it away
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A recording that is ready to draw. path: None if it comes from the project."""
+
+    path: Path | None
+    sequence: SkeletonSequence
+    scene: Scene
+
+    @property
+    def name(self) -> str:
+        """Its name on screen."""
+        return self.sequence.name or (self.path.name if self.path else "recording")
+
+
+def open_recording(path: Path) -> Opened:
+    """Read `path` and prepare its scene; raises FloraError."""
+    sequence = read_sequence(path)
+    return Opened(path, sequence, Scene(sequence))
+
+
+def open_from(project: Project, id: int) -> Opened:
+    """Recording `id` of a project and its scene; raises FloraError."""
+    sequence = project.sequence(id)
+    return Opened(None, sequence, Scene(sequence))
+
+
+def open_or_create(folder: Path) -> Project:
+    """The project at `folder`, created if there is none; raises FloraError."""
+    return Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
+
+
+def describe(sequence: SkeletonSequence) -> str:
+    """One line about a recording for the status bar."""
+    persons = f"{sequence.persons} person{'s' if sequence.persons != 1 else ''}"
+    parts = [f"{sequence.frames} frames at {sequence.fps:g}/s", persons, f"{sequence.skeleton.title}"]
+    if "class_name" in sequence.metadata:
+        parts.insert(0, str(sequence.metadata["class_name"]))
+    return "   ·   ".join(parts)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A project that was opened, and what to do once it is on screen."""
+
+    project: Project
+    then: Callable[[], object] | None
+
+
+class Opening(QObject):
+    """Reads off the window's thread; of several requests only the newest is answered."""
+
+    shown = Signal(object)  # Opened, or None: nothing is on screen
+    cleared = Signal()  # everything was closed
+    import_wanted = Signal(object)  # list of Path
+
+    def __init__(
+        self,
+        session: Session,
+        settings: SettingsFile,
+        feedback: Feedback,
+        recordings: RecordingsPanel,
+        player: Player,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._session, self._settings, self._feedback = session, settings, feedback
+        self._recordings, self._player, self._window = recordings, player, window
+        self._reading, self._searching, self._projects = Newest(self), Newest(self), Newest(self)
+        self._reading.done.connect(self._on_opened)
+        self._reading.failed.connect(self._on_open_failed)
+        self._searching.done.connect(self._on_found)
+        self._projects.done.connect(self._on_project)
+        self._projects.stale.connect(lambda ready: ready.project.close())
+        for task in (self._searching, self._projects):
+            task.failed.connect(feedback.problem)
+        recordings.chosen.connect(self.open_recording)
+        session.closing.connect(self._reading.forget)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._reading.is_busy or self._searching.is_busy or self._projects.is_busy
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open a project, or list files and everything readable in folders and show the first.
+
+        With a project open, folders go to its import. Problems show in the notice.
+        """
+        if not paths:
+            return
+        self._feedback.notice.hide()
+        if len(paths) == 1 and (paths[0] / DATABASE).is_file():
+            self.open_project(paths[0])
+        elif self._session.project is not None and any(path.is_dir() for path in paths):
+            self.import_wanted.emit(paths)
+        elif self._session.project is not None and len(paths) == 1:
+            self.open_recording(paths[0])
+        else:
+            self._feedback.say("Looking for recordings…")
+            self._searching.submit(lambda: find_recordings(paths))
+
+    def open_recording(self, path: Path) -> None:
+        """Show one file."""
+        self._reading.submit(lambda: open_recording(path))
+
+    def open_id(self, id: int) -> None:
+        """Show a recording of the project."""
+        project = self._session.project
+        if project is not None:
+            self._reading.submit(lambda: open_from(project, id))
+
+    def open_project(self, folder: Path) -> None:
+        """Open a project in place of what is open."""
+        self._open(f"Opening {folder.name}…", lambda: Project.open(folder))
+
+    def open_or_create(self, folder: Path, then: Callable[[], object]) -> None:
+        """Open the project at `folder`, created if there is none; call `then` once it is on screen."""
+        self._open(f"Opening {folder.name}…", lambda: open_or_create(folder), then)
+
+    def open_demo(self) -> None:
+        """Open the demo project, made the first time."""
+        self._open("Making the demo project…", lambda: Project.open(demo_project()))
+
+    def close_all(self) -> None:
+        """Close the project and the opened files."""
+        self._session.close()
+        self._recordings.clear()
+        self.shown.emit(None)
+        self._feedback.say("")
+        self.cleared.emit()
+
+    def save_picture(self, path: Path) -> None:
+        """Write the 3D view as PNG; problems show in the notice."""
+        try:
+            with replacing(path) as temporary:
+                if not self._player.picture().save(str(temporary), "PNG"):  # type: ignore[call-overload]  # its stub says bytes
+                    raise FloraError("cannot write the picture", path=path, remedy="Choose another folder.")
+        except OSError as error:
+            self._feedback.problem(f"{path}: cannot write the picture ({error.strerror}). Choose another folder.")
+        except FloraError as error:
+            self._feedback.problem(str(error))
+        else:
+            self._feedback.say(f"Saved {path}")
+
+    # -- dialogs -------------------------------------------------------------------------------------------------
+
+    def ask_files(self) -> None:
+        start = str(self._settings.start_folder())
+        names, _ = QFileDialog.getOpenFileNames(self._window, "Open recordings", start, file_filter())
+        self.open_paths([Path(name) for name in names])
+
+    def ask_folder(self) -> None:
+        if name := self._ask_folder("Open a folder"):
+            self.open_paths([Path(name)])
+
+    def ask_project(self) -> None:
+        if name := self._ask_folder("Open a project"):
+            self.open_project(Path(name))
+
+    def ask_new_project(self) -> None:
+        start = str(self._settings.start_folder() / "project")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Folder of the new project", start)
+        if name:
+            self._open("Making the project…", lambda: Project.create(Path(name)))
+
+    def ask_picture(self) -> None:
+        sequence = self._player.sequence
+        if sequence is None:
+            return
+        frame = self._player.playback.frame() + 1
+        start = self._settings.start_folder() / f"{sequence.name or 'recording'}_frame{frame}.png"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the picture", str(start), "PNG (*.png)")
+        if name:
+            self.save_picture(Path(name))
+
+    def _ask_folder(self, title: str) -> str:
+        return QFileDialog.getExistingDirectory(self._window, title, str(self._settings.start_folder()))
+
+    # -- answers -------------------------------------------------------------------------------------------------
+
+    def _open(self, text: str, make: Callable[[], Project], then: Callable[[], object] | None = None) -> None:
+        self._feedback.say(text)
+        self._projects.submit(lambda: _Ready(make(), then))
+
+    def _on_found(self, found: object) -> None:
+        assert isinstance(found, Found)
+        self._feedback.say("")
+        if found.note:
+            self._feedback.notice.tell(found.note, "Open the demo", self.open_demo)
+            return
+        self._recordings.add(found, select=found.paths[0])
+
+    def _on_opened(self, opened: object) -> None:
+        assert isinstance(opened, Opened)
+        self._feedback.notice.forget(_RECORDING)
+        self.shown.emit(opened)
+        self._feedback.say(describe(opened.sequence))
+        path = opened.path
+        if path is None:
+            return
+        self._settings.add_recent(path)
+        if self._session.project is not None:
+            text = f"{path.name} is not in the project."
+            self._feedback.notice.tell(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
+
+    def _on_open_failed(self, problem: str) -> None:
+        self.shown.emit(None)
+        self._feedback.say("")
+        self._feedback.notice.tell(problem, about=_RECORDING)
+
+    def _on_project(self, ready: object) -> None:
+        assert isinstance(ready, _Ready)
+        project = ready.project
+        self._recordings.clear()
+        self._session.open(project)
+        self._settings.add_recent(project.folder)
+        self._feedback.say("")
+        if not project.writable:
+            self._feedback.notice.tell(f"The project is open for reading only: {project.read_only_reason}.")
+        if ready.then is not None:
+            ready.then()

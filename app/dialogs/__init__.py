@@ -1,0 +1,1 @@
+"""Dialogs over the main window: forms for longer jobs, and the list of commands."""

@@ -1,0 +1,120 @@
+"""The open project and the one way to edit it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QThreadPool, Signal
+
+from app.workers.tasks import InTurn, attempt
+from flora_engine.project.project import Project
+
+Change = Callable[[Project], object]
+
+
+class Session(QObject):
+    """Edits run one after the other off the window's thread; views look again after each (`changed`)."""
+
+    opened = Signal()  # a project has taken the place of what was open
+    closing = Signal()  # let go of the project: it is closed right after this
+    closed = Signal()
+    changed = Signal()  # an edit ended, well or not: show what the project holds now
+    busy = Signal(bool)  # an edit takes longer than a moment, or is over
+    problem = Signal(str)  # one sentence about an edit that nobody else reports
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self.undo_title: str | None = None
+        self.redo_title: str | None = None
+        self._turns = InTurn(self)
+        self._turns.busy.connect(self.busy)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._turns.is_busy
+
+    @property
+    def can_edit(self) -> bool:
+        return self.project is not None and self.project.writable and not self.is_busy
+
+    def is_open(self, folder: Path) -> bool:
+        """Whether the open project lies at `folder`."""
+        return self.project is not None and self.project.folder.absolute() == folder.absolute()
+
+    def open(self, project: Project) -> None:
+        """Take this project in place of the one that is open."""
+        self.close()
+        self.project = project
+        self.opened.emit()
+        self.read(lambda: (project.next_undo(), project.next_redo()), self._on_titles)
+
+    def close(self) -> None:
+        """Close the project; edits that were asked for are finished first."""
+        if self.project is None:
+            return
+        self.closing.emit()
+        project, self.project = self.project, None
+        self._turns.finish()
+        QThreadPool.globalInstance().waitForDone(2000)
+        project.close()
+        self.undo_title = self.redo_title = None
+        self.closed.emit()
+
+    def edit(
+        self,
+        change: Change,
+        done: Callable[[Any], object] | None = None,
+        failed: Callable[[str], object] | None = None,
+    ) -> None:
+        """Do `change` after the edits before it, then `done` with what it returned or `failed` with one sentence.
+
+        A quick edit is over when this returns. A longer one continues off the window's thread.
+        """
+        project = self.project
+        if project is None:
+            return
+
+        def work() -> tuple[Any, str, str | None, str | None]:
+            result, problem = attempt(lambda: change(project))
+            return result, problem, project.next_undo(), project.next_redo()
+
+        def then(answer: Any, trouble: str) -> None:
+            if project is not self.project:
+                return
+            result, problem, self.undo_title, self.redo_title = answer or (None, trouble, None, None)
+            if problem:
+                (failed or self.problem.emit)(problem)
+            elif done is not None:
+                done(result)
+            self.changed.emit()
+
+        self._turns.do(work, then)
+
+    def read(self, task: Callable[[], Any], then: Callable[[Any, str], object]) -> None:
+        """Do `task` after the edits before it, then `then(result, problem)` if the same project is still open."""
+        project = self.project
+
+        def answer(result: Any, problem: str) -> None:
+            if project is self.project:
+                then(result, problem)
+
+        self._turns.do(task, answer)
+
+    def refresh(self) -> None:
+        """Another part has changed the project, or whether it can be edited."""
+        self.edit(lambda project: None)
+
+    def undo(self, done: Callable[[str | None], object]) -> None:
+        """Undo the last edit, then `done` with its title."""
+        self.edit(lambda project: project.undo(), done)
+
+    def redo(self, done: Callable[[str | None], object]) -> None:
+        """Redo the edit that was undone last, then `done` with its title."""
+        self.edit(lambda project: project.redo(), done)
+
+    def _on_titles(self, titles: Any, problem: str) -> None:
+        self.undo_title, self.redo_title = titles or (None, None)
+        self.changed.emit()
