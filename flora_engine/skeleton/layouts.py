@@ -230,4 +230,54 @@ MEDIAPIPE_33 = Layout(
     },
 )
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (KINECT_V2, KINECT_V1, KINECT_V1_UTD, MEDIAPIPE_33)}
+_SBU_JOINTS = (
+    *("head", "neck", "torso"),
+    *(f"{side} {part}" for side in ("left", "right") for part in ("shoulder", "elbow", "hand")),
+    *(f"{side} {part}" for side in ("left", "right") for part in ("hip", "knee", "foot")),
+)
+
+
+def _sbu_recipe(side: str) -> Recipe:
+    """One side. Its hand and foot are the limbs' ends, a little beyond the wrist and at the ankle of Kinect v2."""
+    return {
+        **{f"{side} {part}": (f"{side} {part}",) for part in ("shoulder", "elbow", "hand", "hip", "knee", "foot")},
+        f"{side} wrist": (f"{side} elbow", *4 * (f"{side} hand",)),
+        f"{side} hand tip": (f"{side} hand",),
+        f"{side} thumb": (f"{side} hand",),
+        f"{side} ankle": (f"{side} foot",),
+    }
+
+
+SBU_15 = Layout(
+    name="sbu_15",
+    title="Kinect v1 with 15 joints (SBU Kinect Interaction)",
+    joints=_SBU_JOINTS,
+    bones=_bones(
+        _SBU_JOINTS,
+        {
+            "head": "neck",
+            "neck": "torso",
+            **{f"{side} shoulder": "neck" for side in ("left", "right")},
+            **{f"{side} elbow": f"{side} shoulder" for side in ("left", "right")},
+            **{f"{side} hand": f"{side} elbow" for side in ("left", "right")},
+            **{f"{side} hip": "torso" for side in ("left", "right")},
+            **{f"{side} knee": f"{side} hip" for side in ("left", "right")},
+            **{f"{side} foot": f"{side} knee" for side in ("left", "right")},
+        },
+    ),
+    mirror=_pairs(_SBU_JOINTS),
+    up="+y",
+    to_kinect_v2={
+        "spine base": _HIPS,
+        "spine mid": ("torso",),
+        "spine shoulder": ("neck", *_SHOULDERS),
+        "neck": ("neck", "neck", "head"),
+        "head": ("head",),
+        **_sbu_recipe("left"),
+        **_sbu_recipe("right"),
+    },
+)
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in (KINECT_V2, KINECT_V1, KINECT_V1_UTD, MEDIAPIPE_33, SBU_15)
+}
