@@ -22,6 +22,11 @@ from flora_engine.skeleton.layouts import LAYOUTS
         ("pku41", 51, "bow", "writing"),
         ("utd_mhad", 27, "right arm swipe to the left", "squat"),
         ("nw_ucla", 10, "pick up with one hand", "carry"),
+        ("kinder_gator", 48, "raise one leg with the knee bent", "wave your hand"),
+        ("msr_daily", 16, "call on a mobile phone", "write on paper"),
+        ("sbu", 8, "approaching each other", "shaking hands"),
+        ("precog", 8, "back fist", "side kick with the right leg"),
+        ("mesh2motion", 75, "stamp in anger", "walk formally"),
     ],
 )
 def test_every_data_set_has_its_classes_in_label_order(name: str, classes: int, first: str, last: str):
