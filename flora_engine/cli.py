@@ -12,6 +12,7 @@ import os
 import sys
 from types import ModuleType
 
+from flora_engine import __version__
 from flora_engine.errors import Cancelled, FloraError
 
 # command -> (module, one line of help; kept here so that `flora --help` imports nothing)
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="flora", description="Skeleton action analysis with actions in your own words."
     )
+    parser.add_argument("--version", action="version", version=f"Flora Studio {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in argv if word in COMMANDS), None)
     for name, (_, help_line) in COMMANDS.items():

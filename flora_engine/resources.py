@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(str(importlib.resources.files("flora_engine")))
+
+
+def _root() -> Path:
+    """The folder of `resources` and `configs`: inside an installed package, or beside it in a checkout."""
+    shipped = PACKAGE / "_shipped"
+    return shipped if shipped.is_dir() else PACKAGE.parent
+
+
+ROOT = _root()
 RESOURCES = ROOT / "resources"
 CONFIGS = ROOT / "configs"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from flora_engine.errors import FloraError
 from flora_engine.inference import onnx_runtime
 from flora_engine.jobs import Event, Job
-from flora_engine.resources import ROOT, cache_folder
+from flora_engine.resources import PACKAGE, cache_folder
 
 _INSTALL = "python3 build_app.py run installs it"
 _FREE_GB = 2
@@ -144,7 +144,7 @@ def check_model() -> Finding:
 
 
 def check_disk() -> Finding:
-    place = next(folder for folder in (cache_folder(), *cache_folder().parents, ROOT) if folder.exists())
+    place = next(folder for folder in (cache_folder(), *cache_folder().parents, PACKAGE) if folder.exists())
     free = shutil.disk_usage(place).free / 1e9
     mend = "" if free >= _FREE_GB else f"Free some space, or set FLORA_CACHE to another disk; {_FREE_GB} GB is enough."
     return Finding("disk", free >= _FREE_GB, f"{free:.0f} GB free for the cache at {cache_folder()}", mend)

@@ -29,7 +29,7 @@ from flora_engine.preprocessing import prepare
 from flora_engine.processes import cpu_count, in_order
 from flora_engine.project.project import Project
 from flora_engine.readers import read_sequence
-from flora_engine.resources import ROOT, cache_folder
+from flora_engine.resources import PACKAGE, cache_folder
 from flora_engine.skeleton import SkeletonSequence
 
 NUMBERS = ("action", "subject", "camera", "setup")
@@ -130,7 +130,7 @@ def _code_key() -> str:
     """Changes with the code that reads and prepares, so that a cache never outlives it."""
     digest = hashlib.sha256()
     for source in _SOURCES:
-        path = ROOT / "flora_engine" / source
+        path = PACKAGE / source
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()

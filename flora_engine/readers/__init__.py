@@ -35,6 +35,7 @@ class Reader:
     suffixes: tuple[str, ...]
     claims: Callable[[Path, bytes], bool]
     read: Callable[[Path, bytes], SkeletonSequence | None]
+    passes_over: Callable[[bytes], bool] = lambda head: False  # files of a folder that are plainly something else
 
 
 # In order of asking: the formats with a sure mark first, those that only look plausible last.
@@ -46,7 +47,7 @@ READERS: tuple[Reader, ...] = (
     Reader("mediapipe", "MediaPipe world landmarks, JSON", "MediaPipe", (".json",), mediapipe.claims, mediapipe.read),
     Reader("bvh", "BVH motion capture", "BVH", (".bvh",), bvh.claims, bvh.read),
     Reader("pku", "PKU-MMD skeleton text", "PKU-MMD", (".txt",), pku.claims, pku.read),
-    Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read),
+    Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read, table.is_other_list),
 )
 
 
@@ -55,11 +56,13 @@ def _reader_of(path: Path, head: bytes) -> Reader | None:
 
 
 def can_read(path: Path) -> bool:
-    """Whether some reader claims the file, from its name and its first 4 KiB; never raises."""
+    """Whether a file of a folder is a recording, from its name and its first 4 KiB; never raises."""
     try:
-        return _reader_of(path, _input.read_head(path)) is not None
+        head = _input.read_head(path)
     except FloraError:
         return False
+    reader = _reader_of(path, head)
+    return reader is not None and not reader.passes_over(head)
 
 
 def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
@@ -74,7 +77,7 @@ def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
     if sequence is None:
         known = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
         raise FloraError(
-            f"is no known kind of recording (it looks like {_input.looks_like(head)})",
+            f"is not a recording of a known format (it looks like {_input.looks_like(head)})",
             path=path,
             remedy=f"Known are {known}; docs/formats.md describes each.",
         )

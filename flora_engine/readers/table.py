@@ -18,7 +18,7 @@ from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 DEFAULT_FPS = 30.0
 MAX_PERSONS = 16
-MAX_COLUMNS = 2000
+FEWEST_COLUMNS, MAX_COLUMNS = 4, 2000
 _SUFFIXES = (".csv", ".tsv")
 _AXIS = re.compile(r"^(?P<joint>.+?)[ _.]?(?P<axis>[xyz])$")
 # Of the layouts with the same joint names the first is meant: by name the order does not matter.
@@ -27,6 +27,12 @@ _BY_COUNT = {25: "kinect_v2", 20: "kinect_v1", 33: "mediapipe_33"}
 
 def claims(path: Path, head: bytes) -> bool:
     return path.suffix.lower() in _SUFFIXES
+
+
+def is_other_list(head: bytes) -> bool:
+    """Whether the header has too few columns for joints: a list beside recordings, such as their class names."""
+    lines = [line for line in head.splitlines() if line.strip() and not line.startswith(b"#")]
+    return bool(lines) and max(lines[0].count(mark) for mark in (b",", b";", b"\t")) < FEWEST_COLUMNS - 1
 
 
 @dataclass
@@ -83,7 +89,7 @@ class _Table:
         delimiter = max(",;\t", key=opening.count)
         self._rows = csv.reader(io.StringIO("\n".join(lines[skipped:])), delimiter=delimiter)
         names = next(self.cells(), (0, []))[1]
-        if not 4 <= len(names) <= MAX_COLUMNS:
+        if not FEWEST_COLUMNS <= len(names) <= MAX_COLUMNS:
             raise self.wrong(f"has {len(names)} columns; it needs a header with joint names", self.first_line)
         self.columns = {name.strip().lower(): i for i, name in reversed(list(enumerate(names)))}
         self.width = len(names)

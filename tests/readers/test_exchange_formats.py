@@ -10,7 +10,7 @@ import pytest
 from reader_samples import in_layout, long_csv, mediapipe, pose, waving, wide_csv, write_samples
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import read_sequence
+from flora_engine.readers import can_read, read_sequence
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, to_kinect_v2
 
 
@@ -145,3 +145,11 @@ def test_landmark_archive_of_another_shape(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", world_landmarks=np.ones((4, 32, 3)))
     assert "has shape (4, 1, 32, 3)" in refusal(tmp_path / "x.npz")
     assert len(LAYOUTS["mediapipe_33"].joints) == 33
+
+
+def test_a_list_beside_recordings_is_not_one_of_them(tmp_path: Path) -> None:
+    """A folder with `classes.csv` (as `flora demo` writes it) is labelled without a complaint about that file."""
+    listing = tmp_path / "classes.csv"
+    listing.write_text("name,class\nS001C001P001R001A001,wave\n", encoding="utf-8")
+    assert not can_read(listing)
+    assert "has 2 columns" in refusal(listing)

@@ -76,7 +76,7 @@ def test_what_is_not_a_recording(tmp_path: Path) -> None:
     assert "looks like a JPEG picture" in refusal(picture)
     assert "is a folder" in refusal(tmp_path)
     assert "no such file" in refusal(tmp_path / "missing.skeleton")
-    assert "no known kind of recording (it looks like text)" in refusal(letter)
+    assert "not a recording of a known format (it looks like text)" in refusal(letter)
     assert ".skeleton" in refusal(letter)
     assert "cannot be opened" in refusal(Path("a\0b.skeleton"))
     assert "cannot be read" in refusal(tmp_path / ("x" * 300))
