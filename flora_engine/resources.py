@@ -16,9 +16,8 @@ def _root() -> Path:
     return shipped if shipped.is_dir() else PACKAGE.parent
 
 
-ROOT = _root()
-RESOURCES = ROOT / "resources"
-CONFIGS = ROOT / "configs"
+RESOURCES = _root() / "resources"
+CONFIGS = _root() / "configs"
 
 
 def cache_folder() -> Path:

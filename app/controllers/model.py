@@ -14,7 +14,6 @@ from app.notice import Feedback
 from app.settings import SettingsFile
 from app.workers.tasks import Newest
 from flora_engine.labelling.bundle import BUILTIN, find_bundle
-from flora_engine.resources import ROOT
 
 
 class Models(QObject):
@@ -67,9 +66,8 @@ class Models(QObject):
 
     def show_card(self) -> None:
         """Open the model card in the desktop's reader."""
-        cards = (self._service.folder / "MODEL_CARD.md", ROOT / "docs" / "model-card.md")
-        card = next((path for path in cards if path.is_file()), None)
-        if card is None:
+        card = self._service.folder / "MODEL_CARD.md"
+        if not card.is_file():
             self._feedback.problem("This model has no card. Scores are shares among the typed actions.")
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(card))):
             self._feedback.problem(f"This system has no program to open the model card. It is at {card}")
