@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThreadPool, Signal
 
 from app.workers.tasks import InTurn, attempt
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 Change = Callable[[Project], object]
 

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from flora_engine.project import DATABASE, Project
 from flora_engine.project.arrays import SEGMENT_BYTES, Place
-from flora_engine.project.project import Project
-from flora_engine.project.schema import DATABASE
 
+COLUMNS = """id, name, folder, file, hash, subject, camera, setup, replication, layout, fps, frames, persons, joints,
+    tracked, segment, offset, metadata"""
 QUERIES = ("a", "S012 A05", "class:action frames:>80", "subject:3,7 camera:1 -is:labelled", "nothing like this")
 
 
@@ -48,12 +49,12 @@ def make(folder: Path, recordings: int) -> None:
         what = (n + 1, name, 1 + setup % 2, f"{name}.skeleton", n.to_bytes(16, "big"))
         where = (1 + offset // SEGMENT_BYTES, offset % SEGMENT_BYTES)
         numbers = (subject, camera, setup, replication)
-        rows.append((*what, *numbers, "kinect_v2", 30.0, length, people, 25, 0, *where, "{}", 0))
+        rows.append((*what, *numbers, "kinect_v2", 30.0, length, people, 25, 0, *where, "{}"))
         offset += size
     connection = sqlite3.connect(folder / DATABASE)
     connection.executemany("INSERT INTO folders VALUES (?, ?)", [(1, "/data/part 1"), (2, "/data/part 2")])
     connection.executemany("INSERT INTO classes VALUES (?, ?, ?)", [(n + 1, f"action {n + 1}", n) for n in range(120)])
-    connection.executemany(f"INSERT INTO sequences VALUES ({', '.join('?' * 19)})", rows)
+    connection.executemany(f"INSERT INTO sequences ({COLUMNS}) VALUES ({', '.join('?' * len(rows[0]))})", rows)
     connection.executemany(
         "INSERT INTO labels (sequence, class, origin) VALUES (?, ?, 'import')",
         [(n + 1, n % 120 + 1) for n in number.tolist()],
@@ -99,13 +100,13 @@ def measure(folder: Path) -> dict[str, float]:
     clock("statistics (ms)", lambda: statistics(table))
     chosen = np.random.default_rng(0).permutation(table.ids).tolist()
     near = table.ids[:2000].tolist()
-    clock("one of the first 2,000 recordings (ms)", lambda: [project.sequence(id) for id in near[:2000]])
-    clock("one of all recordings, at random (ms)", lambda: [project.sequence(id) for id in chosen[:2000]])
+    clock("one of the first 2,000 recordings (ms)", lambda: [project.recordings.read(id) for id in near[:2000]])
+    clock("one of all recordings, at random (ms)", lambda: [project.recordings.read(id) for id in chosen[:2000]])
     for name in ("one of the first 2,000 recordings (ms)", "one of all recordings, at random (ms)"):
         found[name] /= 2000
-    clock("label one recording, committed (ms)", lambda: project.set_class(chosen[:1], "something new"))
+    clock("label one recording, committed (ms)", lambda: project.labels.set(chosen[:1], "something new"))
     clock("undo it (ms)", project.undo)
-    clock("label 1,000 recordings, committed (ms)", lambda: project.set_class(chosen[:1000], "something new"))
+    clock("label 1,000 recordings, committed (ms)", lambda: project.labels.set(chosen[:1000], "something new"))
     clock("undo it too (ms)", project.undo)
     found["resident after all this, above the bare engine (MB)"] = (process.memory_info().rss - before) / 1e6
     found["resident after all this, in all (MB)"] = process.memory_info().rss / 1e6

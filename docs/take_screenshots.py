@@ -129,7 +129,7 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     window.run_command("library.splits")
     editor = window.edits.split_editor
     wait(lambda: editor.classes.topLevelItemCount() > 0, 20)
-    names = window.session.project.class_names()
+    names = window.session.project.classes.names()
     rule = TrainRule(by="subject", values=(1,))
     editor.show_split(Split(name="two bodies, five unseen", unseen=tuple(range(0, len(names), 5)), train=rule))
     wait(seconds=1.0)

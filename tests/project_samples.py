@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.project.project import Incoming, Project
+from flora_engine.project import Incoming, Project
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 
@@ -30,7 +30,7 @@ def recording(number: int, *, layout: str = "kinect_v2", tracked: bool = False, 
 def filled_project(folder: Path, count: int = 24, classes: int = 4) -> Project:
     """A project of `count` recordings over classes "walk 0", "walk 1", …"""
     project = Project.create(folder)
-    project.add(Incoming(recording(n, tracked=n % 3 == 0), f"walk {n % classes}") for n in range(count))
+    project.recordings.add(Incoming(recording(n, tracked=n % 3 == 0), f"walk {n % classes}") for n in range(count))
     return project
 
 

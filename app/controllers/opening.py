@@ -20,8 +20,7 @@ from app.viewer.scene import Scene
 from app.workers.tasks import Newest
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.project.project import Project
-from flora_engine.project.schema import DATABASE
+from flora_engine.project import DATABASE, Project
 from flora_engine.readers import read_sequence
 from flora_engine.skeleton import SkeletonSequence
 
@@ -50,7 +49,7 @@ def open_recording(path: Path) -> Opened:
 
 def open_from(project: Project, id: int) -> Opened:
     """Recording `id` of a project and its scene; raises FloraError."""
-    sequence = project.sequence(id)
+    sequence = project.recordings.read(id)
     return Opened(None, sequence, Scene(sequence))
 
 

@@ -36,7 +36,7 @@ class ProjectEdits(QObject):
 
     def set_class(self, ids: list[int], name: str) -> None:
         """Label recordings of the project; "" clears their class."""
-        self._session.edit(lambda project: project.set_class(ids, " ".join(name.split()) or None))
+        self._session.edit(lambda project: project.labels.set(ids, " ".join(name.split()) or None))
 
     def ask_class(self) -> None:
         """Ask for the class of the selected recordings."""
@@ -48,7 +48,7 @@ class ProjectEdits(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("Set class")
         dialog.setLabelText(f"Class of {counted(len(ids))} (a new name makes a new class)")
-        dialog.setComboBoxItems(list(project.class_names()))
+        dialog.setComboBoxItems(list(project.classes.names()))
         dialog.setComboBoxEditable(True)
         dialog.textValueSelected.connect(lambda name: self.set_class(ids, name))
         dialog.open()
@@ -60,7 +60,7 @@ class ProjectEdits(QObject):
         """Remove the selected recordings from the project."""
         ids = self._library.selected_ids()
         text = f"Removed {counted(len(ids))}; {key_text('library.undo')} restores them"
-        self._session.edit(lambda project: project.remove(ids), lambda _: self._feedback.say(text))
+        self._session.edit(lambda project: project.recordings.remove(ids), lambda _: self._feedback.say(text))
 
     def show_classes(self) -> None:
         """The editor of classes and their texts."""

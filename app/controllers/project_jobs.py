@@ -23,7 +23,7 @@ from app.widgets import TextDialog
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from flora_engine.datasets.preparing import report_path
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 _REFRESH = 2.0  # seconds between looks at what a writing job has committed
 

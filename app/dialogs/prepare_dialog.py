@@ -11,7 +11,7 @@ from app.dialogs.form import Field, FormDialog, file_choice, folder_choice
 from app.dialogs.prepare_form import TITLES, PrepareRequest, glance, unfinished, where
 from app.widgets import choice_box
 from flora_engine.processes import cpu_count
-from flora_engine.project.schema import DATABASE
+from flora_engine.project import DATABASE
 
 _LISTS = "Lists (*.txt);;All files (*)"
 

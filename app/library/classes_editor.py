@@ -62,7 +62,7 @@ class ClassesEditor(QDialog):
         project = self._session.project
         if project is None:
             return
-        self._names, self._texts = project.class_names(), project.texts()
+        self._names, self._texts = project.classes.names(), project.classes.texts()
         blocker = QSignalBlocker(self.table)
         self.table.setRowCount(len(self._names))
         self.table.setVerticalHeaderLabels([str(number) for number in range(len(self._names))])
@@ -79,14 +79,14 @@ class ClassesEditor(QDialog):
         """Add the class that was typed."""
         name = " ".join(self.new_name.text().split())
         if name:
-            self._edit(lambda project: project.add_classes([name]), lambda _: self.new_name.clear())
+            self._edit(lambda project: project.classes.add([name]), lambda _: self.new_name.clear())
 
     def remove(self) -> None:
         """Remove the class of the current row."""
         row = self.table.currentRow()
         if row >= 0:
             name = self._names[row]
-            self._edit(lambda project: project.remove_class(name))
+            self._edit(lambda project: project.classes.remove(name))
 
     def fill_in(self) -> None:
         """Give classes without texts those of a known class of that name."""
@@ -100,7 +100,9 @@ class ClassesEditor(QDialog):
             self.message.setText("No built-in texts match these class names.")
             return
         count = f"{len(new)} classes" if len(new) != 1 else "1 class"
-        self._edit(lambda project: project.set_texts(new), lambda _: self.message.setText(f"Filled in {count}."))
+        self._edit(
+            lambda project: project.classes.set_texts(new), lambda _: self.message.setText(f"Filled in {count}.")
+        )
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 3)
@@ -122,11 +124,11 @@ class ClassesEditor(QDialog):
             return
         name, text = self._names[row], " ".join(item.text().split())
         if column == _NAME:
-            self._edit(lambda project: text != name and project.rename_class(name, text))
+            self._edit(lambda project: text != name and project.classes.rename(name, text))
             return
         motion, definition = self._texts.get(name, ("", ""))
         pair = (text, definition) if column == _MOTION else (motion, text)
-        self._edit(lambda project: project.set_texts({name: pair}))
+        self._edit(lambda project: project.classes.set_texts({name: pair}))
 
     def _edit(self, change: Change, done: Callable[[object], object] | None = None) -> None:
         self.message.clear()

@@ -16,8 +16,8 @@ from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
 from app.widgets import EndElided, rows_view, runs, selected_places, sentence
 from app.workers.tasks import Newest
+from flora_engine.project import Project
 from flora_engine.project.filters import select, sort_rows
-from flora_engine.project.project import Project
 from flora_engine.project.table import Table
 
 _DEBOUNCE = 120  # ms

@@ -8,15 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flora_engine.project.table import Table
+from flora_engine.project.columns import NAMES
+from flora_engine.project.table import TEXT_KEYS, Table
 
 _MOST = 24  # values offered for one column
-_INDEXED = {
-    "class": ("classes", "class_names"),
-    "source": ("folders", "folder_names"),
-    "layout": ("layouts", "layout_names"),
-}
-_PLAIN = {"subject": "subjects", "camera": "cameras", "setup": "setups", "persons": "persons", "frames": "frames"}
 
 
 def with_term(query: str, key: str, value: str | None) -> str:
@@ -30,13 +25,12 @@ def with_term(query: str, key: str, value: str | None) -> str:
 
 def common_values(table: Table, key: str) -> list[tuple[str, int]]:
     """(what to write after `key:`, how many recordings have it), the commonest first; [] for columns of many values."""
-    if key in _INDEXED:
-        column, names = _INDEXED[key]
-        indices, texts = getattr(table, column), getattr(table, names)
+    if key in TEXT_KEYS:
+        texts, indices = table.texts(key)
         counts = np.bincount(indices[indices >= 0], minlength=len(texts))
         found = [(f"={texts[i]}", int(counts[i])) for i in np.argsort(-counts, kind="stable") if counts[i]]
-    elif key in _PLAIN and key != "frames":
-        values, numbers = np.unique(getattr(table, _PLAIN[key]), return_counts=True)
+    elif key in (*NAMES, "persons"):
+        values, numbers = np.unique(table.number(key), return_counts=True)
         pairs: Sequence[tuple[Any, Any]] = sorted(zip(values.tolist(), numbers.tolist(), strict=True))
         found = [(str(value), int(number)) for value, number in pairs]
     else:

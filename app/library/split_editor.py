@@ -135,7 +135,7 @@ class SplitEditor(QDialog):
         except FloraError as error:
             self._say(str(error))
             return
-        self._session.edit(lambda project: project.save_split(split), lambda _: self._on_saved(split.name), self._say)
+        self._session.edit(lambda project: project.splits.save(split), lambda _: self._on_saved(split.name), self._say)
 
     def remove(self) -> None:
         """Remove the saved split that is selected."""
@@ -143,7 +143,7 @@ class SplitEditor(QDialog):
         if item is not None:
             name = item.text()
             done = f"Removed “{name}”. {key_text('library.undo')} restores it."
-            self._session.edit(lambda project: project.remove_split(name), lambda _: self._say(done), self._say)
+            self._session.edit(lambda project: project.splits.remove(name), lambda _: self._say(done), self._say)
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ class SplitEditor(QDialog):
         assert project is not None
         selected = self.stored.currentItem()
         current = current or (selected.text() if selected is not None else "")
-        self._splits = project.splits()
+        self._splits = project.splits.all()
         blocker = QSignalBlocker(self.stored)
         self.stored.clear()
         self.stored.addItems(list(self._splits))
@@ -328,7 +328,7 @@ class SplitEditor(QDialog):
 
     def _class_names(self) -> tuple[str, ...]:
         project = self._session.project
-        return project.class_names() if project is not None else ()
+        return project.classes.names() if project is not None else ()
 
     # -- judging -------------------------------------------------------------------------------------------------
 

@@ -89,12 +89,12 @@ class StatisticsPanel(QWidget):
         minutes = counted.seconds / 60
         self.summary.setText(
             f"{number_of(counted.recordings)}, {number_of(counted.frames, 'frame')}, {minutes:,.1f} minutes, "
-            f"{number_of(len(counted.subjects), 'subject')}"
+            f"{number_of(len(counted.numbers['subject']), 'subject')}"
         )
         classes = {name or "(no class)": count for name, count in counted.classes.items() if count or name}
         self._draw_classes(classes)
-        self._draw_numbers("subjects", counted.subjects)
-        self._draw_numbers("cameras", counted.cameras)
+        self._draw_numbers("subjects", counted.numbers["subject"])
+        self._draw_numbers("cameras", counted.numbers["camera"])
         self._draw_lengths(counted)
 
     def _draw_classes(self, classes: dict[str, int]) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal
 
 from app.tables import ColumnsModel
-from flora_engine.project.table import Table
+from flora_engine.project import Table
+from flora_engine.project.columns import NUMBERS
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ def _known(number: int) -> str:
     return str(number) if number else "–"
 
 
+def _number(name: str) -> Callable[[Table, int], str]:
+    return lambda table, row: _known(int(table.numbers[name][row]))
+
+
 COLUMNS = (
     Column("class", "Class", lambda t, r: t.class_of(r) or "–", width=128),
     Column("name", "Name", lambda t, r: t.names[r], width=178),
-    Column("subject", "Subject", lambda t, r: _known(int(t.subjects[r])), True),
-    Column("camera", "Camera", lambda t, r: _known(int(t.cameras[r])), True),
-    Column("setup", "Set-up", lambda t, r: _known(int(t.setups[r])), True),
+    *(Column(number.name, number.title, _number(number.name), True) for number in NUMBERS),
     Column("frames", "Frames", lambda t, r: str(int(t.frames[r])), True),
     Column("seconds", "Seconds", lambda t, r: f"{t.frames[r] / t.fps[r]:.1f}", True),
     Column("persons", "Persons", lambda t, r: str(int(t.persons[r])), True),

@@ -13,7 +13,7 @@ from flora_engine.datasets import ntu, pku
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.project.splits import export_split
 
 KINDS = (*ntu.EXPORTS, *pku.EXPORTS, "labels", "splits")
@@ -72,7 +72,7 @@ def export_labels(job: Job, project: Project, path: Path) -> int:
     writer.writerow(("name", "class", "begin", "end", "origin", "score"))
     table = project.table
     for row, name in enumerate(table.names):
-        labels = project.labels(int(table.ids[row]))
+        labels = project.labels.of(int(table.ids[row]))
         for label in labels:
             span = ("" if value is None else value for value in (label.begin, label.end))
             score = "" if label.score is None else f"{label.score:.6g}"
@@ -87,10 +87,10 @@ def export_labels(job: Job, project: Project, path: Path) -> int:
 
 def export_splits(project: Project, folder: Path) -> int:
     """Write every split of the project to folder/NAME.yaml, in the form that configurations read; how many."""
-    splits = project.splits()
+    splits = project.splits.all()
     if not splits:
         raise FloraError("the project holds no splits", path=project.folder)
     for name, split in splits.items():
         file = re.sub(r"[^\w.-]+", "_", name)
-        export_split(split, project.class_names(), folder / f"{file}.yaml")
+        export_split(split, project.classes.names(), folder / f"{file}.yaml")
     return len(splits)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,6 @@ from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.project.splits import Split, divide
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from flora_engine.datasets.clips import Clips
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +71,7 @@ def extract_action(
     batch_size: int = 16,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Write the features of a split to `out` (npz); a project keeps them as well, under the name `feature_name` gives.
+    """Write the features of a split to `out` (npz).
 
     Stopped, it goes on where it was: finished parts wait in ``OUT.parts`` until all are done. Raises FloraError,
     Cancelled.
@@ -102,8 +96,6 @@ def extract_action(
     whole = np.zeros((len(clips.labels), features.shape[1]), np.float32)
     whole[wanted] = features
     write_features(split_features(whole, clips.labels, parts), out)
-    if data.project is not None:
-        _store(job, data.project, feature_name(found), clips, wanted, features)
     shutil.rmtree(partial, ignore_errors=True)
     return {
         "out": str(out),
@@ -112,14 +104,6 @@ def extract_action(
         "gzsl": len(parts.gzsl),
         "channels": features.shape[1],
     }
-
-
-def feature_name(checkpoints: dict[str, Path]) -> str:
-    """What a project calls the features of these checkpoints: their streams and the start of their hash."""
-    digest = hashlib.sha256()
-    for stream in sorted(checkpoints):
-        digest.update(checkpoints[stream].read_bytes())
-    return f"{'+'.join(checkpoints)}-{digest.hexdigest()[:12]}"
 
 
 def _data_and_split(
@@ -135,31 +119,13 @@ def _data_and_split(
         return rooted(settings.data, data_root), split_of(settings)
     if project is None or split is None:
         raise FloraError("extraction needs a configuration, or a project and the name of a split")
-    from flora_engine.project.project import Project
+    from flora_engine.project import Project
 
     with Project.open(Path(project), "read") as opened:
-        splits = opened.splits()
+        splits = opened.splits.all()
     if split not in splits:
         raise FloraError(
             f"the project has no split “{split}”", path=project, remedy=f"It has: {', '.join(splits) or 'none'}."
         )
     data = DataSettings(dataset="project", project=Path(project), preparation=preparation, frames=frames)
     return data, splits[split]
-
-
-def _store(
-    job: Job, folder: Path, name: str, clips: Clips, rows: NDArray[np.int64], features: NDArray[np.float32]
-) -> None:
-    """Keep features in the project, by recording name; recordings that share a name are left out with a warning."""
-    from flora_engine.project.project import Project
-
-    with Project.open(folder) as project:
-        table = project.table
-        ids = dict(zip(table.names, table.ids.tolist(), strict=True))
-        doubled = (
-            {name for name in table.names if table.names.count(name) > 1} if len(ids) < len(table.names) else set()
-        )
-        keep = [i for i, row in enumerate(rows) if clips.names[row] in ids and clips.names[row] not in doubled]
-        if len(keep) < len(rows):
-            job.warn(f"{len(rows) - len(keep)} recordings share a name, so the project does not keep their features")
-        project.store_features(name, np.array([ids[clips.names[rows[i]]] for i in keep], np.int64), features[keep])

@@ -11,8 +11,7 @@ from flora_engine.commands.console import console_job
 from flora_engine.datasets.importing import ImportOptions, Preview, import_folder, preview
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.project.project import Project
-from flora_engine.project.schema import DATABASE
+from flora_engine.project import DATABASE, Project
 from flora_engine.readers.corrections import TURNS, Correction
 from flora_engine.skeleton import LAYOUTS
 

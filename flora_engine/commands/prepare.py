@@ -14,7 +14,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
 from flora_engine.processes import cpu_count
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 # data set -> the file of its classes
 CLASSES = {"ntu60": "ntu60", "ntu120": "ntu120", "pku1": "pku51", "pku2": "pku41"}

@@ -21,7 +21,8 @@ from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.processes import cpu_count, in_order
-from flora_engine.project.project import NUMBERS, Incoming, Project, content_hash
+from flora_engine.project import Incoming, Project, content_hash
+from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.corrections import Correction, correct
 from flora_engine.readers.inspection import Inspection, inspect
@@ -124,8 +125,8 @@ def import_folder(
     report.ignored = ignored
     labeller = Labeller(files, options)
     if options.dataset:
-        project.add_dataset_classes(load_dataset(options.dataset).class_names)
-    sources = project.sources()
+        project.classes.ensure(load_dataset(options.dataset).class_names)
+    sources = project.recordings.sources()
     new = [path for path in files if str(path) not in sources]
     report.known = len(files) - len(new)
     processes = options.processes or (cpu_count() if len(new) >= _SERIAL else 1)
@@ -210,7 +211,7 @@ def inspect_files(
 
 def _commit(project: Project, waiting: list[Incoming], report: ImportReport, job: Job) -> None:
     """Put the waiting recordings into the project for good, and forget them here."""
-    ids = project.add(waiting)
+    ids = project.recordings.add(waiting)
     for id, recording in zip(ids, waiting, strict=True):
         report.added += id is not None
         report.known += id is None
@@ -262,6 +263,8 @@ def _correct(
     right = options.correction(path, sequence.layout)
     right = right if own is None else own.over(right)
     sequence = correct(sequence, right.layout, right.up, right.scale, right.fps)
+    for key in ("action", *NAMES):  # a file with a bad one must not stop the others when they are stored
+        whole_number(sequence.metadata, key, path)
     return replace(sequence, source=path, name=sequence.name or path.stem)
 
 
@@ -354,7 +357,7 @@ class Labeller:
             return sequence.source.parent.name if sequence.source else ""
         if name := str(sequence.metadata.get("class_name", "")):
             return name
-        action = int(sequence.metadata.get("action", 0))
+        action = whole_number(sequence.metadata, "action")
         names = self._names or _known_names(sequence)
         if 1 <= action <= len(names):
             return names[action - 1]
@@ -374,7 +377,7 @@ def _labels_files(files: Sequence[Path]) -> set[Path]:
 def read_labels(path: Path) -> dict[str, LabelRow]:
     """Read a CSV of labels: file -> label.
 
-    The first line names the columns: `file` or `name`, `class`, and any of subject, camera, setup, replication (whole
+    The first line names the columns: `file` or `name`, `class`, and any of columns.NAMES (subject, camera …; whole
     numbers). UTF-8. FloraError with the line where it is not so.
     """
     try:
@@ -390,11 +393,7 @@ def read_labels(path: Path) -> dict[str, LabelRow]:
         )
     rows = {}
     for number, line in enumerate(lines, start=2):
-        try:
-            numbers = {name: int(line[name]) for name in NUMBERS if line.get(name)}
-        except ValueError:
-            names = ", ".join(NUMBERS)
-            raise FloraError(f"{names} must be whole numbers", path=path, where=f"line {number}") from None
+        numbers = {name: whole_number(line, name, path, f"line {number}") for name in NAMES if line.get(name)}
         if not line[key]:
             raise FloraError("there is no file name", path=path, where=f"line {number}")
         rows[line[key].replace("\\", "/").removeprefix("./")] = LabelRow((line["class"] or "").strip(), numbers)

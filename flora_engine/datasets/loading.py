@@ -1,7 +1,7 @@
 """Labelled recordings, prepared for an encoder: from a raw folder through the readers, or from a project.
 
 Preparing is done once: the clips lie in the user's cache folder under a key made of the recordings (path, size and
-time of change, or content hash), of the settings and of the code that reads and prepares.
+time of change; or content hash, name and numbers), of the settings and of the code that reads and prepares.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
 from flora_engine.processes import cpu_count, in_order
-from flora_engine.project.project import Project
+from flora_engine.project import Project
+from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import read_sequence
 from flora_engine.resources import PACKAGE, cache_folder
 from flora_engine.skeleton import SkeletonSequence
 
-NUMBERS = ("action", "subject", "camera", "setup")
+NUMBERS = ("action", *NAMES)
 _BATCH = 32  # recordings a worker process takes at a time
 _SERIAL = 2000  # below this many recordings, starting processes costs more than it saves
-_SOURCES = ("skeleton", "readers", "preprocessing", "datasets/loading.py")
+_SOURCES = ("skeleton", "readers", "preprocessing", "project/columns.py", "datasets/loading.py")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,12 @@ def _project_items(folder: Path | None) -> list[Item]:
     if folder is None:
         raise FloraError("the data settings name neither a raw folder nor a project")
     with Project.open(folder, "read") as project:
-        items = [Item(folder.resolve(), id, digest.hex()) for id, digest in project.hashes().items()]
+        table, hashes = project.table, project.recordings.hashes()
+    numbers = (column.tolist() for column in table.numbers.values())
+    items = [
+        Item(folder.resolve(), id, f"{hashes[id].hex()} {said}")
+        for id, *said in zip(table.ids.tolist(), table.names, *numbers, strict=True)
+    ]
     if not items:
         raise FloraError("the project holds no recordings", path=folder)
     return items
@@ -141,20 +147,21 @@ def _code_key() -> str:
 
 @functools.lru_cache(maxsize=4)
 def _open_project(folder: Path) -> Project:
+    """The project, kept open while its recordings are prepared."""
     return Project.open(folder, "read")
 
 
 def _prepare_item(item: Item, preparation: str, frames: int) -> tuple[NDArray[np.float32], Facts] | str:
     try:
-        sequence = read_sequence(item.path) if item.row is None else _open_project(item.path).sequence(item.row)
+        sequence = read_sequence(item.path) if item.row is None else _open_project(item.path).recordings.read(item.row)
         joints = prepare(sequence, preparation, frames)
+        return joints, _facts(sequence)
     except FloraError as error:
         return str(error)
-    return joints, _facts(sequence)
 
 
 def _facts(sequence: SkeletonSequence) -> Facts:
-    numbers = tuple(int(sequence.metadata.get(key, 0)) for key in NUMBERS)
+    numbers = tuple(whole_number(sequence.metadata, key, sequence.source) for key in NUMBERS)
     return Facts(sequence.name, numbers, str(sequence.metadata.get("class_name", "")))
 
 
@@ -170,7 +177,10 @@ def _prepared(
     """Results in the order of `items`, computed here or in worker processes."""
     processes = processes or (cpu_count() if len(items) >= _SERIAL else 1)
     work = functools.partial(_prepare_batch, preparation=settings.preparation, frames=settings.frames)
-    return in_order(work, items, _BATCH, processes)
+    try:
+        yield from in_order(work, items, _BATCH, processes)
+    finally:  # the next time another project may lie in the folder
+        _open_project.cache_clear()
 
 
 def _prepare_all(
@@ -257,13 +267,13 @@ def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64]
     if not keep.any():
         raise FloraError("no recording has a label", remedy="Check the file names, or label them in a project.")
     kept = [fact for fact, use in zip(prepared.facts, keep, strict=True) if use and fact is not None]
-    numbers = np.array([fact.numbers for fact in kept], np.int64)
+    numbers = dict(zip(NUMBERS, np.array([fact.numbers for fact in kept], np.int64).T, strict=True))
     return Clips(
         joints=(prepared.joints if keep.all() else prepared.joints[keep])[..., :persons],
         labels=labels[keep],
         names=tuple(fact.name for fact in kept),
         class_names=names,
-        subjects=numbers[:, 1],
-        cameras=numbers[:, 2],
-        setups=numbers[:, 3],
+        subjects=numbers["subject"],
+        cameras=numbers["camera"],
+        setups=numbers["setup"],
     )

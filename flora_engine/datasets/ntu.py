@@ -15,7 +15,7 @@ from flora_engine.datasets.published_files import SPLIT_SIZES, npz_writer
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import bodies, ctrgcn
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.readers.ntu import FPS, metadata, read_bodies
 from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
 
@@ -187,7 +187,7 @@ def export_split(job: Job, project: Project, name: str, path: Path, copy_single:
     def joints(rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         nonlocal written
         for row in rows:
-            yield ctrgcn.align(flat(project.sequence(int(table.ids[row]))), copy_single=copy)
+            yield ctrgcn.align(flat(project.recordings.read(int(table.ids[row]))), copy_single=copy)
             written += 1
             if written % 50 == 0 or written == total:
                 job.progress("writing", written, total)

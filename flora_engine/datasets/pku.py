@@ -16,7 +16,7 @@ from flora_engine.datasets.published_files import npz_writer
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import pku
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.readers import read_sequence
 from flora_engine.readers.pku import FPS
 from flora_engine.skeleton import SkeletonSequence
@@ -217,7 +217,7 @@ def export_split(job: Job, project: Project, name: str, path: Path, splits: Path
     rows = sorted((row for row, clip in enumerate(table.names) if _is_clip(clip, dataset)), key=table.names.__getitem__)
     if not rows:
         raise FloraError(f"the project holds no clips of {dataset}", path=project.folder)
-    folder = splits or project.source(int(table.ids[rows[0]])).parent.parent
+    folder = splits or project.recordings.source(int(table.ids[rows[0]])).parent.parent
     sides = find_split(folder, by)
     if sides is None:
         raise FloraError(
@@ -237,7 +237,7 @@ def export_split(job: Job, project: Project, name: str, path: Path, splits: Path
     def clips(chosen: list[int]) -> Iterator[NDArray[np.float32]]:
         nonlocal written
         for row in chosen:
-            yield pku.prepare_clip(pair(project.sequence(int(table.ids[row])).joints))
+            yield pku.prepare_clip(pair(project.recordings.read(int(table.ids[row])).joints))
             written += 1
             if written % 50 == 0 or written == total:
                 job.progress("writing", written, total)

@@ -17,7 +17,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
 from flora_engine.processes import in_order
-from flora_engine.project.project import Incoming, Project, content_hash
+from flora_engine.project import Incoming, Project, content_hash
 from flora_engine.skeleton import SkeletonSequence
 
 BATCH = 64  # files that a process takes at a time: some 50 ms of NTU
@@ -154,7 +154,7 @@ def prepare_all(
     project = Project.open(folder, "write") if (folder / "project.sqlite").exists() else Project.create(folder)
     with project:
         if class_names:
-            project.add_dataset_classes(class_names)
+            project.classes.ensure(class_names)
         new = _not_there(project, tasks)
         report.already = len(tasks) - len(new)
         if report.already:
@@ -188,7 +188,7 @@ def _not_there(project: Project, tasks: Sequence[Task]) -> list[Task]:
 def _store(project: Project, pending: list[Result], report: Report) -> None:
     """Bring the pending results to the project's disk in one transaction, then to the report; `pending` is emptied."""
     recordings = [recording for result in pending for recording in result.recordings]
-    ids = iter(project.add(recordings)) if recordings else iter(())
+    ids = iter(project.recordings.add(recordings)) if recordings else iter(())
     for result in pending:
         report.excluded += [name for name in result.excluded if name not in report.excluded]
         for recording in result.recordings:

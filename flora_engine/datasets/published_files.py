@@ -23,7 +23,7 @@ from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.jobs import Job
-from flora_engine.project.project import Incoming, Project
+from flora_engine.project import Incoming, Project
 from flora_engine.skeleton import SkeletonSequence
 
 FEATURE_ARRAYS = ("train_data", "train_label", "zsl_data", "zsl_label", "gzsl_data", "gzsl_label")
@@ -276,7 +276,7 @@ def import_split(job: Job, project: Project, path: Path, class_names: tuple[str,
     names = class_names or tuple(f"action {number}" for number in range(1, highest + 2))
     if highest >= len(names):
         raise FloraError(f"holds class {highest}, but there are {len(names)} classes, from 0", path=path)
-    project.add_dataset_classes(names)
+    project.classes.ensure(names)
     total = len(split.train) + len(split.test)
     done = new = 0
     batch: list[Incoming] = []
@@ -297,7 +297,7 @@ def import_split(job: Job, project: Project, path: Path, class_names: tuple[str,
                 )
                 batch.append(Incoming(sequence, names[label]))
             if len(batch) == 256 or done == total:
-                new += sum(id is not None for id in project.add(batch))
+                new += sum(id is not None for id in project.recordings.add(batch))
                 batch = []
                 job.progress("importing", done, total)
     return new

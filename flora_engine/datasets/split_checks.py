@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.project.splits import Parts, Split, parts_of
 
 Ints = NDArray[np.int64]
@@ -55,16 +55,14 @@ class Counts:
 def of_project(project: Project) -> Recordings:
     """The recordings of a project, in the order of its table."""
     table = project.table
-    numbers = (table.classes, table.subjects, table.cameras, table.setups)
-    labels, subjects, cameras, setups = (column.astype(np.int64) for column in numbers)
     return Recordings(
-        labels,
-        subjects,
-        cameras,
-        setups,
-        table.class_names,
-        project.contents(),
-        tuple(project.span_classes()),
+        labels=table.classes.astype(np.int64),
+        subjects=table.numbers["subject"].astype(np.int64),
+        cameras=table.numbers["camera"].astype(np.int64),
+        setups=table.numbers["setup"].astype(np.int64),
+        class_names=table.class_names,
+        contents=project.recordings.contents(),
+        spans=tuple(project.labels.span_classes()),
     )
 
 

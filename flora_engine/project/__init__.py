@@ -1,1 +1,28 @@
-"""A project: a folder of recordings, classes, splits and labels, with undo."""
+"""A project: a folder of recordings, classes, splits and labels, with undo.
+
+`Project` (project.py) is a store (store.py: folder, lock, transactions, undo) with four parts, a file each: recordings,
+labels, classes, splits. Tables of the database: schema.py; the table in memory: table.py, with filters and statistics.
+"""
+
+from flora_engine.project.history import Change, Edit
+from flora_engine.project.labels import Label, Span
+from flora_engine.project.project import Project
+from flora_engine.project.recordings import Incoming, content_hash
+from flora_engine.project.schema import DATABASE
+from flora_engine.project.splits import Parts, Split, TrainRule
+from flora_engine.project.table import Table
+
+__all__ = [
+    "DATABASE",
+    "Change",
+    "Edit",
+    "Incoming",
+    "Label",
+    "Parts",
+    "Project",
+    "Span",
+    "Split",
+    "Table",
+    "TrainRule",
+    "content_hash",
+]

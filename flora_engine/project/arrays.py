@@ -11,7 +11,7 @@ import contextlib
 import mmap
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ _ALIGN = 16
 
 @dataclass(frozen=True)
 class Place:
-    """Where a recording lies, and its shape (frames, persons, joints)."""
+    """Where a recording lies, and its shape (frames, persons, joints). The database has a column for each field."""
 
     segment: int
     offset: int
@@ -42,6 +42,9 @@ class Place:
     def end(self) -> int:
         size = self.points * (13 if self.tracked else 12)
         return self.offset + -(-size // _ALIGN) * _ALIGN
+
+
+PLACE_COLUMNS = tuple(field.name for field in fields(Place))  # of the database, in the order that `Place` takes
 
 
 class Arrays:

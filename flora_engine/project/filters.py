@@ -23,29 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.project.table import Table
+from flora_engine.project.table import NUMBER_KEYS, TEXT_KEYS, Table
 
 Mask = NDArray[np.bool_]
 _WORD = re.compile(r'(-?)(?:(\w+):)?(?:"([^"]*)"?|(\S+))')
 _RANGE = re.compile(r"(-?[\d.]+)-([\d.]+)")
 _COMPARISON = re.compile(r"(<=|>=|<|>|=)(-?[\d.]+)")
-_NUMBERS = {
-    "subject": "subjects",
-    "camera": "cameras",
-    "setup": "setups",
-    "replication": "replications",
-    "frames": "frames",
-    "persons": "persons",
-    "fps": "fps",
-    "parts": "spans",
-}
-_TEXTS = {
-    "class": ("class_names", "classes"),
-    "source": ("folder_names", "folders"),
-    "layout": ("layout_names", "layouts"),
-}
-KEYS = ("class", "name", "source", "layout", "is", "seconds", *_NUMBERS)
-SORT_KEYS = ("id", "name", "class", "source", "layout", "seconds", *_NUMBERS)
+KEYS = ("class", "name", "source", "layout", "is", *NUMBER_KEYS)
+SORT_KEYS = ("id", "name", *TEXT_KEYS, *NUMBER_KEYS)
 
 
 def select(table: Table, query: str) -> NDArray[np.int64]:
@@ -72,19 +57,14 @@ def sort_rows(table: Table, rows: NDArray[np.int64], key: str, descending: bool 
 
 def _sortable(table: Table, key: str) -> NDArray[Any]:
     """A column that sorts as a reader expects."""
-    if key in _TEXTS:
-        names, column = _texts(table, key)
+    if key in TEXT_KEYS:
+        names, column = table.texts(key)
         return _ranks(names)[column]
-    columns = {"id": "ids", "name": "name_ranks", **_NUMBERS}
+    if key in NUMBER_KEYS:
+        return table.number(key)
     if key not in SORT_KEYS:
         raise FloraError(f"there is no column “{key}”", remedy=f"There are {', '.join(SORT_KEYS)}.")
-    return np.asarray(table.seconds() if key == "seconds" else getattr(table, columns[key]))
-
-
-def _texts(table: Table, key: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """A column of few different texts: these, and which of them each row has (-1: none)."""
-    names, column = _TEXTS[key]
-    return getattr(table, names), getattr(table, column)
+    return table.ids if key == "id" else table.name_ranks
 
 
 def _ranks(names: Sequence[str]) -> NDArray[np.int64]:
@@ -112,15 +92,15 @@ def _index_holds(names: Sequence[str], value: str) -> Mask:
 
 
 def _column(table: Table, key: str, value: str) -> Mask:
-    if key in _TEXTS:
-        names, column = _texts(table, key)
+    if key in TEXT_KEYS:
+        names, column = table.texts(key)
         return _index_holds(names, value)[column]
     if key == "name":
         return _names(table, value)
     if key == "is":
         return _is(table, value)
-    if key in ("seconds", *_NUMBERS):
-        return _compare(table.seconds() if key == "seconds" else getattr(table, _NUMBERS[key]), key, value)
+    if key in NUMBER_KEYS:
+        return _compare(table.number(key), key, value)
     raise FloraError(f"there is no column “{key}” to filter by", remedy=f"There are {', '.join(KEYS)}.")
 
 
@@ -149,5 +129,5 @@ def _compare(column: NDArray[Any], key: str, value: str) -> Mask:
         return np.isin(column, [float(part) for part in value.split(",") if part])
     except ValueError:
         raise FloraError(
-            f"“{key}:{value}” is no number", remedy=f"Write {key}:3, {key}:1,2, {key}:>10 or {key}:5-9."
+            f"“{key}:{value}” is not a number", remedy=f"Write {key}:3, {key}:1,2, {key}:>10 or {key}:5-9."
         ) from None

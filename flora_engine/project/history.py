@@ -1,7 +1,7 @@
-"""Edits that can be taken back: every changed row is kept with what it was before and what it is after.
+"""Edits that can be undone: every changed row is kept with what it was before and what it is after.
 
 An edit, its undo and its redo are one transaction each. An undone edit that a newer edit makes unreachable stays in the
-record as "dropped", so that the history of a label tells everything that ever happened to it.
+record as "dropped", so that the history of a label holds everything that ever happened to it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flora_engine.errors import FloraError
@@ -21,7 +21,10 @@ EDITABLE = ("sequences", "classes", "texts", "labels", "splits")
 
 @dataclass(frozen=True)
 class Change:
-    """One row of one table. before None: the edit inserts it; after None: the edit deletes it; else columns change."""
+    """One row of one table. before None: the edit inserts it; after None: the edit deletes it; else columns change.
+
+    row: its id; 0 for an inserted row that gets its id when the edit is recorded. sequence: the recording it is about.
+    """
 
     table: str
     row: int
@@ -43,6 +46,31 @@ class Edit:
     state: str
 
 
+# What an edit is made of
+
+
+def rows(connection: sqlite3.Connection, table: str, where: str = "", *values: object) -> list[Row]:
+    """The rows of a table that meet an SQL condition, with all their columns."""
+    cursor = connection.execute(f"SELECT * FROM {table}" + (f" WHERE {where}" if where else ""), values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def without_id(row: Row) -> Row:
+    return {key: value for key, value in row.items() if key != "id"}
+
+
+def removal(table: str, row: Row) -> Change:
+    """The change that deletes this row (as `rows` gives it)."""
+    return Change(table, row["id"], without_id(row), None, row.get("sequence"))
+
+
+def next_id(connection: sqlite3.Connection, table: str) -> int:
+    """An id that no row of the table ever had: what was undone keeps its own."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return 1 + (int(row[0]) if row else 0)
+
+
 def apply(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
     """Write the `after` of each change."""
     for change in changes:
@@ -61,14 +89,14 @@ def apply(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
             connection.execute(f"UPDATE {change.table} SET {columns} WHERE id = ?", values)
 
 
-def record(connection: sqlite3.Connection, title: str, changes: Sequence[Change]) -> int:
-    """Apply `changes` as one edit and remember it; returns its id. The caller brings the transaction."""
+def record(connection: sqlite3.Connection, title: str, changes: Sequence[Change]) -> None:
+    """Apply `changes` as one edit and keep it in the history. The caller brings the transaction."""
+    changes = _numbered(connection, changes)
     apply(connection, changes)
     connection.execute("UPDATE history SET state = 'dropped' WHERE state = 'undone'")
     edit = connection.execute(
         "INSERT INTO history (time, title, state) VALUES (?, ?, 'done')", (time.time(), title)
     ).lastrowid
-    assert edit is not None
     connection.executemany(
         "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -76,7 +104,23 @@ def record(connection: sqlite3.Connection, title: str, changes: Sequence[Change]
             for position, c in enumerate(changes)
         ),
     )
-    return edit
+
+
+def _numbered(connection: sqlite3.Connection, changes: Sequence[Change]) -> list[Change]:
+    """The changes, with an id for each inserted row that has none."""
+    ids: dict[str, int] = {}
+    numbered = []
+    for change in changes:
+        if change.row == 0:
+            id = ids.get(change.table) or next_id(connection, change.table)
+            ids[change.table] = id + 1
+            numbered.append(replace(change, row=id))
+        else:
+            numbered.append(change)
+    return numbered
+
+
+# Undo and redo
 
 
 def next_undo(connection: sqlite3.Connection) -> Edit | None:
@@ -85,7 +129,7 @@ def next_undo(connection: sqlite3.Connection) -> Edit | None:
 
 
 def next_redo(connection: sqlite3.Connection) -> Edit | None:
-    """The edit that a redo would bring again."""
+    """The edit that a redo would bring back."""
     return _edit(connection, "SELECT * FROM history WHERE state = 'undone' ORDER BY id LIMIT 1")
 
 
@@ -100,7 +144,7 @@ def move(connection: sqlite3.Connection, edit: Edit) -> list[Change]:
     except sqlite3.IntegrityError:
         fits = False
     if not fits:
-        verb = "undone" if edit.state == "done" else "done again"
+        verb = "undone" if edit.state == "done" else "redone"
         raise FloraError(f"“{edit.title}” can no longer be {verb}: later imports build on it")
     state = "undone" if edit.state == "done" else "done"
     connection.execute("UPDATE history SET state = ? WHERE id = ?", (state, edit.id))
@@ -108,17 +152,17 @@ def move(connection: sqlite3.Connection, edit: Edit) -> list[Change]:
 
 
 def _class_in_use(connection: sqlite3.Connection, change: Change) -> bool:
-    """Whether the change took away a class that labels still name (which the database would say only at the commit)."""
+    """Whether the change removed a class that labels still name (the database would find it only at the commit)."""
     gone = change.table == "classes" and change.after is None
     return gone and connection.execute("SELECT 1 FROM labels WHERE class = ?", (change.row,)).fetchone() is not None
 
 
 def edit_changes(connection: sqlite3.Connection, edit: int) -> list[Change]:
     """What an edit changed, in order."""
-    rows = connection.execute(
+    found = connection.execute(
         "SELECT name, row, before, after, sequence FROM changes WHERE edit = ? ORDER BY position", (edit,)
     )
-    return [Change(name, row, _unpack(before), _unpack(after), seq) for name, row, before, after, seq in rows]
+    return [Change(name, row, _unpack(before), _unpack(after), seq) for name, row, before, after, seq in found]
 
 
 def _edit(connection: sqlite3.Connection, query: str) -> Edit | None:

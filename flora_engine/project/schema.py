@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from flora_engine.errors import FloraError
+from flora_engine.files import replacing
+from flora_engine.project.columns import NAMES
 
 DATABASE = "project.sqlite"
-VERSION = 1
+VERSION = 2
+OLDEST_READABLE = 1  # a project of this version or later can be read as it is; only writing needs the newest
 
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE folders (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 CREATE TABLE sequences (
@@ -22,7 +23,7 @@ CREATE TABLE sequences (
     name TEXT NOT NULL,
     folder INTEGER NOT NULL REFERENCES folders (id), file TEXT NOT NULL,  -- where it came from; may be gone since
     hash BLOB NOT NULL,
-    subject INTEGER NOT NULL, camera INTEGER NOT NULL, setup INTEGER NOT NULL, replication INTEGER NOT NULL,
+    {" ".join(f"{name} INTEGER NOT NULL DEFAULT 0," for name in NAMES)}
     layout TEXT NOT NULL, fps REAL NOT NULL,
     frames INTEGER NOT NULL, persons INTEGER NOT NULL, joints INTEGER NOT NULL, tracked INTEGER NOT NULL,
     segment INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -47,10 +48,6 @@ CREATE UNIQUE INDEX labels_whole ON labels (sequence) WHERE begin IS NULL;
 CREATE INDEX labels_spans ON labels (sequence) WHERE begin IS NOT NULL;
 CREATE INDEX labels_class ON labels (class);
 CREATE TABLE splits (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, split TEXT NOT NULL);
-CREATE TABLE runs (id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL,
-    added REAL NOT NULL);
-CREATE TABLE features (checkpoint TEXT NOT NULL, sequence INTEGER NOT NULL REFERENCES sequences (id),
-    value BLOB NOT NULL, PRIMARY KEY (checkpoint, sequence));
 CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, title TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('done', 'undone', 'dropped')));
 CREATE TABLE changes (  -- one changed row of an edit; before and after are JSON of its columns, NULL: no such row
@@ -60,55 +57,73 @@ CREATE TABLE changes (  -- one changed row of an edit; before and after are JSON
 CREATE INDEX changes_sequence ON changes (sequence) WHERE sequence IS NOT NULL;
 """
 
+
+def add_number(connection: sqlite3.Connection, name: str) -> None:
+    """The step of a migration that brings a new row of columns.NUMBERS; 0, unknown, for the recordings there are."""
+    connection.execute(f"ALTER TABLE sequences ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
+
+
+def _without_runs_and_features(connection: sqlite3.Connection) -> None:
+    """Version 1 had tables of run folders and of features, which nothing ever read."""
+    connection.execute("DROP TABLE runs")
+    connection.execute("DROP TABLE features")
+
+
 # version -> what brings a database of that version to the next; run in one transaction, after a copy was made
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _without_runs_and_features}
 
 
 def create_database(folder: Path) -> None:
     """Make an empty project database in one step, so that a crash leaves none or a whole one."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".new-", suffix=".sqlite")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
-            connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_TABLES}")
-            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        temporary.replace(folder / DATABASE)
-    finally:
-        for path in folder.glob(f"{temporary.name}*"):
-            path.unlink(missing_ok=True)
+    with replacing(folder / DATABASE) as temporary:
+        try:
+            with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                connection.executescript(f"PRAGMA journal_mode = WAL; BEGIN; {_TABLES}")
+                connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
+                connection.execute("COMMIT")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            for path in folder.glob(f"{temporary.name}-*"):  # SQLite's own, after a failure
+                path.unlink(missing_ok=True)
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:
-    """Open an existing database; FloraError where it is none of ours, is damaged, or is newer than this program."""
+    """Open an existing database; to write, bring an older one to VERSION.
+
+    FloraError if it is not a project, is damaged, is newer than this program, or is too old to be read as it is.
+    """
     try:
         connection = _connect(path, write)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")  # a commit that returned is on the disk
-        connection.execute("PRAGMA busy_timeout = 10000")
-        connection.execute("PRAGMA cache_size = -16000")  # KiB
-        version = _version(connection, path)
-    except sqlite3.Error as error:
+        try:
+            _prepare(connection, path, write)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
         raise FloraError(
-            f"the project database cannot be read: {error}",
+            f"the project database cannot be opened: {error}",
             path=path,
             remedy="It was left as it is; restore the project folder from a copy.",
         ) from None
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, write: bool) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")  # a commit that returned is on the disk
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA cache_size = -16000")  # KiB
+    version = _version(connection, path)
     if version > VERSION:
         raise FloraError(
             f"the project was made by a newer version of the program (schema {version}, this one knows {VERSION})",
             path=path,
             remedy="Update the program.",
         )
-    if version < VERSION:
-        if not write:
-            raise FloraError(
-                f"the project has the older schema {version}", path=path, remedy="Open it once for writing."
-            )
+    if write and version < VERSION:
         _migrate(connection, path, version)
-    return connection
+    elif version < OLDEST_READABLE:
+        raise FloraError(f"the project has the older schema {version}", path=path, remedy="Open it once for writing.")
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
@@ -139,10 +154,13 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    """Bring the database to VERSION; all or nothing, with a copy of the old one beside it."""
+    """Bring the database to VERSION; all or nothing, with a copy of the old one beside it.
+
+    The copy is made under another name first, so that what is called a copy is always whole.
+    """
     copy = path.with_name(f"project.schema{version}.sqlite")
-    copy.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(copy),))
+    with replacing(copy) as temporary:
+        connection.execute("VACUUM INTO ?", (str(temporary),))
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in range(version, VERSION):

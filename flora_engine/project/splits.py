@@ -1,7 +1,12 @@
-"""Which classes are unseen, which recordings train: the split of a zero-shot experiment."""
+"""Which classes are unseen, which recordings train: the split of a zero-shot experiment.
+
+First what a split is (plain data), the parts it makes, and splits as files; last the splits that a project keeps.
+"""
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
+from flora_engine.project.history import Change, removal, rows, without_id
+from flora_engine.project.store import Store
+from flora_engine.project.table import class_rows
 
 
 class TrainRule(BaseModel):
@@ -125,7 +133,7 @@ def export_split(split: Split, class_names: Sequence[str], path: Path) -> None:
 def import_split(path: Path, class_names: Sequence[str]) -> Split:
     """Read a split that `export_split` wrote; unseen classes may be names or 0-based numbers.
 
-    FloraError where the file is no split or names a class that is not there.
+    FloraError if the file is not a split or names a class that is missing.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -143,3 +151,49 @@ def import_split(path: Path, class_names: Sequence[str]) -> Split:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise FloraError(f"this is not a split: {first['msg']}", path=path, where=where) from None
+
+
+# Kept in a project
+
+
+class Splits:
+    """`project.splits`. In the database unseen classes are ids, so that a split follows its classes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> dict[str, Split]:
+        """The splits by name."""
+        with self._store.reading() as connection:
+            place = {id: index for index, (id, _) in enumerate(class_rows(connection))}
+            stored = [json.loads(row["split"]) for row in rows(connection, "splits ORDER BY name")]
+        found = [Split.model_validate(data | {"unseen": sorted(place[id] for id in data["unseen"])}) for data in stored]
+        return {split.name: split for split in found}
+
+    def save(self, split: Split) -> bool:
+        """Keep a split under its name, in place of one of that name. FloraError if it names a class that is missing."""
+
+        def make(connection: sqlite3.Connection) -> list[Change]:
+            ids = [id for id, _ in class_rows(connection)]
+            beyond = [index for index in split.unseen if not 0 <= index < len(ids)]
+            if beyond:
+                raise FloraError(f"the split “{split.name}” names class {beyond[0]}, and there are {len(ids)} classes")
+            data = split.model_dump(mode="json") | {"unseen": [ids[index] for index in split.unseen]}
+            after = {"name": split.name, "split": json.dumps(data, ensure_ascii=False)}
+            found = rows(connection, "splits", "name = ?", split.name)
+            before = without_id(found[0]) if found else None
+            return [Change("splits", found[0]["id"] if found else 0, before, after)] if before != after else []
+
+        return self._store.edit(f"Save split “{split.name}”", make)
+
+    def remove(self, name: str) -> bool:
+        """Remove the split of that name; False if there is none."""
+        return self._store.edit(
+            f"Remove split “{name}”",
+            lambda connection: [removal("splits", row) for row in rows(connection, "splits", "name = ?", name)],
+        )
+
+
+def split_that_needs(connection: sqlite3.Connection, class_id: int) -> str | None:
+    """The name of a split in which this class is unseen."""
+    return next((r["name"] for r in rows(connection, "splits") if class_id in json.loads(r["split"])["unseen"]), None)

@@ -1,4 +1,4 @@
-"""Counts of the library: per class, subject, camera and length."""
+"""Counts of the library: per class, subject, camera and so on, and length."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from flora_engine.project.table import Table
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts over some rows. classes: every class in its order, then "" for none; the others: those that occur.
+    """Counts over some rows. classes: every class in its order, then "" for none.
 
+    numbers: for each name in columns.NAMES the recordings per number that occurs (0: unknown).
     lengths: counts (B,) of recordings whose frames lie between length_edges (B + 1,), the last edge included.
     """
 
@@ -21,10 +22,7 @@ class Statistics:
     frames: int
     seconds: float
     classes: dict[str, int]
-    subjects: dict[int, int]
-    cameras: dict[int, int]
-    setups: dict[int, int]
-    persons: dict[int, int]
+    numbers: dict[str, dict[int, int]]
     lengths: NDArray[np.int64]
     length_edges: NDArray[np.float64]
 
@@ -41,10 +39,7 @@ def statistics(table: Table, rows: NDArray[np.int64] | None = None, bins: int = 
         frames=int(frames.sum(dtype=np.int64)),
         seconds=float((frames / table.fps[chosen]).sum()),
         classes=named | {"": int(classes[0])},
-        subjects=_count(table.subjects[chosen]),
-        cameras=_count(table.cameras[chosen]),
-        setups=_count(table.setups[chosen]),
-        persons=_count(table.persons[chosen]),
+        numbers={name: _count(column[chosen]) for name, column in table.numbers.items()},
         lengths=np.histogram(frames, edges)[0].astype(np.int64),
         length_edges=edges.astype(np.float64),
     )

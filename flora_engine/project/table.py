@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from flora_engine.project.columns import NAMES
+from flora_engine.project.history import Change
 
 Ints = NDArray[np.int32]
 _BATCH = 8192
@@ -18,19 +22,16 @@ _BATCH = 8192
 class Table:
     """N recordings, in the order they came in.
 
-    ids: int64 (N,), rising. classes: int32 (N,), index into `class_names`, -1 where there is no label. The other int32
-    columns (N,) are 0 where unknown; folders indexes `folder_names`, layouts `layout_names`. spans: how many labelled
-    parts. fps: float32 (N,).
+    ids: int64 (N,), rising. classes: int32 (N,), index into `class_names`, -1 without a label. numbers: an int32 column
+    (N,) per name in columns.NAMES; 0 if unknown. folders indexes `folder_names`, layouts `layout_names`; int32 (N,).
+    frames, persons, spans (labelled parts): how many; int32 (N,). fps: float32 (N,).
     """
 
     ids: NDArray[np.int64]
     names: list[str]
     class_names: tuple[str, ...]
     classes: Ints
-    subjects: Ints
-    cameras: Ints
-    setups: Ints
-    replications: Ints
+    numbers: Mapping[str, Ints]
     frames: Ints
     persons: Ints
     fps: NDArray[np.float32]
@@ -44,7 +45,7 @@ class Table:
         return len(self.ids)
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Row numbers of these ids; KeyError where one is not in the table."""
+        """Row numbers of these ids; KeyError if one is not in the table."""
         if len(self.ids) == 0 and len(ids):
             raise KeyError(int(ids[0]))
         rows = np.searchsorted(self.ids, ids).astype(np.int64)
@@ -66,23 +67,39 @@ class Table:
         return ranks
 
     def class_of(self, row: int) -> str:
-        """The class name of a row, "" where it has none."""
+        """The class name of a row, "" if it has none."""
         index = int(self.classes[row])
         return "" if index < 0 else self.class_names[index]
 
-    def seconds(self) -> NDArray[np.float32]:
-        """(N,) lengths in seconds."""
-        return (self.frames / self.fps).astype(np.float32)
+    def number(self, key: str) -> NDArray[Any]:
+        """(N,) the column of one of `NUMBER_KEYS`."""
+        if key == "seconds":
+            return (self.frames / self.fps).astype(np.float32)
+        return self.numbers[key] if key in self.numbers else np.asarray(getattr(self, _ATTRIBUTES.get(key, key)))
+
+    def texts(self, key: str) -> tuple[tuple[str, ...], Ints]:
+        """A column of few different texts, one of `TEXT_KEYS`: these, and which of them each row has (-1: none)."""
+        names, column = _TEXTS[key]
+        return getattr(self, names), getattr(self, column)
 
 
-_NUMBERS = ("subject", "camera", "setup", "replication", "frames", "persons")
+_ATTRIBUTES = {"parts": "spans"}
+_TEXTS = {
+    "class": ("class_names", "classes"),
+    "source": ("folder_names", "folders"),
+    "layout": ("layout_names", "layouts"),
+}
+# What queries, sorting and the library's columns call the columns
+TEXT_KEYS = tuple(_TEXTS)
+NUMBER_KEYS = (*NAMES, "frames", "persons", "fps", "parts", "seconds")
+_STORED = (*NAMES, "frames", "persons")
 
 
 def load_table(connection: sqlite3.Connection) -> Table:
     """Read all rows that are not removed; a second or less for 100,000, and never a joint."""
     (total,) = connection.execute("SELECT count(*) FROM sequences WHERE removed = 0").fetchone()
     ids = np.empty(total, np.int64)
-    numbers = np.zeros((len(_NUMBERS), total), np.int32)
+    numbers = np.zeros((len(_STORED), total), np.int32)
     fps = np.empty(total, np.float32)
     layouts, folders = np.empty(total, np.int32), np.empty(total, np.int32)
     names: list[str] = []
@@ -90,7 +107,7 @@ def load_table(connection: sqlite3.Connection) -> Table:
     folder_rows = connection.execute("SELECT id, path FROM folders ORDER BY id").fetchall()
     folder_index = {folder: i for i, (folder, _) in enumerate(folder_rows)}
     cursor = connection.execute(
-        f"SELECT id, name, layout, folder, fps, {', '.join(_NUMBERS)} FROM sequences WHERE removed = 0 ORDER BY id"
+        f"SELECT id, name, layout, folder, fps, {', '.join(_STORED)} FROM sequences WHERE removed = 0 ORDER BY id"
     )
     at = 0
     while rows := cursor.fetchmany(_BATCH):
@@ -103,18 +120,23 @@ def load_table(connection: sqlite3.Connection) -> Table:
         fps[here] = columns[4]
         numbers[:, here] = columns[5:]
         at += len(rows)
-    class_names, classes = load_classes(connection, ids)
-    subjects, cameras, setups, replications, frames, persons = numbers
-    spans = _spans(connection, ids)
+    class_names, classes = _load_classes(connection, ids)
+    stored = dict(zip(_STORED, numbers, strict=True))
+    frames, persons = stored.pop("frames"), stored.pop("persons")
     return Table(
-        *(ids, names, class_names, classes, subjects, cameras, setups, replications, frames, persons, fps),
-        *(layouts, tuple(layout_index), folders, tuple(path for _, path in folder_rows), spans),
+        *(ids, names, class_names, classes, stored, frames, persons, fps, layouts, tuple(layout_index)),
+        *(folders, tuple(path for _, path in folder_rows), _spans(connection, ids)),
     )
 
 
-def load_classes(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> tuple[tuple[str, ...], Ints]:
+def class_rows(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """(id, name) of every class, in their order: a class's place here is its 0-based number everywhere."""
+    return connection.execute("SELECT id, name FROM classes ORDER BY position, id").fetchall()
+
+
+def _load_classes(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> tuple[tuple[str, ...], Ints]:
     """Class names in their order, and for each recording the index of its class or -1."""
-    rows = connection.execute("SELECT id, name FROM classes ORDER BY position, id").fetchall()
+    rows = class_rows(connection)
     index = np.full(max((row[0] for row in rows), default=0) + 1, -1, np.int32)
     index[[row[0] for row in rows]] = np.arange(len(rows))
     classes = np.full(len(ids), -1, np.int32)
@@ -126,13 +148,26 @@ def load_classes(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> tupl
     return tuple(row[1] for row in rows), classes
 
 
-def relabelled(connection: sqlite3.Connection, table: Table, labels: Mapping[int, int | None]) -> Table:
+def updated_table(connection: sqlite3.Connection, table: Table, changes: Sequence[Change]) -> Table | None:
+    """The table after an edit, or None if it must be read anew: one label must not read 100,000 recordings again."""
+    tables = {change.table for change in changes}
+    if tables <= {"texts", "splits"}:
+        return table
+    labels = [change for change in changes if change.table == "labels"]
+    rows = [change.after or change.before or {} for change in labels]
+    if not tables <= {"labels", "classes"} or any(row.get("begin") is not None for row in rows):
+        return None
+    given = {c.sequence: c.after["class"] if c.after else None for c in labels if c.sequence}
+    return _relabelled(connection, table, given)
+
+
+def _relabelled(connection: sqlite3.Connection, table: Table, labels: Mapping[int, int | None]) -> Table:
     """The table after some recordings (by id) got another class (by id, None: none) and classes came, went or moved."""
-    rows = connection.execute("SELECT id, name FROM classes ORDER BY position, id").fetchall()
+    rows = class_rows(connection)
     names = tuple(row[1] for row in rows)
     shorter = min(len(names), len(table.class_names))
     if names[:shorter] != table.class_names[:shorter]:  # every index may mean another class now
-        names, classes = load_classes(connection, table.ids)
+        names, classes = _load_classes(connection, table.ids)
         return replace(table, class_names=names, classes=classes)
     index = {row[0]: place for place, row in enumerate(rows)}
     classes = table.classes.copy()

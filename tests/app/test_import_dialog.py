@@ -32,7 +32,7 @@ from flora_engine.datasets.importing import ImportOptions, Preview, inspect_file
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled
 from flora_engine.jobs import Job
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.readers import write_npz, write_ntu
 from flora_engine.readers.corrections import Correction
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
@@ -239,7 +239,7 @@ def test_corrections_repeat_only_what_they_touch(
     assert result["failed"] == []
     with Project.open(tmp_path / "project", "read") as project:
         by_name = dict(zip(project.table.names, project.table.ids.tolist(), strict=True))
-        x, y = project.sequence(by_name["x0"]), project.sequence(by_name["y0"])
+        x, y = project.recordings.read(by_name["x0"]), project.recordings.read(by_name["y0"])
     np.testing.assert_allclose(x.joints, synthesise(0).joints, atol=1e-4)
     assert (x.fps, y.fps) == (30.0, 15.0)
 

@@ -29,8 +29,9 @@ from flora_engine.datasets.split_checks import of_project
 from flora_engine.demo import ACTIONS, synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.project import project as project_module
-from flora_engine.project.project import Incoming, Project
+from flora_engine.project import Incoming, Project
+from flora_engine.project import store as store_module
+from flora_engine.project.labels import Labels
 from flora_engine.project.splits import Split, TrainRule, import_split
 from flora_engine.readers.corrections import Correction
 from flora_engine.skeleton import SkeletonSequence
@@ -41,7 +42,7 @@ def project_folder(tmp_path: Path) -> Path:
     """Four classes, two subjects, two takes: sixteen recordings."""
     folder = tmp_path / "study"
     with Project.create(folder) as project:
-        project.add(
+        project.recordings.add(
             Incoming(synthesise(action, subject=subject, replication=take), ACTIONS[action].name)
             for action in range(4)
             for subject in (1, 2)
@@ -86,7 +87,7 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     filtered(window, qtbot, "subject:1 -class:nothing", 4)
     window.library.view.selectAll()
     window.edits.set_class(window.library.selected_ids()[:2], "invented action")
-    assert "invented action" in window.session.project.class_names()
+    assert "invented action" in window.session.project.classes.names()
     filtered(window, qtbot, "class:invented", 2)
     window.run_command("library.undo")
     filtered(window, qtbot, "class:invented", 0)
@@ -96,17 +97,17 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     window.run_command("library.splits")
     editor = window.edits.split_editor
     assert editor is not None
-    qtbot.waitUntil(lambda: editor.classes.topLevelItemCount() == len(window.session.project.class_names()))
+    qtbot.waitUntil(lambda: editor.classes.topLevelItemCount() == len(window.session.project.classes.names()))
     editor.show_split(Split(name="mine", unseen=(0,), train=TrainRule(by="fraction", fraction=0.5, seed=3)))
     qtbot.waitUntil(lambda: editor.judgement is not None and editor.judgement.split.name == "mine")
-    window.session.project.save_split(editor.split())
+    window.session.project.splits.save(editor.split())
     editor.close()
     window.close()
 
     again = make_window()
     project = opened(again, qtbot, folder)
-    assert project.splits()["mine"].unseen == (0,)
-    assert len(project) == 4 and again.library.model.rowCount() == 4
+    assert project.splits.all()["mine"].unseen == (0,)
+    assert len(project.table) == 4 and again.library.model.rowCount() == 4
 
 
 def test_a_session_through_main(
@@ -126,11 +127,11 @@ def test_a_session_through_main(
 
     def undo(window: MainWindow) -> bool:
         window.run_command("library.undo")
-        return window.session.project is not None and "second thought" not in window.session.project.class_names()
+        return window.session.project is not None and "second thought" not in window.session.project.classes.names()
 
     def split(window: MainWindow) -> bool:
         assert window.session.project is not None
-        return window.session.project.save_split(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
+        return window.session.project.splits.save(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
 
     driver = Driver(shown, label, undo, split)
     assert main(["gui", str(project_folder)]) == 0 and driver.done == 4
@@ -139,9 +140,9 @@ def test_a_session_through_main(
         project = window.session.project
         assert project is not None
         return (
-            project.class_names()[-1] == "first thought"
+            project.classes.names()[-1] == "first thought"
             and project.table.class_of(0) == "first thought"
-            and list(project.splits()) == ["mine"]
+            and list(project.splits.all()) == ["mine"]
             and "Redo" in window.menus.action("library.redo").text()
         )
 
@@ -257,7 +258,7 @@ def test_split_editor_counts_warns_saves_and_exports(
     assert editor.classes.topLevelItem(1).text(1) == "–" and editor.classes.topLevelItem(0).text(1) == "2"
     assert "No leak" in editor.findings.item(0).text() and editor.save_button.isEnabled()
     editor.save()
-    assert project.splits()["by subject"].unseen == (1,)
+    assert project.splits.all()["by subject"].unseen == (1,)
 
     editor.classes.topLevelItem(0).setCheckState(0, Qt.CheckState.Checked)
     qtbot.waitUntil(lambda: "4 test of unseen classes" in editor.summary.text())
@@ -265,7 +266,7 @@ def test_split_editor_counts_warns_saves_and_exports(
     qtbot.waitUntil(lambda: "part is empty" in editor.findings.item(0).text())
     assert not editor.save_button.isEnabled()
     editor.save()
-    assert "not saved" in editor.message.text() and project.splits()["by subject"].unseen == (1,)
+    assert "not saved" in editor.message.text() and project.splits.all()["by subject"].unseen == (1,)
     editor.values.setText("one")
     qtbot.waitUntil(lambda: "no number" in editor.message.text())
 
@@ -274,11 +275,11 @@ def test_split_editor_counts_warns_saves_and_exports(
     editor.share.setValue(50)
     editor.export_to(tmp_path / "out" / "split.yaml")
     assert yaml.safe_load((tmp_path / "out" / "split.yaml").read_text())["low_shot"] == 0.5
-    back = import_split(tmp_path / "out" / "split.yaml", project.class_names())
+    back = import_split(tmp_path / "out" / "split.yaml", project.classes.names())
     assert back == editor.split() and back.train.by == "fraction"
 
     window.run_command("library.undo")
-    assert not project.splits()
+    assert not project.splits.all()
     qtbot.waitUntil(lambda: editor.stored.count() == 0)
 
 
@@ -287,19 +288,19 @@ def test_classes_editor_edits_with_undo(window: MainWindow, qtbot: Any, project_
     window.run_command("library.classes")
     editor = window.edits.classes_editor
     assert editor is not None
-    before = project.class_names()
+    before = project.classes.names()
     editor.table.item(0, 0).setText("renamed")
-    assert project.class_names()[0] == "renamed"
+    assert project.classes.names()[0] == "renamed"
     editor.table.item(0, 1).setText("an arm goes up and down")
-    assert project.texts()["renamed"] == ("an arm goes up and down", "")
+    assert project.classes.texts()["renamed"] == ("an arm goes up and down", "")
     editor.table.item(1, 0).setText("renamed")
-    assert "taken" in editor.message.text() and project.class_names()[1] == before[1]
+    assert "taken" in editor.message.text() and project.classes.names()[1] == before[1]
     editor.new_name.setText("brand new")
     editor.add()
-    assert "brand new" in project.class_names()
+    assert "brand new" in project.classes.names()
     for _ in range(3):
         window.run_command("library.undo")
-    assert project.class_names() == before and not project.texts()
+    assert project.classes.names() == before and not project.classes.texts()
     assert editor.table.item(0, 0).text() == before[0]
 
 
@@ -329,7 +330,7 @@ def test_a_large_project_does_not_hold_up_the_window(
     one = SkeletonSequence(np.ones((1, 1, 25, 3), np.float32), 30.0)
     with Project.create(folder) as project:
         numbers = np.arange(3_000, dtype=np.float32)
-        project.add(
+        project.recordings.add(
             Incoming(
                 SkeletonSequence(
                     one.joints * number, 30.0, name=f"S{int(number):06d}", metadata={"subject": int(number) % 50 + 1}
@@ -341,8 +342,8 @@ def test_a_large_project_does_not_hold_up_the_window(
     opened(window, qtbot, folder)
     window.player.playback.pause()
     reads: list[object] = []
-    load_table = project_module.load_table
-    monkeypatch.setattr(project_module, "load_table", lambda *what: (reads.append(what), load_table(*what))[1])
+    load_table = store_module.load_table
+    monkeypatch.setattr(store_module, "load_table", lambda *what: (reads.append(what), load_table(*what))[1])
     for query, rows in (("subject:7", 60), ("00123", 11), ("", 3_000)):
         filtered(window, qtbot, query, rows)
     assert not reads, "a filter does not read the table again"
@@ -369,14 +370,14 @@ def test_a_long_edit_does_not_hold_up_the_window(
     window.library.view.selectAll()
     ids = window.library.selected_ids()
     assert sorted(ids) == project.table.ids.tolist()
-    set_class, threads, may_go_on = project.set_class, [], threading.Event()
+    set_class, threads, may_go_on = Labels.set, [], threading.Event()
 
     def slowly(*what: Any) -> Any:
         threads.append(threading.get_ident())
         assert may_go_on.wait(30)
         return set_class(*what)
 
-    monkeypatch.setattr(project, "set_class", slowly)
+    monkeypatch.setattr(Labels, "set", slowly)
     monkeypatch.setattr(InTurn, "patience", 0.03)
     window.edits.set_class(ids, "all the same")
     assert window.session.is_busy and not window.menus.action("library.undo").isEnabled()
@@ -420,7 +421,7 @@ def test_presets_fit_a_project_of_that_data_set(tmp_path: Path) -> None:
     assert any(preset.split.unseen == () for preset in presets)
     assert fitting_presets(("walk", "run")) == []
     with Project.create(tmp_path / "p") as project:
-        project.add_dataset_classes(names)
+        project.classes.ensure(names)
         judgement = judge(presets[0].split, of_project(project))
     assert any(finding.level == "error" for finding in judgement.findings)
 
@@ -446,7 +447,7 @@ def test_the_look_before_an_import_advises_corrections(tmp_path: Path) -> None:
     assert inspected(tmp_path, ImportOptions(up="+z", scale=0.01)).advice() is None
     with Project.create(tmp_path / "project") as project:
         import_folder(Job(), project, [tmp_path], ImportOptions(up="+z", scale=0.01, processes=1))
-        joints = project.sequence(int(project.table.ids[0])).joints
+        joints = project.recordings.read(int(project.table.ids[0])).joints
     np.testing.assert_allclose(joints, synthesise(0).joints, atol=1e-4)
 
 

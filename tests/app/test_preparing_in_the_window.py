@@ -16,7 +16,7 @@ from flora_engine.datasets.preparing import Report, write_report
 from flora_engine.datasets.published_files import read_split
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.readers import write_ntu
 
 
@@ -61,7 +61,7 @@ def test_prepare_into_a_new_project_with_a_report(window: MainWindow, qtbot: Any
     )
     idle(window, qtbot)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)
-    assert window.session.project.writable and len(window.session.project.class_names()) == 60
+    assert window.session.project.writable and len(window.session.project.classes.names()) == 60
     report = window.project_jobs.report
     assert report is not None and "5 recordings prepared, 1 skipped" in report.heading.text()
     assert "S001C001P001R001A050" in report.text.toPlainText() and "S001C001P006R001A006" in report.text.toPlainText()
@@ -81,7 +81,9 @@ def test_a_stopped_preparation_goes_on_from_the_notice(
     window.jobs.jobs[0].stop()  # before the worker has read its first file
     idle(window, qtbot)
     assert "stopped" in window.notice.text() and window.notice.action().text() == "Resume"
-    assert window.session.project is not None and window.session.project.writable and len(window.session.project) < 5
+    assert (
+        window.session.project is not None and window.session.project.writable and len(window.session.project.table) < 5
+    )
     window.notice.action().click()
     idle(window, qtbot)
     qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)

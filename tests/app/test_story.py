@@ -17,7 +17,7 @@ from app.main_window import MainWindow
 from flora_engine.cli import main
 from flora_engine.demo import ACTIONS, write_demo
 from flora_engine.jobs import Job
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.project.splits import Split, TrainRule
 
 ALL = 2 * len(ACTIONS)
@@ -86,7 +86,7 @@ def test_import_filter_split_undo_redo_reopen(
 
     def label(window: MainWindow) -> bool:
         window.edits.set_class(window.library.selected_ids(), "something new")
-        return window.session.project is not None and "something new" in window.session.project.class_names()
+        return window.session.project is not None and "something new" in window.session.project.classes.names()
 
     def split(window: MainWindow) -> bool:
         window.run_command("library.splits")
@@ -100,20 +100,20 @@ def test_import_filter_split_undo_redo_reopen(
         editor.save()
         editor.close()
         assert window.session.project is not None
-        return "by person" in window.session.project.splits()
+        return "by person" in window.session.project.splits.all()
 
     def undo(window: MainWindow) -> bool:
         window.run_command("library.undo")
         window.run_command("library.undo")
         project = window.session.project
         assert project is not None
-        return not project.splits() and "something new" not in project.class_names()
+        return not project.splits.all() and "something new" not in project.classes.names()
 
     def redo(window: MainWindow) -> bool:
         window.run_command("library.redo")
         project = window.session.project
         assert project is not None
-        return not project.splits() and "something new" in project.class_names()
+        return not project.splits.all() and "something new" in project.classes.names()
 
     steps: list[Callable[[MainWindow], bool]] = [welcomed, new_project, drop_the_folder, import_it, imported]
     steps += [type_a_filter, filtered, label, split, undo, redo]
@@ -127,16 +127,16 @@ def test_import_filter_split_undo_redo_reopen(
             return False
         project = window.session.project
         labelled = [name for name in map(project.table.class_of, range(ALL)) if name == "something new"]
-        assert len(labelled) == 1 and not project.splits() and project.writable
+        assert len(labelled) == 1 and not project.splits.all() and project.writable
         return window.player.sequence is not None and "Redo" in window.menus.action("library.redo").text()
 
     def redo_the_split(window: MainWindow) -> bool:
         window.run_command("library.redo")
         assert window.session.project is not None
-        return window.session.project.splits()["by person"].unseen == (0, 5)
+        return window.session.project.splits.all()["by person"].unseen == (0, 5)
 
     driver = Driver(all_there, redo_the_split)
     assert main(["gui", str(study)]) == 0
     assert driver.done == 2, f"stuck at {driver.stuck}"
     with Project.open(study, "read") as project:
-        assert list(project.splits()) == ["by person"] and len(project) == ALL
+        assert list(project.splits.all()) == ["by person"] and len(project.table) == ALL

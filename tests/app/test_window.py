@@ -28,7 +28,7 @@ from app.labelling.panel import class_presets
 from app.labelling.service import LabelService, load_bundle
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 
 def open_first(window: MainWindow, qtbot: Any, folder: Path) -> None:
@@ -149,8 +149,8 @@ def test_filter_by_name(window: MainWindow, qtbot: Any, recordings: Path) -> Non
 def test_the_demo_is_one_command_away(window: MainWindow, qtbot: Any) -> None:
     window.run_command("file.demo")
     qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=60_000)
-    assert window.session.project is not None and len(window.session.project) >= 16
-    assert len(window.session.project.class_names()) >= 16
+    assert window.session.project is not None and len(window.session.project.table) >= 16
+    assert len(window.session.project.classes.names()) >= 16
 
 
 def test_the_palette_runs_a_command(window: MainWindow, qtbot: Any) -> None:

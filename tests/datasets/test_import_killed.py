@@ -18,7 +18,7 @@ import pytest
 
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.jobs import Event, Job
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -27,7 +27,7 @@ KILL_ITSELF = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from flora_engine.project.project import Incoming, Project
+from flora_engine.project import Incoming, Project
 from project_samples import recording
 
 def recordings():
@@ -38,9 +38,9 @@ def recordings():
 
 project = Project.open(Path(sys.argv[1]), "write")
 if sys.argv[3] == "synced":  # every frame is on the disk, the transaction is not
-    project._arrays.sync = lambda: os.kill(os.getpid(), signal.SIGKILL)
-    project.add(Incoming(recording(number)) for number in range(100, 104))
-project.add(recordings())
+    project.arrays.sync = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    project.recordings.add(Incoming(recording(number)) for number in range(100, 104))
+project.recordings.add(recordings())
 """
 
 
@@ -101,12 +101,12 @@ def test_twenty_kills_leave_exactly_what_was_committed(tmp_path: Path, raw: Path
         frames = folder / "arrays" / "000001.frames"
         size = frames.stat().st_size if frames.exists() else 0
         project = Project.open(folder, "write")
-        count = len(project)
+        count = len(project.table)
         # Confirmed means there; one batch more may have been committed in the moment before it could be told.
         assert before + confirmed <= count <= before + confirmed + BATCH
         assert count == FILES or (count - before) % BATCH == 0, "half a batch is there"
-        assert project.verify() == []
-        used = sum(16 * -(-project.sequence(id).joints.nbytes // 16) for id in project.table.ids.tolist())
+        assert project.recordings.verify() == []
+        used = sum(16 * -(-project.recordings.read(id).joints.nbytes // 16) for id in project.table.ids.tolist())
         assert used == (frames.stat().st_size if frames.exists() else 0), "a torn tail was left"
         cut_off += size > used
         project.close()
@@ -116,7 +116,7 @@ def test_twenty_kills_leave_exactly_what_was_committed(tmp_path: Path, raw: Path
     project = Project.open(folder, "write")
     import_folder(Job(), project, [raw], ImportOptions(processes=1))
     assert sorted(project.table.names) == [f"r{number:04d}" for number in range(FILES)]
-    assert project.verify() == []
+    assert project.recordings.verify() == []
 
 
 def _open(folder: Path) -> list[str]:
@@ -137,6 +137,6 @@ def test_a_kill_inside_a_transaction_leaves_no_trace(tmp_path: Path, moment: str
     assert frames.stat().st_size > size, "the kill came before any frame was written"
     with Project.open(tmp_path / "p", "write") as project:
         assert frames.stat().st_size == size
-        assert len(project) == 6
-        assert all(same(project.sequence(n + 1), recording(n, tracked=n % 3 == 0)) for n in range(6))
-        assert project.verify() == []
+        assert len(project.table) == 6
+        assert all(same(project.recordings.read(n + 1), recording(n, tracked=n % 3 == 0)) for n in range(6))
+        assert project.recordings.verify() == []

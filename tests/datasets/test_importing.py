@@ -15,8 +15,8 @@ from flora_engine.datasets.split_checks import check_split, of_project
 from flora_engine.demo import write_demo
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
+from flora_engine.project import Project
 from flora_engine.project.filters import select
-from flora_engine.project.project import Project
 from flora_engine.project.splits import Split, TrainRule
 from flora_engine.readers import read_sequence, write_npz
 from flora_engine.skeleton import SkeletonSequence
@@ -58,12 +58,12 @@ def test_the_raw_folder_may_be_deleted_afterwards(tmp_path: Path, demo: Path) ->
     shutil.rmtree(tmp_path / "raw")
     with Project.open(tmp_path / "p", "read") as project:
         for id in project.table.ids.tolist():
-            got = project.sequence(id)
+            got = project.recordings.read(id)
             original = originals[got.name]
             assert got.source == (tmp_path / "raw" / f"{got.name}.skeleton").resolve()
             object.__setattr__(original, "source", got.source)
             assert same(got, original)
-        assert project.verify() == []
+        assert project.recordings.verify() == []
 
 
 def test_labels_of_the_demo_come_from_its_csv(tmp_path: Path, demo: Path) -> None:
@@ -91,10 +91,10 @@ def test_every_way_to_a_label(tmp_path: Path) -> None:
         assert report.unlabelled == list(expected.values()).count("")
     _, project = take(tmp_path / "csv", raw, labels=csv)
     assert classes_by_name(project) == {"a": "action 3", "b": "by path", "c": "by name", "d": "by stem"}
-    assert project.table.subjects[project.table.names.index("b")] == 7
+    assert project.table.numbers["subject"][project.table.names.index("b")] == 7
     _, project = take(tmp_path / "named", raw, dataset="utd_mhad")
     assert classes_by_name(project)["a"] == "right hand wave"
-    assert len(project.class_names()) == 28, "all of the data set's, so that their numbers are its numbers"
+    assert len(project.classes.names()) == 28, "all of the data set's, so that their numbers are its numbers"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_bad_file_never_stops_the_rest(tmp_path: Path, demo: Path) -> None:
     events: list[Event] = []
     project = Project.create(tmp_path / "p")
     report = import_folder(Job(events.append), project, [tmp_path / "raw"])
-    assert report.added == len(whole) - 2 == len(project)
+    assert report.added == len(whole) - 2 == len(project.table)
     assert {path.name for path, _ in report.failed} == {whole[3].name, whole[5].name, "photo.skeleton"}
     assert report.ignored == 1
     assert [problem for _, problem in report.failed] == [e["text"] for e in events if e["kind"] == "warning"]
@@ -145,10 +145,10 @@ def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, demo: Path) -> No
     job = Job(stop)
     with pytest.raises(Cancelled):
         import_folder(job, project, [demo], ImportOptions(batch=4))
-    assert len(project) == 8
+    assert len(project.table) == 8
     report = import_folder(Job(), project, [demo])
     assert (report.added, report.known) == (total - 8, 8)
-    assert project.verify() == []
+    assert project.recordings.verify() == []
 
 
 def test_a_moved_folder_is_known_by_its_content(tmp_path: Path, demo: Path) -> None:
@@ -163,7 +163,7 @@ def test_processes_do_not_change_the_result(tmp_path: Path, demo: Path) -> None:
     _, one = take(tmp_path / "one", demo, processes=1)
     _, two = take(tmp_path / "two", demo, processes=2)
     assert one.table.names == two.table.names
-    assert one.hashes() == two.hashes()
+    assert one.recordings.hashes() == two.recordings.hashes()
     assert np.array_equal(one.table.classes, two.table.classes)
 
 
@@ -171,7 +171,7 @@ def test_corrections_are_applied(tmp_path: Path) -> None:
     path = write(tmp_path, "a", 5)
     raw = read_sequence(path).joints
     _, project = take(tmp_path / "p", path, up="+z", scale=0.01, fps=50.0)
-    got = project.sequence(1)
+    got = project.recordings.read(1)
     x, y, z = np.moveaxis(raw, -1, 0)
     assert got.fps == 50
     np.testing.assert_allclose(got.joints, np.stack([x, z, -y], -1) * 0.01, rtol=1e-6)
@@ -205,7 +205,7 @@ def test_a_folder_of_mixed_real_formats(tmp_path: Path, shared_data: Path) -> No
     assert (report.added, report.failed) == (len(files), [])
     assert set(project.table.layout_names) == set(FORMATS)
     # lexically first: action 10 of UTD-MHAD, action 1 of Northwestern-UCLA, action 11 of NTU
-    assert set(project.class_names()) == {"draw circle (counter clockwise)", "pick up with one hand", "action 11"}
+    assert set(project.classes.names()) == {"draw circle (counter clockwise)", "pick up with one hand", "action 11"}
 
 
 FORMATS = {
@@ -228,18 +228,18 @@ def test_story(tmp_path: Path, demo: Path, capsys: pytest.CaptureFixture[str]) -
         table = project.table
         chosen = table.ids[select(table, f'class:"={table.class_names[0]}" subject:1')]
         assert len(chosen) == 1
-        project.set_class(chosen, "my own action")
+        project.labels.set(chosen, "my own action")
         split = Split(name="first", unseen=(2, 5), train=TrainRule(by="subject", values=(1,)))
         assert [f.text for f in check_split(split, of_project(project)) if f.level == "error"] == []
-        project.save_split(split)
+        project.splits.save(split)
         assert project.undo() == "Save split “first”"
         assert project.undo() == "Label 1 recording “my own action”"
         assert project.redo() == "Label 1 recording “my own action”"
     with Project.open(folder, "write") as project:
-        assert project.splits() == {}
+        assert project.splits.all() == {}
         assert project.table.ids[select(project.table, 'class:"my own"')].tolist() == chosen.tolist()
         assert project.redo() == "Save split “first”"
-        assert project.splits() == {"first": split}
+        assert project.splits.all() == {"first": split}
         assert main(["import", str(demo), "--project", str(folder)]) == 1, "this test holds the writer lock"
     assert "being written by process" in capsys.readouterr().err
     assert main(["import", str(demo), "--project", str(folder)]) == 0

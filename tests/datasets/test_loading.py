@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 
 from flora_engine.datasets import loading
 from flora_engine.datasets.clips import Clips
-from flora_engine.datasets.importing import import_folder
+from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.demo import write_demo
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.preprocessing import prepare
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.readers import read_sequence
 
 
@@ -94,9 +95,9 @@ def test_processes_do_not_change_the_clips(cached: Path, demo: Path, monkeypatch
 def test_a_project_gives_its_own_labels(cached: Path, demo: Path, tmp_path: Path) -> None:
     with Project.create(tmp_path / "p") as project:
         import_folder(Job(), project, [demo])
-        project.set_class([2], "another")
-        project.set_class([3], None)
-        names = project.class_names()
+        project.labels.set([2], "another")
+        project.labels.set([3], None)
+        names = project.classes.names()
     clips = loading.load_clips(Job(), DataSettings(dataset="unknown", project=tmp_path / "p", frames=16))
     raw = loading.load_clips(Job(), DataSettings(dataset="unknown", raw=demo, frames=16))
     assert clips.class_names == names
@@ -106,7 +107,7 @@ def test_a_project_gives_its_own_labels(cached: Path, demo: Path, tmp_path: Path
     assert clips.names == tuple(np.array(raw.names)[keep])
     # Relabelling needs no preparing again.
     with Project.open(tmp_path / "p", "write") as project:
-        project.set_class([3], "another")
+        project.labels.set([3], "another")
     events: list[Event] = []
     again = loading.load_clips(Job(events.append), DataSettings(dataset="unknown", project=tmp_path / "p", frames=16))
     assert len(again.names) == len(raw.names)
@@ -141,3 +142,28 @@ def test_utd_mhad_has_its_27_named_classes(cached: Path, shared_data: Path) -> N
     assert clips.names[0] == "a10_s1_t1"
     assert (clips.labels[0], clips.subjects[0]) == (9, 1)
     assert np.bincount(clips.labels).min() >= 29
+
+
+def test_corrected_numbers_are_not_taken_from_the_cache(cached: Path, demo: Path, tmp_path: Path) -> None:
+    """Two projects of the same motion, one of them with other subjects from a file of labels."""
+    files = sorted(demo.glob("*.skeleton"))[:4]
+    table = tmp_path / "labels.csv"
+    table.write_text("file,class,subject\n" + "".join(f"{path.name},walk,{7 + n}\n" for n, path in enumerate(files)))
+    subjects = []
+    for name, labels in (("plain", None), ("corrected", table)):
+        with Project.create(tmp_path / name) as project:
+            import_folder(Job(), project, files, ImportOptions(labels=labels))
+        clips = loading.load_clips(Job(), DataSettings(dataset="unknown", project=tmp_path / name, frames=16))
+        subjects.append(clips.subjects.tolist())
+    assert subjects == [[1, 1, 1, 1], [7, 8, 9, 10]]
+
+
+def test_a_project_made_anew_in_the_same_folder_is_read_anew(cached: Path, demo: Path, tmp_path: Path) -> None:
+    settings = DataSettings(dataset="unknown", project=tmp_path / "p", frames=16)
+    for path in sorted(demo.glob("*.skeleton"))[:2]:
+        with Project.create(tmp_path / "p") as project:
+            import_folder(Job(), project, [path])
+        clips = loading.load_clips(Job(), settings)
+        assert clips.names == (path.stem,)
+        assert np.array_equal(clips.joints[0], prepare(read_sequence(path), "clip", 16))
+        shutil.rmtree(tmp_path / "p")

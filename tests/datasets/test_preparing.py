@@ -21,7 +21,7 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.preprocessing import ctrgcn
 from flora_engine.preprocessing import prepare as prepare_recording
-from flora_engine.project.project import Project
+from flora_engine.project import Project, Span
 from flora_engine.readers import write_ntu
 from flora_engine.skeleton import SkeletonSequence
 
@@ -63,7 +63,7 @@ def test_the_published_folder_layout_is_walked(tmp_path: Path) -> None:
         table = project.table
         assert len(table.class_names) == 120
         row = table.names.index("S019C002P106R001A120")
-        assert (table.setups[row], table.cameras[row], table.subjects[row]) == (19, 2, 106)
+        assert [table.numbers[key][row] for key in ("setup", "camera", "subject")] == [19, 2, 106]
         assert table.classes[row] == 119
 
 
@@ -138,7 +138,9 @@ def test_stopped_and_continued_equals_never_stopped(tmp_path: Path) -> None:
     assert (report.prepared, report.already, report.finished) == (4, 2, True)
     prepare(Job(), "ntu120", raw, tmp_path / "q")
     with Project.open(tmp_path / "p", "read") as one, Project.open(tmp_path / "q", "read") as two:
-        assert sorted(h.hex() for h in one.hashes().values()) == sorted(h.hex() for h in two.hashes().values())
+        assert sorted(h.hex() for h in one.recordings.hashes().values()) == sorted(
+            h.hex() for h in two.recordings.hashes().values()
+        )
     again = prepare(Job(), "ntu120", raw, tmp_path / "p")
     assert (again.prepared, again.already) == (0, 6)
 
@@ -270,13 +272,13 @@ def test_a_split_file_comes_back_as_a_project(tmp_path: Path) -> None:
     arguments = ["--from", str(tmp_path / "NTU60_CS.npz"), "--project", str(tmp_path / "q")]
     assert main(["prepare", "ntu60", *arguments]) == 0
     with Project.open(tmp_path / "p", "read") as one, Project.open(tmp_path / "q", "read") as two:
-        assert len(one) == len(two) == 4
         first, second = one.table, two.table
-        hashes = {one.hashes()[int(id)]: first.class_of(row) for row, id in enumerate(first.ids)}
+        assert len(first) == len(second) == 4
+        hashes = {one.recordings.hashes()[int(id)]: first.class_of(row) for row, id in enumerate(first.ids)}
         for row, id in enumerate(second.ids):
-            assert hashes[two.hashes()[int(id)]] == second.class_of(row)
-            assert second.setups[row] == (1 if "-train-" in second.names[row] else 2)
-        sequence = two.sequence(int(second.ids[0]))
+            assert hashes[two.recordings.hashes()[int(id)]] == second.class_of(row)
+            assert second.numbers["setup"][row] == (1 if "-train-" in second.names[row] else 2)
+        sequence = two.recordings.read(int(second.ids[0]))
         expected = ctrgcn.as_input(np.asarray(read_split(tmp_path / "NTU60_CS.npz").train[0]))
         np.testing.assert_array_equal(prepare_recording(sequence, "ctrgcn", 300), expected)
         with pytest.raises(FloraError, match="needs all bodies"):
@@ -316,11 +318,11 @@ def test_real_pku_recording_through_the_command_line(shared_data: Path, tmp_path
         table = project.table
         for name, clip, position, label in zip(*(golden[key] for key in golden.files), strict=True):
             row = table.names.index(str(name).removesuffix(".skeleton"))
-            sequence = project.sequence(int(table.ids[row]))
+            sequence = project.recordings.read(int(table.ids[row]))
             np.testing.assert_array_equal(sequence.joints.transpose(3, 0, 2, 1), clip[:, : sequence.frames][..., :2])
             np.testing.assert_allclose(prepare_recording(sequence, "pku64", 64), position, atol=1e-5)
             assert table.classes[row] == label
-            assert (table.cameras[row], table.setups[row]) == (1, pku.CROSS_SUBJECT_TRAIN)
+            assert (table.numbers["camera"][row], table.numbers["setup"][row]) == (1, pku.CROSS_SUBJECT_TRAIN)
     arguments = ["--project", str(tmp_path / "p"), "--splits", str(raw)]
     assert main(["export", "pkuv1_xsub", *arguments, "--out", str(tmp_path / "x.npz")]) == 0
     found = np.load(tmp_path / "x.npz", allow_pickle=False)
@@ -361,7 +363,7 @@ def test_pku_export_needs_the_split_file(tmp_path: Path) -> None:
     assert split.train_labels.tolist() == [5, 6]
     with Project.create(tmp_path / "q") as project:
         assert import_split(Job(), project, tmp_path / "x.npz", ()) == 3
-        sequence = project.sequence(1)
+        sequence = project.recordings.read(1)
     np.testing.assert_array_equal(prepare_recording(sequence, "pku64", 64), split.train[0])
 
 
@@ -377,9 +379,9 @@ def test_labels_and_splits_export(tmp_path: Path) -> None:
 
     prepare(Job(), "ntu60", ntu_folder(tmp_path, NAMES), tmp_path / "p")
     with Project.open(tmp_path / "p", "write") as project:
-        project.add_span(1, project.class_names()[3], 2, 9)
-        project.set_class([2], None)
-        project.save_split(Split(name="my split/1", unseen=(1, 2), train=TrainRule(values=(1,))))
+        project.labels.add_spans(1, [Span(project.classes.names()[3], 2, 9)])
+        project.labels.set([2], None)
+        project.splits.save(Split(name="my split/1", unseen=(1, 2), train=TrainRule(values=(1,))))
     assert main(["export", "labels", "--project", str(tmp_path / "p"), "--out", str(tmp_path / "l.csv")]) == 0
     lines = (tmp_path / "l.csv").read_text().splitlines()
     assert lines[0] == "name,class,begin,end,origin,score"
@@ -392,7 +394,7 @@ def test_labels_and_splits_export(tmp_path: Path) -> None:
 
 def project_class(folder: Path, index: int) -> str:
     with Project.open(folder, "read") as project:
-        return project.class_names()[index]
+        return project.classes.names()[index]
 
 
 def test_report_text_says_when_it_was_stopped() -> None:

@@ -11,8 +11,9 @@ import pytest
 from project_samples import filled_project
 
 from flora_engine.errors import FloraError
+from flora_engine.project import Project, Span
+from flora_engine.project.columns import NAMES
 from flora_engine.project.filters import SORT_KEYS, select, sort_rows
-from flora_engine.project.project import Project
 from flora_engine.project.statistics import statistics
 from flora_engine.project.table import Table
 
@@ -20,9 +21,9 @@ from flora_engine.project.table import Table
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     with filled_project(tmp_path_factory.mktemp("filters") / "p", 60) as project:
-        project.set_class([3, 4, 5], None)
-        project.set_class([6, 7], "Sit Down")
-        project.add_span(8, "walk 1", 0, 3)
+        project.labels.set([3, 4, 5], None)
+        project.labels.set([6, 7], "Sit Down")
+        project.labels.add_spans(8, [Span("walk 1", 0, 3)])
         return project.table
 
 
@@ -39,9 +40,9 @@ QUERIES: dict[str, Meets] = {
     "-class:walk": lambda t, r: "walk" not in t.class_of(r),
     "name:s1": lambda t, r: "S1" in t.names[r],
     "name:=s001": lambda t, r: t.names[r] == "S001",
-    "subject:3": lambda t, r: t.subjects[r] == 3,
-    "subject:1,2 camera:1": lambda t, r: t.subjects[r] in (1, 2) and t.cameras[r] == 1,
-    "-subject:3": lambda t, r: t.subjects[r] != 3,
+    "subject:3": lambda t, r: t.numbers["subject"][r] == 3,
+    "subject:1,2 camera:1": lambda t, r: t.numbers["subject"][r] in (1, 2) and t.numbers["camera"][r] == 1,
+    "-subject:3": lambda t, r: t.numbers["subject"][r] != 3,
     "frames:>8": lambda t, r: t.frames[r] > 8,
     "frames:<=8": lambda t, r: t.frames[r] <= 8,
     "frames:6-8": lambda t, r: 6 <= t.frames[r] <= 8,
@@ -82,7 +83,7 @@ def test_sorting_is_stable_in_both_directions(table: Table, key: str, descending
         "parts": lambda r: table.spans[r],
         "fps": lambda r: table.fps[r],
     }
-    value = plain.get(key) or (lambda r: getattr(table, key if key in ("frames", "persons") else key + "s")[r])
+    value = plain.get(key) or (lambda r: table.numbers[key][r] if key in NAMES else getattr(table, key)[r])
     rows = np.random.default_rng(0).permutation(len(table))[:40]
     expected = sorted(rows.tolist(), key=value, reverse=descending)  # type: ignore[arg-type]
     assert sort_rows(table, rows, key, descending).tolist() == expected
@@ -93,8 +94,8 @@ def test_statistics_count(table: Table) -> None:
     found = statistics(table, rows, bins=5)
     assert {name: n for name, n in found.classes.items() if n} == Counter(table.class_of(row) for row in rows)
     assert list(found.classes)[:4] == [f"walk {n}" for n in range(4)]
-    assert found.subjects == Counter(table.subjects[rows].tolist())
-    assert set(found.cameras) == {1, 2}
+    assert found.numbers["subject"] == Counter(table.numbers["subject"][rows].tolist())
+    assert set(found.numbers["camera"]) == {1, 2}
     assert found.recordings == len(rows) == found.lengths.sum()
     assert found.frames == sum(int(table.frames[row]) for row in rows)
     assert found.seconds == pytest.approx(found.frames / 30)

@@ -13,8 +13,7 @@ import pytest
 from project_samples import filled_project, recording, same
 
 from flora_engine.errors import FloraError
-from flora_engine.project import schema
-from flora_engine.project.project import Incoming, Project, content_hash
+from flora_engine.project import Incoming, Project, content_hash, schema
 from flora_engine.project.splits import Split
 
 
@@ -22,25 +21,25 @@ def test_recordings_come_back_as_they_went_in(tmp_path: Path) -> None:
     layouts = ["kinect_v2", "kinect_v1", "kinect_v1_utd"]
     sent = [recording(n, layout=layouts[n % 3], tracked=n % 2 == 0) for n in range(12)]
     with Project.create(tmp_path / "p") as project:
-        ids = project.add(Incoming(sequence) for sequence in sent)
+        ids = project.recordings.add(Incoming(sequence) for sequence in sent)
     with Project.open(tmp_path / "p", "read") as project:
-        got = [project.sequence(id) for id in ids if id is not None]
+        got = [project.recordings.read(id) for id in ids if id is not None]
         assert all(same(*pair) for pair in zip(sent, got, strict=True))
         assert not got[0].joints.flags.writeable
         with pytest.raises(FloraError, match="no recording 99"):
-            project.sequence(99)
+            project.recordings.read(99)
 
 
 def test_the_table_says_what_the_recordings_say(tmp_path: Path) -> None:
     with filled_project(tmp_path / "p") as project:
         table = project.table
         for row, id in enumerate(table.ids.tolist()):
-            sequence = project.sequence(id)
+            sequence = project.recordings.read(id)
             assert table.names[row] == sequence.name
             assert table.class_of(row) == f"walk {row % 4}"
             assert (table.frames[row], table.persons[row]) == (sequence.frames, sequence.persons)
-            assert table.subjects[row] == sequence.metadata["subject"]
-            assert Path(table.folder_names[table.folders[row]]) == project.source(id).parent
+            assert table.numbers["subject"][row] == sequence.metadata["subject"]
+            assert Path(table.folder_names[table.folders[row]]) == project.recordings.source(id).parent
         with pytest.raises(KeyError):
             table.rows(np.array([1, 10_000]))
 
@@ -52,11 +51,11 @@ def test_known_recordings_are_not_added_twice(tmp_path: Path) -> None:
         changed = recording(77, name="S001")  # other content, but the file it came from is known
         object.__setattr__(changed, "source", recording(1).source)
         renamed = recording(0, name="copy")
-        assert project.add([Incoming(moved), Incoming(changed), Incoming(renamed)]) == [None, None, 7]
-        assert len(project) == 7
-        assert project.contents()[0] == project.contents()[6]  # which split_checks reports
-        project.remove([1])
-        assert project.add([Incoming(moved)]) == [8], "a removed recording may come again"
+        assert project.recordings.add([Incoming(moved), Incoming(changed), Incoming(renamed)]) == [None, None, 7]
+        assert len(project.table) == 7
+        assert project.recordings.contents()[0] == project.recordings.contents()[6]  # which split_checks reports
+        project.recordings.remove([1])
+        assert project.recordings.add([Incoming(moved)]) == [8], "a removed recording may come again"
 
 
 def test_a_failing_import_leaves_nothing(tmp_path: Path) -> None:
@@ -66,18 +65,18 @@ def test_a_failing_import_leaves_nothing(tmp_path: Path) -> None:
 
     with filled_project(tmp_path / "p", 3) as project:
         with pytest.raises(RuntimeError):
-            project.add(recordings())  # type: ignore[arg-type]
-        assert len(project) == 3
-        project.add([Incoming(recording(51))])
-        assert same(project.sequence(4), recording(51))
-        assert project.verify() == []
+            project.recordings.add(recordings())  # type: ignore[arg-type]
+        assert len(project.table) == 3
+        project.recordings.add([Incoming(recording(51))])
+        assert same(project.recordings.read(4), recording(51))
+        assert project.recordings.verify() == []
 
 
 def test_a_new_segment_begins_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flora_engine.project.arrays.SEGMENT_BYTES", 4000)
     with filled_project(tmp_path / "p") as project:
         assert len(list((tmp_path / "p" / "arrays").iterdir())) > 3
-        assert all(same(project.sequence(n + 1), recording(n, tracked=n % 3 == 0)) for n in range(24))
+        assert all(same(project.recordings.read(n + 1), recording(n, tracked=n % 3 == 0)) for n in range(24))
 
 
 # One writer
@@ -85,10 +84,10 @@ def test_a_new_segment_begins_when_one_is_full(tmp_path: Path, monkeypatch: pyte
 
 def test_the_second_program_is_told_and_reads_only(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from flora_engine.project.project import Project\n"
+        "import sys; from pathlib import Path; from flora_engine.project import Project\n"
         "project = Project.open(Path(sys.argv[1]))\n"
-        "print(project.read_only_reason, len(project), sep='|')\n"
-        "project.set_class([1], 'no')"
+        "print(project.read_only_reason, len(project.table), sep='|')\n"
+        "project.labels.set([1], 'no')"
     )
     with filled_project(tmp_path / "p", 5):
         command = [sys.executable, "-c", script, str(tmp_path / "p")]
@@ -107,28 +106,28 @@ def test_the_lock_can_be_handed_over_and_taken_back(tmp_path: Path) -> None:
     window = filled_project(tmp_path / "p", 5)
     window.hand_over("an import is running")
     with pytest.raises(FloraError, match="an import is running"):
-        window.set_class([1], "no")
+        window.labels.set([1], "no")
     worker = Project.open(tmp_path / "p", "write")
     assert not window.take_back()
-    worker.add([Incoming(recording(60))])
+    worker.recordings.add([Incoming(recording(60))])
     version = window.version
     assert window.refresh()
-    assert len(window) == 6
+    assert len(window.table) == 6
     assert window.version > version
     worker.close()
     assert window.take_back()
-    assert window.set_class([6], "new")
+    assert window.labels.set([6], "new")
     window.close()
 
 
 def test_a_reader_sees_what_the_writer_commits(tmp_path: Path) -> None:
     with filled_project(tmp_path / "p", 5) as writer, Project.open(tmp_path / "p", "read") as reader:
-        assert len(reader) == 5
-        assert same(reader.sequence(1), recording(0, tracked=True))  # the frames are mapped, and grow now
-        writer.add([Incoming(recording(60))])
+        assert len(reader.table) == 5
+        assert same(reader.recordings.read(1), recording(0, tracked=True))  # the frames are mapped, and grow now
+        writer.recordings.add([Incoming(recording(60))])
         assert reader.refresh()
         assert not reader.refresh()
-        assert same(reader.sequence(6), recording(60))
+        assert same(reader.recordings.read(6), recording(60))
 
 
 # Damage
@@ -168,8 +167,8 @@ def test_a_damaged_database_is_left_as_it_is(tmp_path: Path, damage: str) -> Non
     assert (tmp_path / "p" / "arrays" / "000001.frames").read_bytes() == frames
     path.write_bytes(good)
     with Project.open(tmp_path / "p", "write") as project:
-        assert len(project) == 200
-        assert project.verify() == []
+        assert len(project.table) == 200
+        assert project.recordings.verify() == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone"])
@@ -182,13 +181,13 @@ def test_lost_frames_make_the_project_read_only(tmp_path: Path, damage: str) -> 
         frames.unlink()
     with Project.open(tmp_path / "p") as project:
         assert "damaged" in project.read_only_reason
-        assert len(project) == 24
+        assert len(project.table) == 24
         with pytest.raises(FloraError, match="read-only: the project is damaged"):
-            project.set_class([1], "no")
+            project.labels.set([1], "no")
         if damage == "cut":
-            assert same(project.sequence(1), recording(0, tracked=True))
+            assert same(project.recordings.read(1), recording(0, tracked=True))
         with pytest.raises(FloraError, match="frames"):
-            project.sequence(24)
+            project.recordings.read(24)
     with pytest.raises(FloraError, match="damaged"):
         Project.open(tmp_path / "p", "write")
     assert not frames.exists() or frames.stat().st_size == 5000
@@ -207,7 +206,7 @@ def test_changed_frames_are_found_by_verify(tmp_path: Path) -> None:
         file.seek(64)
         file.write(b"\x55")
     with Project.open(tmp_path / "p", "read") as project:
-        assert [problem.split("(")[1][:4] for problem in project.verify()] == ["S000"]
+        assert [problem.split("(")[1][:4] for problem in project.recordings.verify()] == ["S000"]
 
 
 # Versions
@@ -230,7 +229,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_schema_is_migrated_with_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def good(connection: sqlite3.Connection) -> None:
-        connection.execute("ALTER TABLE runs ADD COLUMN note TEXT")
+        connection.execute("ALTER TABLE classes ADD COLUMN note TEXT")
 
     def bad(connection: sqlite3.Connection) -> None:
         good(connection)
@@ -238,6 +237,7 @@ def test_an_older_schema_is_migrated_with_a_copy(tmp_path: Path, monkeypatch: py
 
     filled_project(tmp_path / "p").close()
     monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr(schema, "OLDEST_READABLE", schema.VERSION)
     monkeypatch.setitem(schema.MIGRATIONS, schema.VERSION - 1, bad)
     with pytest.raises(RuntimeError):
         Project.open(tmp_path / "p", "write")
@@ -245,45 +245,11 @@ def test_an_older_schema_is_migrated_with_a_copy(tmp_path: Path, monkeypatch: py
         Project.open(tmp_path / "p", "read")
     monkeypatch.setitem(schema.MIGRATIONS, schema.VERSION - 1, good)
     with Project.open(tmp_path / "p", "write") as project:
-        assert len(project) == 24
-    columns = sqlite3.connect(tmp_path / "p" / "project.sqlite").execute("SELECT name FROM pragma_table_info('runs')")
-    assert ("note",) in columns.fetchall()
+        assert len(project.table) == 24
+    connection = sqlite3.connect(tmp_path / "p" / "project.sqlite")
+    assert ("note",) in connection.execute("SELECT name FROM pragma_table_info('classes')").fetchall()
+    connection.close()
     assert (tmp_path / "p" / f"project.schema{schema.VERSION - 1}.sqlite").is_file()
-
-
-# Runs and features
-
-
-def test_features_are_kept_per_checkpoint(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).normal(size=(24, 256)).astype(np.float32)
-    with filled_project(tmp_path / "p") as project:
-        ids = project.table.ids
-        project.store_features("a", ids[12:], values[12:])
-        project.store_features("a", ids[:12], values[:12])
-        project.store_features("b", ids[:3], values[:3])
-    with Project.open(tmp_path / "p", "write") as project:
-        got_ids, got = project.features("a")
-        assert np.array_equal(got_ids, ids)
-        assert np.array_equal(got, values)
-        assert project.feature_sets() == {"a": 24, "b": 3}
-        project.remove([1])
-        assert np.array_equal(project.features("a")[1], values[1:])
-        project.remove_features("a")
-        assert project.features("a")[1].shape == (0, 0)
-
-
-def test_runs_are_listed(tmp_path: Path) -> None:
-    with filled_project(tmp_path / "p") as project:
-        project.add_run(Path("/runs/one"), "one", "encoder")
-        project.add_run(Path("/runs/two"), "two", "flora")
-        project.add_run(Path("/runs/one"), "first", "encoder")
-    with Project.open(tmp_path / "p", "write") as project:
-        assert [(run.folder, run.name) for run in project.runs()] == [
-            (Path("/runs/two"), "two"),
-            (Path("/runs/one"), "first"),
-        ]
-        project.remove_run(Path("/runs/two"))
-        assert len(project.runs()) == 1
 
 
 def test_the_content_hash_sees_every_part() -> None:
@@ -301,10 +267,12 @@ def test_the_content_hash_sees_every_part() -> None:
 
 def test_a_split_follows_its_classes(tmp_path: Path) -> None:
     with filled_project(tmp_path / "p") as project:
-        project.save_split(Split(name="s", unseen=(1, 3)))
-        project.order_classes(["walk 3", "walk 2", "walk 1", "walk 0"])
-        assert project.splits()["s"].unseen == (0, 2)
+        project.splits.save(Split(name="s", unseen=(1, 3)))
+        project.classes.remove("walk 0")
+        assert project.splits.all()["s"].unseen == (0, 2)
+        project.undo()
+        assert project.splits.all()["s"].unseen == (1, 3)
         with pytest.raises(FloraError, match="needs the class"):
-            project.remove_class("walk 3")
+            project.classes.remove("walk 3")
         with pytest.raises(FloraError, match="class 4, and there are 4"):
-            project.save_split(Split(name="t", unseen=(4,)))
+            project.splits.save(Split(name="t", unseen=(4,)))

@@ -11,7 +11,7 @@ from project_samples import filled_project, recording
 
 from flora_engine.datasets.split_checks import Recordings, check_parts, check_split, count_parts, of_project
 from flora_engine.errors import FloraError
-from flora_engine.project.project import Incoming
+from flora_engine.project import Incoming, Span
 from flora_engine.project.splits import Parts, Split, TrainRule, divide, export_split, import_split, parts_of
 
 CLASSES, SUBJECTS = 6, 8
@@ -150,8 +150,8 @@ def test_leaks_inside_a_project_are_found(tmp_path: Path) -> None:
         assert sound == []
         copy = recording(0, tracked=True, name="copy")  # subject 1 trains
         object.__setattr__(copy, "metadata", {"subject": 2, "camera": 1, "setup": 1})
-        project.add([Incoming(copy, "walk 0")])
-        project.add_span(1, "walk 1", 0, 3)
+        project.recordings.add([Incoming(copy, "walk 0")])
+        project.labels.add_spans(1, [Span("walk 1", 0, 3)])
         found = texts(split, of_project(project), "warning")
         assert "1 test recording is an exact copy of a training recording" in found
         assert "parts of training recordings are labelled with unseen classes: walk 1" in found
@@ -161,7 +161,7 @@ def test_a_published_protocol_with_copies_across_views_is_noticed(shared_data: P
     """Northwestern-UCLA as it is handed out holds recordings of view 2 again under view 3, its test part."""
     from flora_engine.datasets.importing import import_folder
     from flora_engine.jobs import Job
-    from flora_engine.project.project import Project
+    from flora_engine.project import Project
 
     with Project.create(tmp_path / "p") as project:
         report = import_folder(Job(), project, sorted((shared_data / "nw_ucla").glob("**/a02_*.json")))

@@ -23,7 +23,7 @@ from flora_engine.datasets.settings import DataSettings
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 from flora_engine.project.splits import Split, divide
 from flora_engine.readers import write_ntu
 from flora_engine.recipes.features import check_trained_apart, obtain_features
@@ -48,11 +48,11 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             write_ntu(sequence, folder / "raw" / f"{sequence.name}.skeleton")
     stray = replace(synthesise(20), name="S001C001P001R001A021")
     with Project.create(folder / "project") as project:
-        project.add_dataset_classes(["fly", *reversed(load_dataset("ntu60").class_names)])
+        project.classes.ensure(["fly", *reversed(load_dataset("ntu60").class_names)])
         import_folder(Job(), project, [folder / "raw"], ImportOptions(dataset="ntu60"))
         write_ntu(stray, folder / "more" / f"{stray.name}.skeleton")
         import_folder(Job(), project, [folder / "more"], ImportOptions(dataset="ntu60"))
-        project.set_class([int(project.table.ids[-1])], "fly")
+        project.labels.set([int(project.table.ids[-1])], "fly")
     return {"raw": folder / "raw", "project": folder / "project"}
 
 
