@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flora_engine.descriptors.filters import Floats, autocorrelation, smooth, turning_points
+from flora_engine.descriptors.filters import smooth
 from flora_engine.descriptors.motion import (
     ELBOWS,
     FEET,
@@ -17,7 +17,7 @@ from flora_engine.descriptors.motion import (
     SHOULDERS,
     Motion,
 )
-from flora_engine.descriptors.signals import Signals, Whole, Wholes, angle, length, ramp
+from flora_engine.descriptors.signals import Signals, Whole, Wholes, angle, length, mirror_correlation, ramp, shares
 
 # Where head parts lie from the head's centre, and the front of the chest from between the shoulders (torsos).
 _MOUTH_FORWARD, _EAR_OUTWARD, _CHEST_FRONT = 0.12, 0.16, (0.0, -0.2, 0.15)
@@ -58,15 +58,13 @@ def sided(m: Motion) -> Signals:
     }
 
 
-def joint(m: Motion, sides: Signals) -> Signals:
-    """Signals of both hands together, (N,)."""
+def joint(m: Motion, near: Signals, far: Signals) -> Signals:
+    """Signals of both hands together, (N,). near, far: the lower and the higher of both sides, by name."""
     hand = m.body[:, HANDS]
     other_forearm = (hand + m.body[:, ELBOWS])[:, ::-1] / 2
     feet = m.world[:, HANDS][:, :, None] - m.world[:, FEET][:, None]
     knees = m.world[:, HANDS][:, :, None] - m.world[:, KNEES][:, None]
     hanging = ramp(-0.65 - hand[..., 1], 0.0, 0.2)
-    near = {name: values.min(axis=1) for name, values in sides.items()}
-    far = {name: values.max(axis=1) for name, values in sides.items()}
     return {
         "any_hand_height": far["hand_height"],
         "any_hand_to_mouth": near["hand_to_mouth"],
@@ -93,51 +91,15 @@ def joint(m: Motion, sides: Signals) -> Signals:
     }
 
 
-def mirror_correlation(velocities: Floats) -> float:
-    """Correlation of one side's velocity (N, 2, 3) with the other's, mirrored: 1 as in a mirror, -1 alternating.
-
-    0 if one side hardly moves: motion of less than 0.1 torsos/s is noise.
-    """
-    right, left = velocities[:, 0], velocities[:, 1] * np.array([-1.0, 1.0, 1.0])
-    power = np.sqrt(np.einsum("tc,tc->", right, right) * np.einsum("tc,tc->", left, left))
-    return float(np.einsum("tc,tc->", right, left) / (power + 0.01 * len(right)))
-
-
-def circling(points: Floats, velocity: Floats) -> Floats:
-    """(3,): how much of a motion (N, 3) goes round about each axis in one sense, -1 to 1.
-
-    The area swept about the moving average, as a share of radius times path. 1 for a circle, 0 to and fro.
-    """
-    radius = points - smooth(points, 0.5)
-    swept = np.cross(radius, velocity).sum(axis=0)
-    # Noise of 0.04 torsos must not look like circles.
-    return np.asarray(swept / (np.sum(length(radius) * length(velocity)) + 0.02 * len(points)))
-
-
-def whole(m: Motion, active: int) -> Wholes:
-    """Values of the whole recording. active: the more active side, 0 right, 1 left."""
-    hand, speed = m.body[:, HANDS], m.body_velocity[:, HANDS]
-    if not np.isfinite(hand).all():
+def whole(m: Motion) -> Wholes:
+    """Values of the whole recording."""
+    speed = m.body_velocity[:, HANDS]
+    if not np.isfinite(speed).all():
         return {}
-    path = length(speed).sum(axis=0)
-    total = path.sum() + 0.1 * len(hand)
-    used = hand[:, active]
-    turns = turning_points(used, 0.1)
-    together = turning_points(length(hand[:, 0] - hand[:, 1])[:, None], 0.1)
-    round_axes = circling(used, speed[:, active])
-    # Coordinates are (right, up): against the clock is positive, and outward at the top is clockwise on the right.
-    outward = -float(round_axes[2] * OUTWARD[active])
     power = np.sum((speed - speed.mean(axis=0)) ** 2)
-    shaking = np.sum((speed - np.stack([smooth(speed[:, s], 0.12) for s in (0, 1)], axis=1)) ** 2)
+    shaking = np.sum((speed - smooth(speed, 0.12)) ** 2)
     return {
-        "active_hand_repetition_rate": Whole.counted(turns, m),
-        "active_hand_repetition_strength": Whole(autocorrelation(used)[0]),
-        "active_hand_circling": Whole(float(np.linalg.norm(round_axes))),
-        "active_hand_circling_outward": Whole(outward),
-        "right_hand_motion_share": Whole(float((path[0] + 0.05 * len(hand)) / total)),
-        "left_hand_motion_share": Whole(float((path[1] + 0.05 * len(hand)) / total)),
-        "one_hand_dominance": Whole(float(abs(path[0] - path[1]) / total)),
-        "hands_distance_repetition_rate": Whole.counted(together, m),
+        **shares(length(speed), "hand"),
         "hands_symmetry": Whole(mirror_correlation(speed)),
-        "motion_jerk": Whole(float(shaking / (power + 0.01 * len(hand)))),
+        "motion_jerk": Whole(float(shaking / (power + 0.01 * len(speed)))),
     }

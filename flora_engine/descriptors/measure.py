@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.descriptors import hands, legs, pair, trunk
+from flora_engine.descriptors import hands, legs, pair, repetition, trunk
 from flora_engine.descriptors.catalogue import Descriptor, catalogue
-from flora_engine.descriptors.filters import RATE, Floats, box
+from flora_engine.descriptors.filters import RATE, Floats, box, quantile
 from flora_engine.descriptors.motion import SIDES, Motion, Person, floor_height, motion, prepare
 from flora_engine.descriptors.signals import Signals, Wholes
 from flora_engine.skeleton.sequence import SkeletonSequence
@@ -121,12 +121,12 @@ def _summarise(signals: Signals, values: NDArray[np.float32]) -> None:
         elif statistic == "peak":
             values[places] = box(x[:, columns], _PEAK).max(axis=0)
         elif statistic == "typical":
-            values[places] = np.median(x[:, columns], axis=0)
+            values[places] = quantile(x[:, columns], 0.5)
         elif statistic in ("mean", "share"):
             values[places] = x[:, columns].mean(axis=0)
         elif statistic == "change":
             ended, began = x[-ends:, columns], x[:ends, columns]
-            values[places] = np.median(ended, axis=0) - np.median(began, axis=0)
+            values[places] = quantile(ended, 0.5) - quantile(began, 0.5)
 
 
 @cache
@@ -163,13 +163,16 @@ def _more_active(speeds: Floats) -> int:
 def _one_person(m: Motion) -> tuple[Signals, Wholes, dict[str, str]]:
     hand_sides, leg_sides = hands.sided(m), legs.sided(m)
     hand, foot = _more_active(hand_sides["hand_speed"]), _more_active(leg_sides["foot_speed"])
-    found: Signals = {}
-    for sides, active in ((hand_sides, hand), (leg_sides, foot)):
-        for name, values in sides.items():
-            for prefix, column in (("right", 0), ("left", 1), ("active", active)):
-                found[f"{prefix}_{name}"] = values[:, column]
-    found |= hands.joint(m, hand_sides) | legs.joint(m, leg_sides) | trunk.signals(m)
-    wholes = hands.whole(m, hand) | legs.whole(m, foot) | trunk.whole(m)
+    sides = np.stack([*hand_sides.values(), *leg_sides.values()], axis=2)
+    names = [*hand_sides, *leg_sides]
+    near, far = (dict(zip(names, both.T, strict=True)) for both in (sides.min(axis=1), sides.max(axis=1)))
+    found = hands.joint(m, near, far) | legs.joint(m, near) | trunk.signals(m)
+    for i, name in enumerate(names):
+        active = hand if name in hand_sides else foot
+        for prefix, column in (("right", 0), ("left", 1), ("active", active)):
+            found[f"{prefix}_{name}"] = sides[:, column, i]
+    wholes = hands.whole(m) | legs.whole(m) | trunk.whole(m)
+    wholes |= repetition.whole(m, hand, foot, found["jump_height"])
     return found, wholes, {"hand": SIDES[hand], "foot": SIDES[foot]}
 
 

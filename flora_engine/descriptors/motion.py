@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.descriptors.filters import RATE, Floats, despike, interpolate, resample, smooth, velocity
+from flora_engine.descriptors.filters import RATE, Floats, despike, interpolate, quantile, resample, smooth, velocity
 from flora_engine.errors import FloraError
 from flora_engine.skeleton.layouts import KINECT_V2, LAYOUTS
 from flora_engine.skeleton.retarget import retarget_matrix
@@ -143,7 +143,7 @@ def _raw_points(sequence: SkeletonSequence, person: int) -> tuple[Floats, NDArra
 
 def torso_length(points: Floats) -> float:
     """The median distance from hips to shoulders, in the points' unit; NaN if it cannot be measured."""
-    return float(np.median(np.linalg.norm(points[:, CHEST] - points[:, BASE], axis=1)))
+    return float(quantile(np.linalg.norm(points[:, CHEST] - points[:, BASE], axis=1), 0.5))
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _limited(speed: Floats) -> Floats:
 def floor_height(points: Floats) -> float:
     """The height of the floor: where the lowest points of (N, 17, 3) are at their lowest, without outliers."""
     heights = points[..., 1]
-    return float(np.percentile(np.where(np.isnan(heights), np.inf, heights).min(axis=1), 5))
+    return float(quantile(np.where(np.isnan(heights), np.inf, heights).min(axis=1), 0.05))
 
 
 def motion(points: Floats, keep: NDArray[np.bool_], torso: float, floor: float) -> Motion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.descriptors.filters import RATE, Floats, autocorrelation, smooth, turning_points, velocity
+from flora_engine.descriptors.filters import RATE, Floats, quantile, smooth, velocity
 from flora_engine.descriptors.motion import (
     BASE,
     CHEST,
@@ -117,24 +117,15 @@ def _travel(m: Motion) -> Wholes:
 
 def whole(m: Motion) -> Wholes:
     """Values of the whole recording."""
-    found = {}
-    if np.isfinite(m.body[:, HEAD]).all():
-        found["head_repetition_rate"] = Whole.counted(turning_points(m.body[:, HEAD], 0.06), m)
-    found["trunk_repetition_rate"] = Whole.counted(turning_points(m.legs[:, CHEST], 0.1), m)
-    found["pelvis_repetition_rate"] = Whole.counted(turning_points(m.world[:, BASE, 1:2], 0.08), m)
-    if np.isfinite(m.heading).all():
-        found.update(_travel(m))
+    found = _travel(m) if np.isfinite(m.heading).all() else {}
     pose = np.concatenate([m.legs[:, [*_LIMBS, *_LEGS, HEAD]], m.world[:, BASE, None] * _UP], axis=1)
     if not np.isfinite(pose).all():
         return found
     ends = min(len(pose), int(0.4 * RATE))
-    change = np.median(pose[-ends:], axis=0) - np.median(pose[:ends], axis=0)
-    strength, period = autocorrelation(pose.reshape(len(pose), -1))
-    speeds = limb_speeds(m).sum(axis=0)
+    change = quantile(pose[-ends:], 0.5) - quantile(pose[:ends], 0.5)
     tips = m.legs[:, [*HANDS, *FEET]] - m.legs[:, MID, None]
-    found["pose_extent"] = Whole(float(np.median(length(tips).mean(axis=1))))
+    speeds = limb_speeds(m).sum(axis=0)
     found["pose_change"] = Whole(float(length(change).mean()))
-    found["body_repetition_strength"] = Whole(strength)
-    found["body_repetition_rate"] = Whole(1 / period if strength > 0.3 else 0.0)
+    found["pose_extent"] = Whole(float(quantile(length(tips).mean(axis=1), 0.5)))
     found["arms_motion_share"] = Whole(float(speeds[:4].sum() / (speeds[:8].sum() + 0.2 * len(pose))))
     return found
