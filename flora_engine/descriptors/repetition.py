@@ -36,7 +36,8 @@ def turning_points(level: Floats, threshold: float) -> NDArray[np.int64]:
 def autocorrelation(level: Floats) -> tuple[float, float]:
     """(strength 0 … 1, seconds) of the strongest period of a series about zero (T, C); (0, 0) if nothing repeats.
 
-    A period lasts 0.25 to 4 s and occurs at least twice.
+    A period lasts 0.25 to 4 s and occurs at least twice. The strength is the correlation at one period, or its height
+    above the lowest correlation at shorter lags if that is less.
     """
     frames = len(level)
     longest = min(int(4 * RATE), frames // 2)
@@ -50,13 +51,12 @@ def autocorrelation(level: Floats) -> tuple[float, float]:
     lags = np.arange(longest + 1)
     early, late = power[frames - lags], power[frames] - power[lags]
     r = product / np.sqrt(np.maximum(early * late, 1e-12))
-    inside = ((r[1:-1] >= r[:-2]) & (r[1:-1] > r[2:])).nonzero()[0] + 1
-    inside = inside[inside >= 7]
-    if not len(inside):
-        return 0.0, 0.0
-    best = inside[np.argmax(r[inside])]
-    # A period must stand out of a valley before it: slow motion is like itself at every lag.
-    return float(np.clip(min(r[best], r[best] - r[:best].min()), 0, 1)), float(best / RATE)
+    # A period must stand out of a valley before it: slow motion is like itself at every lag. Towards the shortest and
+    # the longest period the strength fades, so that a frame more or less decides nothing.
+    depth = np.minimum(r, r - np.minimum.accumulate(r))
+    depth *= np.clip((lags - 6) / 3, 0, 1) * np.clip((longest - lags) / (0.1 * longest), 0, 1)
+    best = int(np.argmax(depth))
+    return float(np.clip(depth[best], 0, 1)), float(best / RATE)
 
 
 def circling(radius: Floats, velocity: Floats) -> Floats:
@@ -125,7 +125,7 @@ def whole(m: Motion, hand: int, foot: int, flight: Floats) -> Wholes:
     if measured.all():
         strength, period = autocorrelation(level[:, :_APART])
         found["body_repetition_strength"] = Whole(strength)
-        found["body_repetition_rate"] = Whole(1 / period if strength > 0.3 else 0.0)
+        found["body_repetition_rate"] = Whole(min(1.0, max(0.0, 5 * strength - 1)) / period if period else 0.0)
     return found | _steps(m, level) | _jumps(m, flight)
 
 
