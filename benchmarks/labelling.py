@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.commands.label import recordings
 from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.folder import recordings
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import read_sequence
 from flora_engine.semantics.class_texts import parse_typed
@@ -29,7 +29,7 @@ def measure(labeller: Labeller, path: Path) -> list[float]:
     start = time.perf_counter()
     sequence = read_sequence(path)
     seconds = {"read": time.perf_counter() - start}
-    seconds |= labeller.label(sequence, parse_typed(ACTIONS)).seconds
+    seconds |= labeller.label(sequence, parse_typed(ACTIONS)).timings
     return [seconds[stage] for stage in STAGES]
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.commands.label import recordings
 from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.folder import recordings
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import read_sequence
 from flora_engine.semantics.class_texts import load_class_texts

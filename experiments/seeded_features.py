@@ -25,7 +25,7 @@ from flora_engine.datasets.loading import load_clips
 from flora_engine.files import replacing
 from flora_engine.jobs import Job
 from flora_engine.project.splits import Parts, Split, divide
-from flora_engine.recipes.pipeline import located
+from flora_engine.recipes.starting import with_absolute_paths
 from flora_engine.training.encoder.trainer import train_encoder
 from flora_engine.training.extraction import extract_streams, split_features
 
@@ -61,7 +61,9 @@ def pipeline_of(file: Path, data_root: Path | None) -> PipelineConfig:
     config = load_config(file)
     if not isinstance(config, PipelineConfig) or len(config.data) != 1:
         raise SystemExit(f"{file} is not a pipeline on one data set")
-    return located(config, data_root)
+    found = with_absolute_paths(config, data_root, None)
+    assert isinstance(found, PipelineConfig)
+    return found
 
 
 def main() -> None:

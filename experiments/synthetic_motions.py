@@ -27,7 +27,8 @@ from flora_engine.demo import ACTIONS, synthesise
 from flora_engine.evaluation.protocols import Experiment, run_protocol
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
-from flora_engine.recipes.pipeline import load_material, located
+from flora_engine.recipes.pipeline import load_material
+from flora_engine.recipes.starting import with_absolute_paths
 from flora_engine.resources import CONFIGS
 from flora_engine.semantics.class_texts import ClassText, class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -121,7 +122,7 @@ def main() -> None:
     assert isinstance(config, PipelineConfig)
     data = [one.model_copy(update={"frames": given.frames}) for one in config.data]
     encoder = config.encoder.model_copy(update={"epochs": given.epochs})
-    config = located(config.model_copy(update={"data": data, "encoder": encoder}), given.folder)
+    config = with_absolute_paths(config.model_copy(update={"data": data, "encoder": encoder}), given.folder, None)
     real, synthetic = real_recordings(config), synthetic_recordings(config, given.takes)
     rows = []
     for draw in range(given.first_draw, given.first_draw + given.draws):

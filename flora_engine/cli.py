@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "label": ("label", "rank your own actions for recordings"),
     "import": ("import_", "bring recordings into a project"),
     "prepare": ("prepare", "prepare NTU RGB+D or PKU-MMD as published"),
+    "verify": ("verify", "check that a project holds what was imported"),
     "export": ("export", "write a project's published npz layouts, labels or splits"),
     "train-encoder": ("train_encoder", "train Shift-GCN on the seen classes"),
     "extract": ("extract", "write encoder features of a split"),

@@ -1,7 +1,8 @@
 """One job in its own process: ``python -m flora_engine.worker``.
 
-The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments": {…}}``. After it, each line is a
-command: ``stop``, ``pause`` or ``resume``. The end of stdin means that the parent is gone, and stops the job.
+The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments": {…}}``, NAME being one of
+`flora_engine.recipes.actions.ACTIONS`. After it, each line is a command: ``stop``, ``pause`` or ``resume``. The end of
+stdin means that the parent is gone, and stops the job.
 
 stdout carries one JSON object a line: the job's events (see `flora_engine.jobs`), then exactly one last event:
 ``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, where it is a bug of
@@ -11,8 +12,6 @@ ours). Whatever libraries print goes to stderr. The exit status is 0 after ``fin
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
 import os
 import sys
@@ -20,27 +19,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TextIO
 
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job, Listener
+from flora_engine.recipes.actions import checked, plain
 
 VERSION = 1
-
-# action → "module:function"; the function takes (job, **arguments) and returns a JSON-ready value. Imported only when
-# asked for, so that an import of recordings does not pay for torch.
-ACTIONS: dict[str, str] = {
-    "import": "flora_engine.commands.import_:import_action",
-    "train-encoder": "flora_engine.commands.train_encoder:train_encoder_action",
-    "extract": "flora_engine.commands.extract:extract_action",
-    "train": "flora_engine.commands.train:train_action",
-    "compare": "flora_engine.commands.compare:compare_action",
-    "evaluate": "flora_engine.commands.evaluate:evaluate_action",
-    "label-folder": "flora_engine.commands.label:label_folder_action",
-    "prepare": "flora_engine.commands.prepare:prepare_action",
-    "export": "flora_engine.commands.export:export_action",
-}
 
 # How long a stopped job may take to notice before the process ends anyway (everything on disk survives that), and how
 # long one that noticed may take to put its things away.
@@ -69,22 +54,13 @@ class _Lines:
         self._stream, self._lock = stream, threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        line = json.dumps(event, ensure_ascii=False, default=_plain)
+        line = json.dumps(event, ensure_ascii=False, default=plain)
         with self._lock:
             try:
                 self._stream.write(line + "\n")
                 self._stream.flush()
             except BrokenPipeError:
                 pass  # nobody reads any more; the end of stdin stops the job
-
-
-def _plain(value: Any) -> Any:
-    """Paths as text, NumPy scalars as numbers."""
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def parse_payload(line: str) -> tuple[str, dict[str, Any]]:
@@ -97,26 +73,9 @@ def parse_payload(line: str) -> tuple[str, dict[str, Any]]:
         raise FloraError("a job has exactly the keys version, action and arguments")
     if payload["version"] != VERSION:
         raise FloraError(f"this program speaks version {VERSION} of the job format, not {payload['version']!r}")
-    if payload["action"] not in ACTIONS:
-        raise FloraError(f"unknown action {payload['action']!r}", remedy=f"Known: {', '.join(sorted(ACTIONS))}.")
     if not isinstance(payload["arguments"], dict):
         raise FloraError("the arguments of a job must be an object")
-    return payload["action"], payload["arguments"]
-
-
-def resolve(action: str) -> Callable[..., Any]:
-    """The function behind an action, imported now."""
-    module, _, name = ACTIONS[action].partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return function
-
-
-def _call(function: Callable[..., Any], job: Job, action: str, arguments: dict[str, Any]) -> Any:
-    try:
-        inspect.signature(function).bind(job, **arguments)
-    except TypeError as error:
-        raise FloraError(f"wrong arguments for the action “{action}”: {error}") from None
-    return function(job, **arguments)
+    return str(payload["action"]), payload["arguments"]
 
 
 def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None]) -> None:
@@ -155,19 +114,15 @@ def run(stdin: TextIO, stdout: TextIO, end: Callable[[int], None] = os._exit) ->
             end(130)
 
     try:
-        action, arguments = parse_payload(stdin.readline())
+        work = checked(*parse_payload(stdin.readline()))
         threading.Thread(target=_obey, args=(stdin, job, give_up), name="commands", daemon=True).start()
-        event, status = {"kind": "finished", "result": _call(resolve(action), job, action, arguments)}, 0
+        event, status = {"kind": "finished", "result": work(job)}, 0
     except (Cancelled, KeyboardInterrupt):
         event, status = {"kind": "cancelled", "forced": False}, 130
     except BaseException as error:
         event, status = _failure(error), 1
     last.acquire()
-    try:
-        say(event)
-    except TypeError as error:
-        say(_failure(error))
-        return 1
+    say(event)
     return status
 
 

@@ -106,6 +106,12 @@ def test_no_qt_in_the_engine_and_no_torch_in_the_window() -> None:
         assert not [n for n in _imports(path, False) if n.split(".")[0] == "torch"], path
 
 
+def test_the_window_and_the_worker_use_recipes_not_commands() -> None:
+    users = [*_modules("app").values(), ROOT / "flora_engine" / "worker.py"]
+    commands = {path: [n for n in _imports(path, False) if n.startswith("flora_engine.commands")] for path in users}
+    assert not {path: names for path, names in commands.items() if names}
+
+
 def test_gui_command_is_the_only_bridge_to_the_window() -> None:
     """It names the window in a text, because an import would tie the engine to Qt."""
     bridges = [name for name, path in _modules("flora_engine").items() if '"app.' in path.read_text("utf-8")]

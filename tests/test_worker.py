@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import io
 import itertools
@@ -18,43 +17,79 @@ import pytest
 from flora_engine import worker
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.recipes.actions import ACTIONS, recipe
+from flora_engine.recipes.request import Request
 
 
-def echo(job: Job, text: str) -> dict[str, str]:
-    print("a library prints this")
-    job.progress("echo", 1, 1)
-    return {"text": text}
+class Stand(Request):
+    text: str = ""
+    seconds: float = 60.0
 
 
-def count(job: Job, seconds: float = 60.0) -> int:
-    end = time.monotonic() + seconds
-    steps = 0
-    while time.monotonic() < end:
-        steps += 1
-        job.progress("count", steps, 10_000)
-        time.sleep(0.02)
-    return steps
+class Echo:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> dict[str, str]:
+        print("a library prints this")
+        job.progress("echo", 1, 1)
+        return {"text": request.text}
 
 
-def deaf(job: Job) -> None:
-    job.log("asleep")
-    time.sleep(60)
+class Count:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> int:
+        end = time.monotonic() + request.seconds
+        steps = 0
+        while time.monotonic() < end:
+            steps += 1
+            job.progress("count", steps, 10_000)
+            time.sleep(0.02)
+        return steps
 
 
-def refuse(job: Job) -> None:
-    raise FloraError("this file is broken", path="a.skeleton")
+class Deaf:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> None:
+        job.log("asleep")
+        time.sleep(60)
 
 
-def bug(job: Job) -> None:
-    raise ZeroDivisionError("oops")
+class Refuse:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> None:
+        raise FloraError("this file is broken", path="a.skeleton")
+
+
+class Bug:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> None:
+        raise ZeroDivisionError("oops")
+
+
+class Odd:
+    Request = Stand
+
+    @staticmethod
+    def run(job: Job, request: Stand) -> object:
+        return object()
 
 
 PROGRAM = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from flora_engine import worker
-for name in ("echo", "count", "deaf", "refuse", "bug"):
-    worker.ACTIONS[name] = "test_worker:" + name
+from flora_engine.recipes.actions import ACTIONS
+for name in ("echo", "count", "deaf", "refuse", "bug", "odd"):
+    ACTIONS[name] = "test_worker:" + name.capitalize()
 worker.main()
 """
 
@@ -130,13 +165,17 @@ def test_pause_holds_and_resume_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("action", "text"),
-    [("refuse", "a.skeleton: this file is broken"), ("bug", "unexpected ZeroDivisionError: oops")],
+    [
+        ("refuse", "a.skeleton: this file is broken"),
+        ("bug", "unexpected ZeroDivisionError: oops"),
+        ("odd", "unexpected TypeError: object is not JSON"),
+    ],
 )
 def test_failures_are_one_sentence(action: str, text: str) -> None:
     process = Process(action)
     (event,) = process.rest()
     assert (event["kind"], event["text"]) == ("failed", text)
-    assert ("Traceback" in event.get("details", "")) == (action == "bug")
+    assert ("Traceback" in event.get("details", "")) == (action != "refuse")
     assert process.process.returncode == 1
 
 
@@ -158,8 +197,19 @@ def test_bad_payloads_are_refused(line: str, problem: str) -> None:
     assert problem in json.loads(out.getvalue().splitlines()[-1])["text"]
 
 
-@pytest.mark.parametrize("action", sorted(worker.ACTIONS))
-def test_every_action_exists_and_takes_a_job(action: str) -> None:
-    module, _, name = worker.ACTIONS[action].partition(":")
-    function = getattr(importlib.import_module(module), name)
-    assert next(iter(inspect.signature(function).parameters)) == "job"
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+def test_every_action_is_a_recipe(action: str) -> None:
+    found = recipe(action)
+    assert issubclass(found.Request, Request)
+    assert list(inspect.signature(found.run).parameters) == ["job", "request"]
+
+
+def test_requests_are_checked_without_torch() -> None:
+    """The window builds and checks them; loading torch there would cost seconds and gigabytes."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from flora_engine.recipes.actions import ACTIONS, recipe\n"
+        "for action in ACTIONS: recipe(action).Request.model_json_schema()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -9,11 +9,11 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.labelling.panel import LabelPanel
-from app.labelling.service import LabelService, bundle_title, ranking_text
+from app.labelling.service import LabelService
 from app.notice import Feedback
 from app.settings import SettingsFile
 from app.workers.tasks import Newest
-from flora_engine.labelling.bundle import BUILTIN, find_bundle
+from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
 
 
 class Models(QObject):
@@ -61,7 +61,7 @@ class Models(QObject):
     def copy_ranking(self) -> None:
         """Put the ranking on the clipboard, as text."""
         if self._labels.answer is not None:
-            QGuiApplication.clipboard().setText(ranking_text(self._labels.answer))
+            QGuiApplication.clipboard().setText(self._labels.answer.as_text())
             self._feedback.say("The ranking is on the clipboard")
 
     def show_card(self) -> None:

@@ -20,7 +20,7 @@ from app.viewer.scene import Scene
 from app.workers.tasks import Newest
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.project import DATABASE, Project
+from flora_engine.project import DATABASE, Project, open_or_create
 from flora_engine.readers import read_sequence
 from flora_engine.skeleton import SkeletonSequence
 
@@ -51,11 +51,6 @@ def open_from(project: Project, id: int) -> Opened:
     """Recording `id` of a project and its scene; raises FloraError."""
     sequence = project.recordings.read(id)
     return Opened(None, sequence, Scene(sequence))
-
-
-def open_or_create(folder: Path) -> Project:
-    """The project at `folder`, created if there is none; raises FloraError."""
-    return Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
 
 
 def describe(sequence: SkeletonSequence) -> str:

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QWidget
 
 from app.dialogs.form import Field, FormDialog, folder_choice
 from app.widgets import choice_box
-from flora_engine.commands.export import KINDS
 from flora_engine.datasets import pku
+from flora_engine.recipes.export import KINDS
 
 _TITLES = {
     "labels": ("Labels (CSV)", "One line per label. A recording without a label has one line with an empty class."),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flora_engine.commands.prepare import CLASSES, find_tasks
 from flora_engine.datasets.preparing import Report, report_path
 from flora_engine.datasets.published_files import read_split
 from flora_engine.errors import FloraError
+from flora_engine.recipes.preparing import CLASSES, find_tasks
 
 TITLES = {"ntu60": "NTU RGB+D 60", "ntu120": "NTU RGB+D 120", "pku1": "PKU-MMD I", "pku2": "PKU-MMD II"}
 _WHERE = {

@@ -35,7 +35,7 @@ from flora_engine.semantics.class_texts import load_class_texts, parse_typed
 from flora_engine.skeleton import SkeletonSequence
 
 if TYPE_CHECKING:
-    from flora_engine.labelling.labeller import Ranking
+    from flora_engine.labelling.ranking import Ranking
 
 DEBOUNCE = 300  # ms after the last key before ranking
 _PLACEHOLDER = """One action per line, in your own words:
@@ -294,8 +294,8 @@ class LabelPanel(QWidget):
         answer = self.answer
         self._stack.setCurrentIndex(0 if answer is None else 1)
         if answer is not None:
-            stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.seconds.items())
-            self.footer.setText(f"{sum(answer.seconds.values()) * 1000:.0f} ms")
+            stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.timings.items())
+            self.footer.setText(f"{answer.seconds * 1000:.0f} ms")
             self.footer.setToolTip(stages)
             return
         self.footer.clear()

@@ -6,15 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.ranking import Ranking
 from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
 from flora_engine.skeleton import SkeletonSequence
-
-if TYPE_CHECKING:
-    from flora_engine.labelling.labeller import Ranking
 
 
 class AnyLabeller(Protocol):
@@ -28,11 +26,6 @@ class AnyLabeller(Protocol):
 Loader = Callable[[Path], AnyLabeller]
 
 
-def ranking_text(ranking: Ranking) -> str:
-    """Lines of rank, action and score, with tabs between them."""
-    return "\n".join(f"{i}\t{label.name}\t{label.score:.4f}" for i, label in enumerate(ranking.labels, 1))
-
-
 def load_bundle(folder: Path) -> AnyLabeller:
     """Load a model bundle (0.3 s); FloraError if it is missing or damaged."""
     if folder == BUILTIN and not (folder / "manifest.json").is_file():
@@ -44,15 +37,6 @@ def load_bundle(folder: Path) -> AnyLabeller:
     from flora_engine.labelling.labeller import Labeller  # loads ONNX Runtime
 
     return Labeller(folder)
-
-
-def bundle_title(folder: Path) -> str:
-    """The name of a bundle in the window: its folder's, or that of its run if the folder is just called "bundle"."""
-    if folder == BUILTIN:
-        return "built-in model"
-    if folder.name != "bundle":
-        return folder.name
-    return folder.parent.parent.name if folder.parent.name == "final" else folder.parent.name
 
 
 def typed_classes(text: str) -> list[ClassText]:
@@ -87,4 +71,4 @@ class LabelService:
                 latents, seconds = self._labeller.latents([sequence])
                 self._latents = (sequence, latents)
             ranking = self._labeller.rank(self._latents[1], classes)[0]
-        return replace(ranking, seconds=seconds | ranking.seconds)
+        return replace(ranking, timings={**seconds, **ranking.timings})

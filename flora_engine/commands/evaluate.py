@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from flora_engine.commands.console import console_job
-from flora_engine.config import FloraConfig, parse_config
-from flora_engine.errors import FloraError
-from flora_engine.jobs import Job
+from flora_engine.recipes import evaluate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     with console_job() as job:
-        found = evaluate_action(job, arguments.run, arguments.features, arguments.device)
+        options = {name: getattr(arguments, name) for name in ("run", "features", "device")}
+        found = evaluate.run(job, evaluate.Request.of(**options))
     if arguments.json:
         print(json.dumps(found, indent=1))
         return 0
@@ -31,23 +29,3 @@ def run(arguments: argparse.Namespace) -> int:
             numbers = [f"{key} {value:.1%}" for key, value in outcome.items() if isinstance(value, float)]
             print(f"{setting}, seed {seed}: {', '.join(numbers)}")
     return 0
-
-
-def evaluate_action(
-    job: Job, run: Path | str, features: Path | str | None = None, device: str | None = None
-) -> dict[str, Any]:
-    """Evaluate the kept models of `run` on its own features or on those of another file: setting → seed → outcome.
-
-    Raises FloraError, Cancelled.
-    """
-    from flora_engine.commands.train import best_device
-    from flora_engine.recipes.flora import evaluate_run
-    from flora_engine.runs.folder import RunFolder
-
-    folder = RunFolder.open(Path(run))
-    config = parse_config(folder.config(), folder.path)
-    if not isinstance(config, FloraConfig):
-        raise FloraError(f"this run is of kind {config.kind}, not flora", path=folder.path)
-    if features is not None:
-        config = config.model_copy(update={"features": Path(features), "data": None, "encoder": ()})
-    return evaluate_run(job, folder, config, device or best_device())

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from flora_engine.commands.console import console_job
-from flora_engine.datasets.importing import ImportOptions, Preview, import_folder, preview
-from flora_engine.errors import FloraError
+from flora_engine.datasets.importing import ImportOptions, Preview, preview
 from flora_engine.jobs import Job
-from flora_engine.project import DATABASE, Project
-from flora_engine.readers.corrections import TURNS, Correction
+from flora_engine.readers.corrections import TURNS
+from flora_engine.recipes import importing
 from flora_engine.skeleton import LAYOUTS
 
 
@@ -53,38 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.project is None:
             print("flora import: --project is missing (or --dry-run)")
             return 2
-        with _project(arguments.project) as project:
-            report = import_folder(job, project, arguments.paths, options)
-    print(report.text())
-    return 1 if report.failed else 0
-
-
-def import_action(job: Job, project: str, paths: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    """The worker's "import": as `flora import`; options are those of ImportOptions, paths as text.
-
-    by_layout: {layout: {layout, up, scale, fps}}; by_file: the same by absolute paths.
-    """
-    known = {field.name for field in fields(ImportOptions)}
-    if unknown := sorted(set(options) - known):
-        raise FloraError(f"unknown import options: {', '.join(unknown)}")
-    if "labels" in options:
-        options = {**options, "labels": Path(options["labels"])}
-    if "by_layout" in options:
-        options = {**options, "by_layout": {key: Correction(**one) for key, one in options["by_layout"].items()}}
-    if "by_file" in options:
-        options = {**options, "by_file": {Path(key): Correction(**one) for key, one in options["by_file"].items()}}
-    with _project(Path(project)) as opened:
-        report = import_folder(job, opened, [Path(path) for path in paths], ImportOptions(**options))
-    return {
-        "text": report.text(),
-        "added": report.added,
-        "known": report.known,
-        "failed": [[str(path), problem] for path, problem in report.failed],
-    }
-
-
-def _project(folder: Path) -> Project:
-    return Project.open(folder, "write") if (folder / DATABASE).exists() else Project.create(folder)
+        request = importing.Request.of(project=arguments.project, paths=arguments.paths, options=options)
+        result = importing.run(job, request)
+    print(result.text)
+    return 1 if result.failed else 0
 
 
 def _show(job: Job, paths: list[Path], options: ImportOptions) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flora_engine.errors import FloraError
 from flora_engine.runs.folder import RESULT, RunFolder, list_runs
+from flora_engine.runs.results import read_result
 from flora_engine.runs.tables import numbers, result_table
 
 UNFINISHED = ("new", "stopped", "failed", "interrupted")
@@ -55,7 +56,8 @@ def _show(found: RunFolder) -> int:
         print(f"{name}: {points[-1][1]:.6g} at step {points[-1][0]}")
     result = found.result()
     if result is not None:
-        print("\n" + (result_table(result) or json.dumps(result, indent=1, ensure_ascii=False)))
+        known = read_result(result)
+        print("\n" + (json.dumps(result, indent=1, ensure_ascii=False) if known is None else result_table(known)))
         print(f"\neverything, per class and confusion too: {found.path / RESULT}")
     return 0
 
@@ -65,7 +67,7 @@ def _compare(chosen: list[RunFolder]) -> int:
     names = sorted({name for curve in curves for name in curve})
     rows = [["", *(found.path.name for found in chosen)], ["status", *(found.status() for found in chosen)]]
     rows += [[name, *(f"{curve[name][-1][1]:.6g}" if name in curve else "" for curve in curves)] for name in names]
-    results = [numbers(found.result() or {}) for found in chosen]
+    results = [numbers(read_result(found.result() or {})) for found in chosen]
     rows += [
         [name, *(one.get(name, "") for one in results)] for name in dict.fromkeys(n for one in results for n in one)
     ]

@@ -15,7 +15,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
+
+from pydantic import ConfigDict
 
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.errors import FloraError
@@ -52,6 +54,8 @@ class ImportOptions:
     for single ones (absolute paths), each going before what is more general.
     processes: None for one per CPU. batch: recordings per transaction.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # as a part of a request
 
     labels: Path | None = None
     labels_from: LabelsFrom = "names"

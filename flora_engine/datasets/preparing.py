@@ -17,7 +17,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
 from flora_engine.processes import in_order
-from flora_engine.project import Incoming, Project, content_hash
+from flora_engine.project import Incoming, Project, content_hash, open_or_create
 from flora_engine.skeleton import SkeletonSequence
 
 BATCH = 64  # files that a process takes at a time: some 50 ms of NTU
@@ -151,8 +151,7 @@ def prepare_all(
     Raises FloraError where the project cannot be written, Cancelled where the job was stopped.
     """
     start = time.monotonic()
-    project = Project.open(folder, "write") if (folder / "project.sqlite").exists() else Project.create(folder)
-    with project:
+    with open_or_create(folder, "write") as project:
         if class_names:
             project.classes.ensure(class_names)
         new = _not_there(project, tasks)

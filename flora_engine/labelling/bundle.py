@@ -131,6 +131,15 @@ def find_bundle(folder: Path) -> Path:
     return next(iter(final or below), folder)
 
 
+def bundle_title(folder: Path) -> str:
+    """What people call a bundle: its folder, or if that is only called "bundle", what it is the bundle of."""
+    if folder == BUILTIN:
+        return "built-in model"
+    if folder.name != "bundle":
+        return folder.name
+    return folder.parent.parent.name if folder.parent.name == "final" else folder.parent.name
+
+
 def load_manifest(folder: Path) -> Manifest:
     """Read and check a bundle's manifest and the hashes of its graphs; raises FloraError."""
     remedy = "Choose a folder that a training run wrote as “bundle”, or restore resources/models."

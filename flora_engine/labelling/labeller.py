@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import BUILTIN, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
@@ -20,25 +20,6 @@ from flora_engine.skeleton import SkeletonSequence
 
 Floats = NDArray[np.float32]
 _CANDIDATES_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class RankedLabel:
-    """score: share among the candidates, 0..1, summing to 1. error: Flora's e_c, smaller is better; the ensemble
-    decides by more than that.
-    """
-
-    name: str
-    score: float
-    error: float
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """labels: best first. seconds: time of each stage that ran (prepare, encode, text, score); cached stages take 0."""
-
-    labels: tuple[RankedLabel, ...]
-    seconds: dict[str, float]
 
 
 class Labeller:
@@ -151,4 +132,4 @@ class Labeller:
         """Rank `texts` for one recording. Raises FloraError where it cannot be prepared or there is no text."""
         latents, seconds = self.latents([sequence])
         ranking = self.rank(latents, texts)[0]
-        return Ranking(ranking.labels, seconds | ranking.seconds)
+        return Ranking(ranking.labels, {**seconds, **ranking.timings})

@@ -6,6 +6,7 @@ labels, classes, splits. Tables of the database: schema.py; the table in memory:
 
 from flora_engine.project.history import Change, Edit
 from flora_engine.project.labels import Label, Span
+from flora_engine.project.opening import open_or_create
 from flora_engine.project.project import Project
 from flora_engine.project.recordings import Incoming, content_hash
 from flora_engine.project.schema import DATABASE
@@ -25,4 +26,5 @@ __all__ = [
     "Table",
     "TrainRule",
     "content_hash",
+    "open_or_create",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+from pydantic import ConfigDict
 
 from flora_engine.errors import FloraError
 from flora_engine.readers._archive import MAX_FPS
@@ -24,6 +26,8 @@ TURNS: dict[str, tuple[tuple[int, int, int], ...]] = {
 @dataclass(frozen=True)
 class Correction:
     """What to put right in a recording, as `correct` takes it; None leaves as is."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # as a part of a request
 
     layout: str | None = None
     up: str | None = None

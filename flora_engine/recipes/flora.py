@@ -11,21 +11,26 @@ import numpy as np
 
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
+from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.metrics import Array
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
 from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
-from flora_engine.recipes.features import obtain_features
+from flora_engine.recipes.features import Extraction, open_features
+from flora_engine.recipes.starting import Start, run_folder
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
+from flora_engine.runs.results import FloraResult, Heads, read_result
 from flora_engine.runs.tables import outcome_line
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
+from flora_engine.training.distributed import choose_device
 from flora_engine.training.precision import uses_bfloat16
 
-FEATURES = "features.npz"  # in the run folder, where the run extracts its own
+FEATURES = "features.npz"  # in the run folder, if the run extracts its own
 
 
 def wanted(config: FloraConfig) -> tuple[Setting, ...]:
@@ -33,77 +38,89 @@ def wanted(config: FloraConfig) -> tuple[Setting, ...]:
     return ("zsl", "gzsl") if config.setting == "both" else (config.setting,)
 
 
-def load_experiment(job: Job, config: FloraConfig, device: str, kept: Path) -> Experiment:
-    """Features (a low-shot share of them where asked) and class states of the configured benchmark; FloraError.
-
-    kept: where features that are extracted from recordings are kept.
+def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> FloraResult:
+    """Train and evaluate in a new run, or resume one. checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`)
+    of heads with a flow, for the held-out protocol. Raises FloraError, Cancelled.
     """
-    benchmark = load_benchmark(config.benchmark)
-    features = obtain_features(job, config, kept, device)
+    place = str(choose_device(device))
+    kept = None if start.run is None else start.run.path / FEATURES
+    source, states = open_features(job, config, kept), texts_of(job, config)
+    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, states, place)
+    with run_folder(job, start) as folder:
+        started = time.monotonic()
+        if ready is None:
+            assert isinstance(source, Extraction)
+            features = source.run(job, folder.path / FEATURES, place)
+            ready = experiment_of(job, config, features, states, place)
+        heads = _heads(job, config, ready, folder)
+        result = FloraResult(
+            benchmark=config.benchmark,
+            texts=config.texts.model_dump(mode="json"),
+            low_shot=config.low_shot,
+            samples={part: len(getattr(ready.features, f"{part}_label")) for part in ("train", "zsl", "gzsl")},
+            heads=heads,
+            minutes=(time.monotonic() - started) / 60,
+            run=folder.path,
+        )
+        folder.write_result(result.stored())
+    return result
+
+
+def texts_of(job: Job, config: FloraConfig) -> Array:
+    """The class states of the benchmark's classes: float32 (K, L+1, 2d). FloraError."""
+    texts = load_class_texts(load_benchmark(config.benchmark).dataset, config.texts.texts)
+    return class_states(load_text_encoder(config.texts.encoder, job), texts, config.texts.tokens)
+
+
+def experiment_of(job: Job, config: FloraConfig, features: Features, states: Array, device: str) -> Experiment:
+    """Features (a low-shot share of them if the configuration says so) and class states, checked; FloraError."""
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)
         job.log(f"low-shot: {len(features.train_label)} training samples")
-    texts = load_class_texts(benchmark.dataset, config.texts.texts)
-    states = class_states(load_text_encoder(config.texts.encoder, job), texts, config.texts.tokens)
-    experiment = Experiment(features, states, np.array(benchmark.unseen), device)
+    experiment = Experiment(features, states, np.array(load_benchmark(config.benchmark).unseen), device)
     experiment.check()
     return experiment
 
 
-def run_flora(job: Job, config: FloraConfig, folder: RunFolder, device: str = "cpu") -> dict[str, Any]:
-    """Train and evaluate inside `folder`, going on with what an interrupted run left there; returns result.json.
+def _heads(job: Job, config: FloraConfig, experiment: Experiment, folder: RunFolder) -> Heads:
+    def keep(head: str, seed: int, setting: Setting, model: FloraModel) -> None:
+        save_model(folder.checkpoint(f"{head}-{setting}-seed{seed}"), model)
 
-    checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`) of heads with a flow, for the held-out protocol.
-    """
-    with folder.recording(job):
-        started = time.monotonic()
-        experiment = load_experiment(job, config, device, folder.path / FEATURES)
-
-        def keep(head: str, seed: int, setting: Setting, model: FloraModel) -> None:
-            save_model(folder.checkpoint(f"{head}-{setting}-seed{seed}"), model)
-
-        memory = Memory(folder.path / "checkpoints")
-        outcomes: dict[str, Any] = {}
-        for name in config.heads:
-            for protocol in config.flora.protocols:
-                parts, kept = wanted(config), partial(keep, name)
-                outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
-                outcomes.setdefault(name, {})[protocol] = outcome
-                folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
-        result = {
-            "kind": "flora",
-            "benchmark": config.benchmark,
-            "texts": config.texts.model_dump(mode="json"),
-            "low_shot": config.low_shot,
-            "samples": {part: len(getattr(experiment.features, f"{part}_label")) for part in ("train", "zsl", "gzsl")},
-            "heads": outcomes,
-            "minutes": (time.monotonic() - started) / 60,
-        }
-        folder.write_result(result)
-    return result
+    memory = Memory(folder.path / "checkpoints")
+    outcomes: Heads = {}
+    for name in config.heads:
+        for protocol in config.flora.protocols:
+            parts, kept = wanted(config), partial(keep, name)
+            outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
+            outcomes.setdefault(name, {})[protocol] = outcome
+            folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
+    return outcomes
 
 
-def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str = "cpu") -> dict[str, Any]:
+def evaluate_run(
+    job: Job, folder: RunFolder, config: FloraConfig, device: str | None = None
+) -> dict[str, dict[int, dict[str, Any]]]:
     """Evaluate the kept models of a finished run again, each with the calibration that its folds chose: Flora's, or
-    those of the ensemble where the run has no Flora by itself.
+    those of the ensemble if the run has no Flora by itself.
 
-    Returns setting → seed → outcome. Raises FloraError where the run has no result or no kept model.
+    Returns setting → seed → outcome. Raises FloraError if the run has no result or no kept model.
     """
-    result = folder.result()
-    heads = {} if result is None else result.get("heads", {})
+    place = str(choose_device(device))
+    result = read_result(folder.result() or {})
+    heads = result.heads if isinstance(result, FloraResult) else {}
     name = next((name for name in ("flora", *heads) if name in heads and head(name).FLOW), None)
     if name is None:
         raise FloraError("this run has no finished Flora to evaluate", path=folder.path, remedy="Resume the run first.")
-    experiment = load_experiment(job, config, device, folder.path / FEATURES)
+    experiment = _experiment_of_run(job, folder.path / FEATURES, config, place)
     chosen = heads[name].get("held-out", {}).get("chosen", {})
-    found: dict[str, Any] = {}
+    found: dict[str, dict[int, dict[str, Any]]] = {}
     for setting in wanted(config):
         for seed in config.flora.seeds:
             path = folder.checkpoint(f"{name}-{setting}-seed{seed}")
             if not path.exists():
                 continue
-            bfloat16 = uses_bfloat16(config.flora.precision, device)
-            score = FlowScorer(load_model(path, device), None, config.flora.scoring_tokens, bfloat16)
+            bfloat16 = uses_bfloat16(config.flora.precision, place)
+            score = FlowScorer(load_model(path, place), None, config.flora.scoring_tokens, bfloat16)
             bonus = -float(np.log(chosen.get("gzsl", {}).get("calibration_factor", config.flora.calibration)))
             outcome = evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
             found.setdefault(setting, {})[seed] = outcome
@@ -112,3 +129,9 @@ def evaluate_run(job: Job, folder: RunFolder, config: FloraConfig, device: str =
             "this run kept no model", path=folder.path, remedy="Only the held-out protocol keeps models; train with it."
         )
     return found
+
+
+def _experiment_of_run(job: Job, kept: Path, config: FloraConfig, device: str) -> Experiment:
+    source = open_features(job, config, kept)
+    features = source.run(job, kept, device) if isinstance(source, Extraction) else source
+    return experiment_of(job, config, features, texts_of(job, config), device)

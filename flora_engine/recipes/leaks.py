@@ -13,8 +13,14 @@ import numpy as np
 from flora_engine.datasets.clips import Clips
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.project.splits import Parts, Split
-from flora_engine.training.encoder.trainer import load_encoder
+from flora_engine.project.splits import Parts, Split, divide
+
+
+def divide_apart(split: Split, clips: Clips, class_names: Sequence[str]) -> Parts:
+    """The parts of a split, none of them empty, with `check_no_leak`. class_names: what the split's numbers mean."""
+    parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
+    check_no_leak(split, clips, parts, class_names)
+    return parts
 
 
 def check_no_leak(split: Split, clips: Clips, parts: Parts, class_names: Sequence[str]) -> None:
@@ -45,6 +51,8 @@ def check_trained_apart(job: Job, checkpoints: Mapping[str, Path], unseen: Seque
 
     Published checkpoints do not say what they learned. One of ours that does not say it either gives a warning.
     """
+    from flora_engine.training.encoder.trainer import load_encoder
+
     names = {name.casefold() for name in unseen}
     for path in checkpoints.values():
         if not names or path.suffix == ".pt":

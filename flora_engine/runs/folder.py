@@ -21,17 +21,17 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
-from flora_engine.errors import FloraError
+from flora_engine.errors import Cancelled, FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Event, Job
+from flora_engine.locking import WriterLock, holder_of, is_locked
 
 CONFIG, EVENTS, LOG, RESULT, LOCK = "config.yaml", "events.jsonl", "log.txt", "result.json", "run.lock"
 _SYNC_SECONDS = 5.0  # events reach the kernel at once (a killed process loses none) and the disk this often
@@ -109,19 +109,15 @@ class RunFolder:
 
         Raises FloraError where another process holds it.
         """
-        with (self.path / LOCK).open("a+", encoding="utf-8") as file:
-            if not _lock(file, patience=1.0):
-                raise FloraError(
-                    "another process is working on this run", path=self.path, remedy="Watch it, or stop it first."
-                )
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
-                _unlock(file)
+        lock = WriterLock(self.path / LOCK)
+        if not lock.acquire(patience=1.0):
+            raise FloraError(
+                f"{lock.holder()} is working on this run", path=self.path, remedy="Watch it, or stop it first."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def append_event(self, event: Event) -> None:
         """Add one JSON-ready event; ``time`` is filled in where it is missing."""
@@ -203,23 +199,16 @@ class RunFolder:
 
     def is_running(self) -> bool:
         """Whether a living process, this one included, holds the run."""
-        try:
-            file = (self.path / LOCK).open("r+", encoding="utf-8")
-        except OSError:
-            return False
-        with file:
-            if not _lock(file, patience=0.0):
-                return True
-            _unlock(file)
-            return False
+        return is_locked(self.path / LOCK)
 
     def pid(self) -> int | None:
-        """The process that holds the run, where one does."""
-        if not self.is_running():
-            return None
-        with contextlib.suppress(OSError, ValueError):
-            return int((self.path / LOCK).read_text(encoding="utf-8"))
-        return None
+        """The process that holds the run, if one does."""
+        holder = holder_of(self.path / LOCK) if self.is_running() else None
+        return None if holder is None else holder[0]
+
+    def has_work(self) -> bool:
+        """Whether anything was trained or extracted: any file beside those that every run has."""
+        return any(path.name not in (CONFIG, EVENTS, LOG, LOCK) for path in self.path.rglob("*") if path.is_file())
 
     def status(self) -> str:
         """``running``, ``finished``, ``failed``, ``stopped``, ``interrupted`` (it died), or ``new``."""
@@ -235,8 +224,6 @@ class RunFolder:
     @contextlib.contextmanager
     def recording(self, job: Job) -> Iterator[None]:
         """Hold the run and note in its events how the work inside ended: started, then finished, stopped or failed."""
-        from flora_engine.errors import Cancelled
-
         with self.hold():
             self.tell(job, "state", state="started", pid=os.getpid())
             try:
@@ -283,38 +270,3 @@ def _append(path: Path, line: str, sync: bool) -> None:
         file.write(line.encode("utf-8"))
         if sync:
             os.fsync(file.fileno())
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[str]) -> None:
-        file.seek(1 << 20)  # beyond the text, so that the process number stays readable
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-    def _unlock(file: IO[str]) -> None:
-        file.seek(1 << 20)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def _lock(file: IO[str], patience: float) -> bool:
-    """Try for `patience` seconds: `is_running` of another process takes the lock for an instant."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            _try_lock(file)
-        except OSError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.02)
-        else:
-            return True

@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Result = Mapping[str, Any]
+from flora_engine.runs.results import AnyResult, EncoderResult, FloraResult, Heads, PipelineResult, SplitResult, Stream
+
+Outcome = Mapping[str, Any]
 GZSL = ("seen", "unseen", "harmonic", "area")
 FLOW_OFF = "nearest mean in Flora's aligned space"
 
 
-def percent(value: Result | float) -> str:
+def percent(value: Outcome | float) -> str:
     """A number, or a mean with its standard error where there is more than one seed."""
     if not isinstance(value, Mapping):
         return f"{value:.1%}"
     return f"{value['mean']:.1%}" + ("" if value.get("error") is None else f" ± {value['error']:.1%}")
 
 
-def outcome_line(outcome: Result) -> str:
+def outcome_line(outcome: Outcome) -> str:
     """One outcome of a protocol in a line."""
     parts = [f"ZSL {percent(outcome['zsl']['accuracy'])}"] if "zsl" in outcome else []
     if "gzsl" in outcome:
@@ -28,15 +30,16 @@ def outcome_line(outcome: Result) -> str:
     return ", ".join(parts) + f" ({outcome['note']})"
 
 
-def result_table(result: Result) -> str:
+def result_table(result: AnyResult) -> str:
     """What came out of a run of any kind: a Markdown table of heads and protocols, or a line for each encoder."""
-    if "heads" in result:
-        chance = next(iter(next(iter(result["heads"].values())).values()))["chance"]
-        return "\n".join([*_head(), *_rows(result["heads"]), "", f"Chance (ZSL): {chance:.1%}"])
-    if "splits" in result:
-        rows = [row for name, split in result["splits"].items() for row in _rows(split["heads"], name, split["chance"])]
+    if isinstance(result, FloraResult | SplitResult):
+        chance = next(iter(next(iter(result.heads.values())).values()))["chance"]
+        return "\n".join([*_head(), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"])
+    if isinstance(result, PipelineResult):
+        rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
         return "\n".join([*_head("split", "chance"), *rows])
-    return "\n".join(_encoder_line(stream, found) for stream, found in result.get("streams", {}).items())
+    streams = result.streams if isinstance(result, EncoderResult) else result.encoder
+    return "\n".join(_encoder_line(name, stream) for name, stream in streams.items())
 
 
 def _head(first: str = "", last: str = "") -> list[str]:
@@ -44,7 +47,7 @@ def _head(first: str = "", last: str = "") -> list[str]:
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
 
 
-def _rows(heads: Result, split: str = "", chance: float | None = None) -> list[str]:
+def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[str]:
     before, after = ([split], [f"{chance:.1%}"]) if chance is not None else ([], [])
     rows = []
     for name, protocols in heads.items():
@@ -60,17 +63,18 @@ def _rows(heads: Result, split: str = "", chance: float | None = None) -> list[s
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _encoder_line(stream: str, found: Result) -> str:
-    accuracy = "" if found.get("accuracy") is None else f", held-out accuracy {found['accuracy']:.1%}"
-    return f"{stream}: epoch {found['epoch'] + 1}{accuracy}, {found['checkpoint']}"
+def _encoder_line(name: str, stream: Stream) -> str:
+    accuracy = "" if stream.accuracy is None else f", held-out accuracy {stream.accuracy:.1%}"
+    return f"{name}: epoch {stream.epoch + 1}{accuracy}, {stream.checkpoint}"
 
 
-def numbers(result: Result) -> dict[str, str]:
-    """The numbers of a result of any kind by name, to lay runs side by side."""
-    if "splits" in result:
-        parts = {f"{name}, ": split["heads"] for name, split in result["splits"].items()}
-    else:
-        parts = {"": result.get("heads", {})}
+def numbers(result: AnyResult | None) -> dict[str, str]:
+    """The numbers of a result of any kind by name, to lay runs side by side; none of a run that did not finish."""
+    parts: dict[str, Heads] = {}
+    if isinstance(result, PipelineResult):
+        parts = {f"{name}, ": split.heads for name, split in result.splits.items()}
+    elif isinstance(result, FloraResult | SplitResult):
+        parts = {"": result.heads}
     found: dict[str, str] = {}
     for before, heads in parts.items():
         for name, protocols in heads.items():
@@ -80,9 +84,9 @@ def numbers(result: Result) -> dict[str, str]:
                     found[label + "ZSL"] = percent(outcome["zsl"]["accuracy"])
                 if "gzsl" in outcome:
                     found |= {label + f"GZSL {column}": percent(outcome["gzsl"][column]) for column in GZSL}
-    for stream, one in result.get("streams", {}).items():
-        if one.get("accuracy") is not None:
-            found[f"{stream}: held-out accuracy"] = percent(one["accuracy"])
-    if "minutes" in result:
-        found["minutes"] = f"{result['minutes']:.1f}"
+    if isinstance(result, EncoderResult):
+        accuracies = {name: stream.accuracy for name, stream in result.streams.items()}
+        found |= {f"{name}: held-out accuracy": percent(one) for name, one in accuracies.items() if one is not None}
+    if isinstance(result, FloraResult | PipelineResult):
+        found["minutes"] = f"{result.minutes:.1f}"
     return found

@@ -61,12 +61,20 @@ class World:
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """`name`, else CUDA where it works, else the CPU; raises FloraError for a device that is not there."""
+    """`name`, else CUDA if it works, else the CPU; raises FloraError for a device that is not there."""
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise FloraError("no CUDA device works here", remedy="Use --device cpu, or install a CUDA build of PyTorch.")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise FloraError(f"there is no device “{name}”", remedy="Use cpu, cuda, or cuda:0, cuda:1 …") from None
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise FloraError(
+                "no CUDA device works here", remedy="Use --device cpu, or install a CUDA build of PyTorch."
+            )
+        if device.index is not None and device.index >= torch.cuda.device_count():
+            raise FloraError(f"there is no device “{name}”: {torch.cuda.device_count()} CUDA devices are here")
     return device
 
 

@@ -13,19 +13,8 @@ from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
+from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.skeleton import SkeletonSequence
-
-
-@dataclass(frozen=True)
-class FakeLabel:
-    name: str
-    score: float
-
-
-@dataclass(frozen=True)
-class FakeRanking:
-    labels: tuple[FakeLabel, ...]
-    seconds: dict[str, float]
 
 
 @dataclass
@@ -42,7 +31,7 @@ class FakeLabeller:
         self.encoded.append(sequences[0].name)
         return sequences[0].name, {"encode": 0.002}
 
-    def rank(self, latents: Any, texts: list[Any]) -> list[FakeRanking]:
+    def rank(self, latents: Any, texts: list[Any]) -> list[Ranking]:
         self.threads.add(threading.get_ident())
         time.sleep(self.delay)
         if self.problem:
@@ -51,7 +40,7 @@ class FakeLabeller:
         self.ranked.append(names)
         total = sum(len(name) for name in names)
         ordered = sorted(names, key=len, reverse=True)
-        return [FakeRanking(tuple(FakeLabel(n, len(n) / total) for n in ordered), {"score": 0.001})]
+        return [Ranking(tuple(RankedLabel(n, len(n) / total, 0.0) for n in ordered), {"score": 0.001})]
 
 
 class Driver:

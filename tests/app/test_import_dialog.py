@@ -27,7 +27,6 @@ from app.dialogs.import_form import (
     seen,
     touched,
 )
-from flora_engine.commands.import_ import import_action
 from flora_engine.datasets.importing import ImportOptions, Preview, inspect_files
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled
@@ -35,6 +34,7 @@ from flora_engine.jobs import Job
 from flora_engine.project import Project
 from flora_engine.readers import write_npz, write_ntu
 from flora_engine.readers.corrections import Correction
+from flora_engine.recipes.actions import perform
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 
@@ -235,7 +235,7 @@ def test_corrections_repeat_only_what_they_touch(
     assert inspected == [] and finished(dialog)
     # and the import does what was shown
     data = options_data(dialog.options())
-    result = import_action(Job(), str(tmp_path / "project"), [str(folder)], data)
+    result = perform(Job(), "import", {"project": str(tmp_path / "project"), "paths": [str(folder)], "options": data})
     assert result["failed"] == []
     with Project.open(tmp_path / "project", "read") as project:
         by_name = dict(zip(project.table.names, project.table.ids.tolist(), strict=True))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QThreadPool
 
-from app.labelling.service import LabelService, bundle_title
+from app.labelling.service import LabelService
 from app.main_window import MainWindow
-from flora_engine.labelling.bundle import BUILTIN, find_bundle
+from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import read_sequence
 from flora_engine.semantics.class_texts import parse_typed, with_known_texts
@@ -67,12 +67,12 @@ def test_the_panel_shows_what_the_bundle_ranks(
     assert list(scores.values()) == pytest.approx([label.score for label in expected.labels], rel=1e-3)
     assert sum(scores.values()) == pytest.approx(1)
     assert window.labels.answer is not None
-    assert {"prepare", "encode", "text", "score"} == set(window.labels.answer.seconds)
+    assert {"prepare", "encode", "text", "score"} == set(window.labels.answer.timings)
     assert window.labels.model.index(0).data() == next(iter(scores))
 
     window.labels.set_text(TYPED + "\njump up")
     assert set(ranked(window, qtbot, 4)) == {*scores, "jump up"}
-    assert "encode" not in window.labels.answer.seconds, "the recording is encoded once"
+    assert "encode" not in window.labels.answer.timings, "the recording is encoded once"
     window.labels.set_text("")
     qtbot.waitUntil(lambda: "at least one action" in window.labels.message.text())
 

@@ -6,7 +6,6 @@ The worker is a stand-in that writes a run folder; what the real one does with t
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from app.controllers import training
 from app.main_window import MainWindow
 from app.training.dialog import TrainRequest
 from app.workers.jobs import HeavyJob
-from flora_engine.commands.train import train_action
-from flora_engine.jobs import Job
+from flora_engine.recipes.training import Request
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo" / "utd_mhad.yaml"
 _WORKER = """
@@ -74,5 +72,5 @@ def test_the_worker_takes_these_arguments(tmp_path: Path) -> None:
     fresh = TrainRequest(CONFIG, tmp_path, tmp_path / "runs")
     resumed = TrainRequest(CONFIG, None, tmp_path / "runs", tmp_path / "runs" / "one")
     for request in (fresh, resumed):
-        inspect.signature(train_action).bind(Job(), **request.arguments())
+        Request.of(**request.arguments())
     assert "resume" not in fresh.arguments() and "config" not in resumed.arguments()

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from flora_engine.cli import main
-from flora_engine.commands.prepare import prepare
 from flora_engine.datasets import ntu, pku, preparing
 from flora_engine.datasets.preparing import Report, Result, Task
 from flora_engine.datasets.published_files import SPLIT_SIZES, import_split, read_split
@@ -23,6 +22,7 @@ from flora_engine.preprocessing import ctrgcn
 from flora_engine.preprocessing import prepare as prepare_recording
 from flora_engine.project import Project, Span
 from flora_engine.readers import write_ntu
+from flora_engine.recipes.preparing import prepare
 from flora_engine.skeleton import SkeletonSequence
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_bundle
 
 from flora_engine.cli import main
-from flora_engine.commands.label import label_folder_action
 from flora_engine.demo import synthesise
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling import folder as folder_module
-from flora_engine.labelling.folder import label_folder
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.readers import write_ntu
-from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
+from flora_engine.recipes.actions import perform
+from flora_engine.semantics.class_texts import parse_typed, with_known_texts
 
 CLASSES = "wave hand; sit down; fly a kite"
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_recording_gets_its_own_ranking(bundle: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "labels.jsonl"
-    counts = label_folder_action(Job(), folder, out, CLASSES, model=bundle)
+    counts = perform(Job(), "label-folder", arguments(bundle, folder, out))
     assert counts == {"out": str(out), "labelled": 2, "failed": 1}
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [Path(row["file"]).name for row in rows] == ["a.skeleton", "b.skeleton", "c.skeleton"]
@@ -50,8 +51,8 @@ def test_each_recording_gets_its_own_ranking(bundle: Path, folder: Path, tmp_pat
     labeller, texts = Labeller(bundle), with_known_texts(parse_typed(CLASSES))
     for row, action in ((rows[0], 0), (rows[2], 7)):
         alone = labeller.label(synthesise(action), texts).labels
-        assert {x["name"]: x["error"] for x in row["labels"]} == pytest.approx(
-            {x.name: x.error for x in alone}, rel=1e-3
+        assert {x["name"]: x["flow_error"] for x in row["labels"]} == pytest.approx(
+            {x.name: x.flow_error for x in alone}, rel=1e-3
         )
         assert sum(x["score"] for x in row["labels"]) == pytest.approx(1, abs=1e-5)
 
@@ -79,7 +80,7 @@ def test_stopped_it_keeps_what_is_done(bundle: Path, folder: Path, tmp_path: Pat
 
     job, out = Job(stop_at_the_third), tmp_path / "labels.jsonl"
     with pytest.raises(Cancelled):
-        label_folder_action(job, folder, out, CLASSES, model=bundle)
+        perform(job, "label-folder", arguments(bundle, folder, out))
     assert [Path(json.loads(line)["file"]).name for line in out.read_text().splitlines()] == [
         "a.skeleton",
         "b.skeleton",
@@ -88,6 +89,42 @@ def test_stopped_it_keeps_what_is_done(bundle: Path, folder: Path, tmp_path: Pat
 
 def test_another_ending_and_a_doubled_action_are_refused(bundle: Path, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FloraError, match=r"\.csv or \.jsonl"):
-        label_folder_action(Job(), folder, tmp_path / "labels.txt", CLASSES, model=bundle)
-    with pytest.raises(FloraError, match="named twice"):
-        label_folder(Job(), Labeller(bundle), [], [ClassText("wave", text, text) for text in "ab"], tmp_path / "l.csv")
+        perform(Job(), "label-folder", arguments(bundle, folder, tmp_path / "labels.txt"))
+    doubled = tmp_path / "actions.yaml"
+    doubled.write_text("- {name: wave, motion: a}\n- {name: Wave, motion: b}\n", encoding="utf-8")
+    given = arguments(bundle, folder, tmp_path / "labels.csv") | {"classes": None, "classes_file": str(doubled)}
+    with pytest.raises(FloraError, match="“wave” is named twice"):
+        perform(Job(), "label-folder", given)
+    assert not list(tmp_path.glob("labels.*"))
+
+
+def test_printed_json_is_the_documented_schema(
+    bundle: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same from the command's --json and from the table, for a recording that failed too."""
+    out = tmp_path / "labels.jsonl"
+    perform(Job(), "label-folder", arguments(bundle, folder, out))
+    assert main(["label", str(folder), "--classes", CLASSES, "--model", str(bundle), "--json"]) == 1
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    written = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    for lines in (printed, written):
+        assert [set(line) - {"labels", "seconds", "problem"} for line in lines] == [{"format", "version", "file"}] * 3
+        assert [("labels" in line, "problem" in line) for line in lines] == [
+            (True, False),
+            (False, True),
+            (True, False),
+        ]
+    assert [line.get("problem") for line in printed] == [line.get("problem") for line in written]
+    page = (Path(__file__).resolve().parents[2] / "docs" / "labels.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([\w.\[\]]+)` \|", page, re.MULTILINE))
+    line = printed[0]
+    used = {*line, "problem", *(f"labels[].{key}" for key in line["labels"][0])}
+    assert used <= documented and {"format", "labels[].flow_error"} <= used
+    assert f'"version": {line["version"]}' in page and set(line["seconds"]) == {
+        "read",
+        *["prepare", "encode", "text", "score"],
+    }
+
+
+def arguments(bundle: Path, folder: Path, out: Path) -> dict[str, Any]:
+    return {"folder": str(folder), "out": str(out), "classes": CLASSES, "model": str(bundle)}

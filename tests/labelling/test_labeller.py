@@ -49,12 +49,12 @@ def test_ranking_is_what_the_torch_models_compute(bundle: Models) -> None:
         joints = torch.from_numpy(prepare(sequence, "clip", tiny_bundle.FRAMES)[None])
         skeleton = flora.skeleton_encoder.means(encoder.features(joints))
         errors = Scorer(flora.velocity)(flora.text_encoder.means(torch.from_numpy(states)), skeleton)[0].numpy()
-    found = {label.name: label.error for label in ranking.labels}
+    found = {label.name: label.flow_error for label in ranking.labels}
     assert [found[text.name] for text in TEXTS] == pytest.approx(errors.tolist(), rel=1e-4)
-    assert [label.error for label in ranking.labels] == sorted(found.values())
+    assert [label.flow_error for label in ranking.labels] == sorted(found.values())
     assert sum(label.score for label in ranking.labels) == pytest.approx(1)
     assert ranking.labels[0].score == max(label.score for label in ranking.labels)
-    assert set(ranking.seconds) == {"prepare", "encode", "text", "score"}
+    assert set(ranking.timings) == {"prepare", "encode", "text", "score"}
 
 
 def test_many_candidates_are_scored_as_each_alone(bundle: Models) -> None:
@@ -109,7 +109,7 @@ def test_label_command_on_files_folders_and_bad_files(
     assert status == 1
     assert {label["name"] for label in good["labels"]} == {"wave hand", "sit down"}
     assert set(good["seconds"]) == {"read", "prepare", "encode", "text", "score"}
-    assert "b.skeleton" in bad["error"]
+    assert "b.skeleton" in bad["problem"]
     (tmp_path / "b.skeleton").unlink()
     assert main(["label", str(tmp_path), *arguments]) == 0
     assert "wave hand" in capsys.readouterr().out
@@ -152,9 +152,9 @@ def test_a_bundle_of_the_ensemble_ranks_as_its_torch_models(tmp_path: Path) -> N
         vectors = class_vectors(class_states(load_text_encoder(), TEXTS, tiny_bundle.TOKENS))
         more = (direct(encoder.features(joints)) @ torch.from_numpy(vectors).T)[0].numpy()
     assert np.ptp(more) > 0.01
-    alone = {label.name: label.error for label in Labeller(tmp_path / "flora").label(synthesise(2), TEXTS).labels}
+    alone = {label.name: label.flow_error for label in Labeller(tmp_path / "flora").label(synthesise(2), TEXTS).labels}
     labels = Labeller(tmp_path / "b").label(synthesise(2), TEXTS).labels
-    assert {label.name: label.error for label in labels} == pytest.approx(alone, rel=1e-4)
+    assert {label.name: label.flow_error for label in labels} == pytest.approx(alone, rel=1e-4)
     wanted = {text.name: added - np.log(alone[text.name]) for text, added in zip(TEXTS, more, strict=True)}
     assert [label.name for label in labels] == sorted(wanted, key=lambda name: -wanted[name])
     weights = {name: np.exp((score - max(wanted.values())) / 0.01) for name, score in wanted.items()}

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flora_engine.commands.extract import extract_action
-from flora_engine.commands.train_encoder import train_encoder_action
 from flora_engine.config import parse_config
 from flora_engine.config.kinds import FloraConfig, PipelineConfig
 from flora_engine.datasets.benchmarks import load_benchmark
@@ -26,11 +24,11 @@ from flora_engine.jobs import Event, Job
 from flora_engine.project import Project
 from flora_engine.project.splits import Split, divide
 from flora_engine.readers import write_ntu
-from flora_engine.recipes.features import check_trained_apart, obtain_features
-from flora_engine.recipes.leaks import check_no_leak
-from flora_engine.recipes.pipeline import load_material, run_pipeline
+from flora_engine.recipes.actions import perform
+from flora_engine.recipes.features import Extraction, open_features
+from flora_engine.recipes.leaks import check_no_leak, check_trained_apart
+from flora_engine.recipes.pipeline import load_material
 from flora_engine.runs import checkpoint
-from flora_engine.runs.folder import RunFolder
 from flora_engine.training.encoder.trainer import load_encoder
 
 BENCHMARK = "synse/ntu60_xsub_unseen5"  # unseen 10 11 19 26 56; subjects 1 and 2 train, 3 does not
@@ -69,7 +67,10 @@ def trained(sources: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     """A run of an encoder on each of the sources."""
     out = tmp_path_factory.mktemp("encoders")
     configs = {source: encoder_config(sources, source) for source in sources}
-    return {s: Path(train_encoder_action(Job(), c, out=out / s, device="cpu")["run"]) for s, c in configs.items()}
+    return {
+        s: Path(perform(Job(), "train-encoder", {"config": c, "out": out / s, "device": "cpu"})["run"])
+        for s, c in configs.items()
+    }
 
 
 def test_clips_of_a_project_are_numbered_as_the_data_set(sources: dict[str, Path]) -> None:
@@ -124,7 +125,7 @@ def test_extracted_features_carry_the_labels_of_the_data_set(
     for source in sources:
         out = tmp_path / f"{source}.npz"
         config = encoder_config(sources, source)
-        extract_action(Job(), checkpoints=[trained["raw"]], out=out, config=config, device="cpu")
+        perform(Job(), "extract", {"checkpoints": [trained["raw"]], "out": out, "config": config, "device": "cpu"})
         found.append(read_features(out))
     for part in ("train", "zsl", "gzsl"):
         assert getattr(found[0], f"{part}_label").tolist() == getattr(found[1], f"{part}_label").tolist()
@@ -145,7 +146,9 @@ def test_flora_reads_the_same_features_from_both(
             }
         )
         assert isinstance(config, FloraConfig)
-        found.append(obtain_features(Job(), config, tmp_path / f"{source}.npz", "cpu"))
+        extraction = open_features(Job(), config)
+        assert isinstance(extraction, Extraction)
+        found.append(extraction.run(Job(), tmp_path / f"{source}.npz", "cpu"))
     assert found[0].gzsl_label.tolist() == found[1].gzsl_label.tolist()
     assert sorted(found[1].train_label) == sorted(SEEN * 2)
     assert np.allclose(found[0].train_data, found[1].train_data, atol=1e-5)
@@ -174,11 +177,11 @@ def test_a_pipeline_pairs_each_recording_with_the_text_of_its_class(sources: dic
     found = []
     for source in sources:
         config = pipeline_config(sources, source)
-        run = RunFolder.create(tmp_path / source, "run", config.model_dump(mode="json"))
-        run_pipeline(Job(), config, run, "cpu")
-        manifest = (run.path / "a" / "bundle" / "manifest.json").read_text(encoding="utf-8")
-        about = load_encoder(run.path / "a" / "checkpoints" / "joint.best.safetensors")[1]
-        found.append((read_features(run.path / "a" / "features.npz"), manifest, about["class_names"]))
+        result = perform(Job(), "train", {"config": config.model_dump(mode="json"), "out": tmp_path / source})
+        run = Path(result["run"])
+        manifest = (run / "a" / "bundle" / "manifest.json").read_text(encoding="utf-8")
+        about = load_encoder(run / "a" / "checkpoints" / "joint.best.safetensors")[1]
+        found.append((read_features(run / "a" / "features.npz"), manifest, about["class_names"]))
         material = load_material(Job(), config)
         names = dict(zip(material.clips.names, material.clips.labels, strict=True))
         assert material.texts[names["S001C001P001R001A005"]].name == load_dataset("ntu60").class_names[4]
@@ -249,5 +252,5 @@ def test_extraction_refuses_an_encoder_that_learned_an_unseen_class(
     config = encoder_config(sources, "project") | {"benchmark": None}
     config["split"] = {"name": "own", "unseen": [0], "train": {"by": "subject", "values": [1, 2]}}
     with pytest.raises(FloraError, match="“drink water”, which is unseen in own"):
-        extract_action(Job(), checkpoints=[trained["project"]], out=tmp_path / "f.npz", config=config, device="cpu")
+        perform(Job(), "extract", {"checkpoints": [trained["project"]], "out": tmp_path / "f.npz", "config": config})
     assert not list(tmp_path.iterdir())

@@ -10,11 +10,10 @@ import pytest
 import yaml
 
 from flora_engine import cli
-from flora_engine.commands.compare import compare_action
-from flora_engine.commands.evaluate import evaluate_action
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.recipes import flora as experiments
+from flora_engine.recipes.actions import perform
 
 
 class Letters:
@@ -82,8 +81,10 @@ def test_train_resume_and_evaluate(config: Path, tmp_path: Path, capsys: pytest.
     assert found["zsl"]["0"]["accuracy"] == pytest.approx(held_out["zsl"]["accuracy"]["mean"])
     assert found["gzsl"]["0"]["harmonic"] == pytest.approx(held_out["gzsl"]["harmonic"]["mean"])
     # the same as the worker does it, and what `flora runs` says of the run
-    again_found = evaluate_action(Job(), str(run), features=str(tmp_path / "features.npz"), device="cpu")
-    assert again_found["zsl"][0]["accuracy"] == found["zsl"]["0"]["accuracy"]
+    again_found = perform(
+        Job(), "evaluate", {"run": str(run), "features": str(tmp_path / "features.npz"), "device": "cpu"}
+    )
+    assert again_found["zsl"]["0"]["accuracy"] == found["zsl"]["0"]["accuracy"]
     assert cli.main(["runs", "show", str(run)]) == 0
     assert "| flora | held-out |" in capsys.readouterr().out
     assert cli.main(["runs", "compare", str(run), str(run)]) == 0
@@ -100,14 +101,16 @@ def test_compare_prints_one_row_per_head(config: Path, tmp_path: Path, capsys: p
 
 
 def test_compare_as_an_action_takes_what_train_takes(config: Path, tmp_path: Path) -> None:
-    where = {"features_root": tmp_path, "out": tmp_path / "runs", "device": "cpu"}
-    result = compare_action(Job(), ["eszsl"], config=str(config), setting="zsl", protocol="held-out", **where)
+    where = {"features_root": str(tmp_path), "out": str(tmp_path / "runs"), "device": "cpu"}
+    given = {"heads": ["eszsl"], "config": str(config), "setting": "zsl", "protocol": "held-out", **where}
+    result = perform(Job(), "compare", given)
     assert list(result["heads"]) == ["eszsl"]
     with pytest.raises(FloraError, match=r"wrong arguments.*sede"):
-        compare_action(Job(), config=str(config), sede=1)
+        perform(Job(), "compare", {"config": str(config), "sede": 1})
 
 
 def test_a_missing_feature_file_is_said(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "runs"), "--device", "cpu"]
     assert cli.main(["train", "--config", str(config), "--features-root", str(tmp_path / "none"), *out]) == 1
     assert "--features-root" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -9,9 +9,6 @@ import yaml
 from test_flora_commands import Letters
 
 from flora_engine import cli
-from flora_engine.commands.import_ import import_action
-from flora_engine.commands.train import train_action
-from flora_engine.commands.train_encoder import train_encoder_action
 from flora_engine.config import FloraConfig, parse_config
 from flora_engine.datasets.published_files import read_features
 from flora_engine.demo import synthesise
@@ -19,7 +16,8 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import flora as experiments
-from flora_engine.recipes.features import trained_with
+from flora_engine.recipes.actions import perform
+from flora_engine.recipes.starting import trained_with
 from flora_engine.runs.folder import RunFolder, list_runs
 from flora_engine.training import extraction
 
@@ -39,14 +37,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for subject in (1, 2, 3):
             sequence = synthesise(action, subject=subject)
             write_ntu(sequence, folder / "raw" / f"{sequence.name}.skeleton")
-    import_action(Job(), str(folder / "project"), [str(folder / "raw")], {"dataset": "ntu60"})
+    where = {"project": str(folder / "project"), "paths": [str(folder / "raw")]}
+    perform(Job(), "import", {**where, "options": {"dataset": "ntu60"}})
     return folder / "project"
 
 
 def encoder(project: Path, out: Path, **split: object) -> Path:
     data = {"dataset": "ntu60", "project": str(project), "frames": 16, "persons": 1}
     config = {"kind": "encoder", "data": data, "encoder": ENCODER, **(split or {"benchmark": BENCHMARK})}
-    return Path(train_encoder_action(Job(), config, out=out, device="cpu")["run"])
+    return Path(perform(Job(), "train-encoder", {"config": config, "out": str(out), "device": "cpu"})["run"])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +81,7 @@ def test_features_come_from_a_project_and_a_checkpoint(
 
     monkeypatch.setattr(extraction, "_compute", refuse)
     result = run.result()
-    again = train_action(Job(), resume=run.path, device="cpu")
+    again = perform(Job(), "train", {"resume": str(run.path), "device": "cpu"})
     assert result is not None
     assert again["heads"]["flora"]["held-out"]["zsl"] == result["heads"]["flora"]["held-out"]["zsl"]
 
@@ -92,7 +91,12 @@ def test_an_encoder_that_knows_an_unseen_class_is_refused(project: Path, tmp_pat
     knowing = encoder(project, tmp_path / "encoders", split=split)
     config = {"kind": "flora", "benchmark": BENCHMARK, "features": "none.npz", "flora": FLORA}
     with pytest.raises(FloraError, match="“reading”, which is unseen in synse"):
-        train_action(Job(), config, out=tmp_path, device="cpu", project=project, checkpoint=[knowing])
+        perform(
+            Job(),
+            "train",
+            {"config": config, "out": str(tmp_path / "runs"), "project": project, "checkpoint": [knowing]},
+        )
+    assert not (tmp_path / "runs").exists()
 
 
 def test_features_have_exactly_one_origin() -> None:
@@ -115,7 +119,7 @@ def test_project_and_checkpoint_go_together(tmp_path: Path) -> None:
     config = {"kind": "flora", "benchmark": BENCHMARK, "features": "f.npz", "flora": FLORA}
     for options in ({"project": "p"}, {"checkpoint": ["c"]}, {"frames": 16}):
         with pytest.raises(FloraError, match=r"go (together|with)"):
-            train_action(Job(), config, out=tmp_path, **options)
+            perform(Job(), "train", {"config": config, "out": tmp_path, **options})
     assert not list(tmp_path.iterdir())
 
 

@@ -18,10 +18,12 @@ from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.project.splits import Split, divide
 from flora_engine.readers import write_ntu
-from flora_engine.recipes import pipeline
+from flora_engine.recipes import features as features_recipe
+from flora_engine.recipes.actions import perform
 from flora_engine.recipes.leaks import check_no_leak
-from flora_engine.recipes.pipeline import load_material, pipeline_action
+from flora_engine.recipes.pipeline import load_material
 from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.results import PipelineResult, read_result
 from flora_engine.runs.tables import numbers, result_table
 from flora_engine.semantics.class_texts import parse_typed
 
@@ -60,9 +62,13 @@ def config(recordings: Path, **more: Any) -> PipelineConfig:
     return parsed
 
 
+def trained_in(job: Job, config: PipelineConfig, out: Path) -> Any:
+    return perform(job, "train", {"config": config.model_dump(mode="json"), "out": str(out)})
+
+
 @pytest.mark.parametrize("head", ["flora", "ensemble"])
 def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path, head: str) -> None:
-    result = pipeline_action(Job(), config(recordings, final=True, heads=[head, "eszsl"]), out=tmp_path)
+    result = trained_in(Job(), config(recordings, final=True, heads=[head, "eszsl"]), tmp_path)
     run = Path(result["run"])
     split = result["splits"]["a"]
     assert split["counts"] == {"train": 24, "zsl": 8, "gzsl": 32}
@@ -80,14 +86,16 @@ def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path
         assert labeller.manifest.accuracy["zsl"] == split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"]
         assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble")
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
-    assert f"| a | {head} |" in result_table(result)
+    typed = read_result(result)
+    assert isinstance(typed, PipelineResult)
+    assert f"| a | {head} |" in result_table(typed)
     zsl = split["heads"]["eszsl"]["held-out"]["zsl"]["accuracy"]["mean"]
-    assert numbers(result)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
+    assert numbers(typed)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
     assert RunFolder.open(run).status() == "finished"
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tmp_path: Path) -> None:
-    whole = pipeline_action(Job(), config(recordings), out=tmp_path / "whole")
+    whole = trained_in(Job(), config(recordings), tmp_path / "whole")
 
     def stop_in_second_epoch(event: Event) -> None:
         if event["kind"] == "metric" and event["name"] == "joint/loss":
@@ -95,10 +103,10 @@ def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tm
 
     job = Job(stop_in_second_epoch)
     with pytest.raises(Cancelled):
-        pipeline_action(job, config(recordings), out=tmp_path / "parts")
+        trained_in(job, config(recordings), tmp_path / "parts")
     (run,) = (tmp_path / "parts").iterdir()
     assert RunFolder.open(run).status() == "stopped"
-    parts = pipeline_action(Job(), config(recordings), resume=run)
+    parts = perform(Job(), "train", {"resume": str(run)})
     for result in (whole, parts):
         result["splits"]["a"]["heads"]["flora"]["held-out"].pop("seconds")
     assert parts["splits"]["a"]["heads"]["flora"] == whole["splits"]["a"]["heads"]["flora"]
@@ -115,13 +123,15 @@ def test_finished_folds_and_seeds_are_not_trained_again(
 
     job = Job(stop_at_the_second_head)
     with pytest.raises(Cancelled):
-        pipeline_action(job, config(recordings), out=tmp_path)
+        trained_in(job, config(recordings), tmp_path)
     (run,) = tmp_path.iterdir()
     trained: list[str] = []
     train = flora_head.train_flora
     monkeypatch.setattr(flora_head, "train_flora", lambda *a, **k: (trained.append("flora"), train(*a, **k))[1])
-    monkeypatch.setattr(pipeline, "extract_streams", lambda *a, **k: pytest.fail("features were extracted again"))
-    result = pipeline_action(Job(), config(recordings), resume=run)
+    monkeypatch.setattr(
+        features_recipe, "extract_streams", lambda *a, **k: pytest.fail("features were extracted again")
+    )
+    result = perform(Job(), "train", {"resume": str(run)})
     assert trained == ["flora"]  # only the fold that the bundle's temperature is fitted on
     assert result["splits"]["a"]["heads"].keys() == {"flora", "eszsl"}
     labels = Labeller(run / "a" / "bundle").label(synthesise(20), parse_typed("walk; wave")).labels
@@ -142,7 +152,7 @@ def test_leaks_are_refused(recordings: Path) -> None:
 
 def test_missing_recordings_name_the_folder(tmp_path: Path) -> None:
     with pytest.raises(FloraError, match="--data-root"):
-        pipeline_action(Job(), config(tmp_path / "nowhere"), out=tmp_path)
+        trained_in(Job(), config(tmp_path / "nowhere"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

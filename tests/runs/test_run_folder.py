@@ -66,7 +66,7 @@ def test_status_follows_the_work(tmp_path: Path) -> None:
     with run.recording(Job()):
         assert run.status() == "running"
         assert run.pid() is not None
-        with pytest.raises(FloraError, match="another process"), RunFolder.open(run.path).hold():
+        with pytest.raises(FloraError, match="is working on this run"), RunFolder.open(run.path).hold():
             pass
         with pytest.raises(FloraError, match="running run"):
             run.remove()
@@ -123,7 +123,7 @@ def test_attach_shows_the_whole_run_and_ends_with_it(tmp_path: Path) -> None:
 def test_runs_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = (RunFolder.create(tmp_path, name, {"kind": "encoder"}) for name in ("one", "two"))
     first.metrics(Job(), 4, {"joint/loss": 0.25})
-    first.write_result({"streams": {"joint": {"epoch": 6, "accuracy": 0.5, "checkpoint": "c", "history": [1, 2]}}})
+    first.write_result({"streams": {"joint": {"epoch": 6, "accuracy": 0.5, "checkpoint": "c", "history": []}}})
     assert main(["runs", "--runs", str(tmp_path), "list"]) == 0
     listed = capsys.readouterr().out
     assert f"{first.path.name:<50} finished     encoder" in listed

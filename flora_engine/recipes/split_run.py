@@ -1,0 +1,207 @@
+"""One part of a pipeline in a run folder of its own: encoder, features, heads, and the model that labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.config import PipelineConfig
+from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.features import Features
+from flora_engine.datasets.published_files import read_features
+from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.evaluation.protocols import Experiment, run_protocol
+from flora_engine.evaluation.selection import make_folds
+from flora_engine.heads import Fit, head
+from flora_engine.heads.learning.model import FloraModel, load_model, save_model
+from flora_engine.jobs import Job
+from flora_engine.labelling.bundle import (
+    Attunement,
+    Decision,
+    Manifest,
+    PreparationReference,
+    SeenClass,
+    TextEncoderReference,
+    bundle_title,
+)
+from flora_engine.preprocessing import preparation
+from flora_engine.project.splits import Parts
+from flora_engine.recipes.encoder import train_on
+from flora_engine.recipes.features import Extraction
+from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.progress import Memory
+from flora_engine.runs.results import Heads, Stream
+from flora_engine.semantics.class_texts import ClassText
+from flora_engine.training.encoder.trainer import load_encoder
+from flora_engine.training.extraction import extract_streams
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all splits share: clips of all data sets with one numbering of classes, their texts and text states."""
+
+    clips: Clips
+    texts: list[ClassText]
+    states: Array
+    text_encoder: TextEncoderReference
+
+
+def bundled(config: PipelineConfig) -> str:
+    """The head that the bundle holds: the ensemble, or Flora if the configuration does not name it."""
+    return "ensemble" if "ensemble" in config.heads else "flora"
+
+
+def summary(config: PipelineConfig, heads: Heads) -> dict[str, float]:
+    """The numbers of the bundled head on one split, flat, for the bundle's manifest."""
+    outcome = heads[bundled(config)]["held-out"]
+    numbers = {"zsl": outcome["zsl"]["accuracy"], "chance": outcome["chance"]}
+    numbers |= {f"gzsl_{key}": outcome["gzsl"][key] for key in ("seen", "unseen", "harmonic")}
+    if "nearest_aligned" in outcome:
+        numbers["zsl_nearest_mean_in_aligned_space"] = outcome["nearest_aligned"]["accuracy"]
+    return {key: float(value["mean"] if isinstance(value, dict) else value) for key, value in numbers.items()}
+
+
+@dataclass(frozen=True)
+class SplitRun:
+    """What every step of one split (or of the final model) works with. Its steps may be interrupted and repeated."""
+
+    job: Job
+    config: PipelineConfig
+    material: Material
+    folder: RunFolder
+    device: str
+
+    @property
+    def head(self) -> str:
+        """The head that is bundled."""
+        return bundled(self.config)
+
+    @property
+    def seed(self) -> int:
+        """Of the model that is bundled."""
+        return self.config.flora.seeds[0]
+
+    def train_encoder(self, rows: NDArray[np.int64]) -> dict[str, Stream]:
+        """One network per stream, trained on these recordings."""
+        up = preparation(self.config.data[0].preparation).up
+        return train_on(
+            self.job, self.config.encoder, self.material.clips, rows, self.folder, up=up, device=self.device
+        )
+
+    def checkpoints(self, streams: dict[str, Stream]) -> dict[str, Path]:
+        """stream → checkpoint."""
+        return {name: self.folder.path / stream.checkpoint for name, stream in streams.items()}
+
+    def features(self, checkpoints: dict[str, Path], parts: Parts) -> Features:
+        """Features of the recordings that the split uses, kept in the unified layout.
+
+        They are written once the encoder is finished, so a run that is resumed reads them.
+        """
+        path = self.folder.path / "features.npz"
+        if path.is_file():
+            return read_features(path)
+        return Extraction(checkpoints, self.material.clips, parts).run(self.job, path, self.device)
+
+    def features_of_all(self, checkpoints: dict[str, Path]) -> Features:
+        """Every recording trains; the test parts are empty."""
+        clips = self.material.clips
+        data = extract_streams(self.job, checkpoints, clips.joints, device=self.device)
+        nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
+        return Features(data, clips.labels, *nothing, *nothing)
+
+    def experiment(self, features: Features, unseen: tuple[int, ...]) -> Experiment:
+        """Features and class states, for the heads."""
+        return Experiment(features, self.material.states, np.array(unseen, np.int64), self.device)
+
+    def kept_model(self, setting: str) -> Path:
+        """Where the first seed's model of the held-out protocol is kept for the bundle."""
+        return self.folder.checkpoint(f"{self.head}-{setting}-seed{self.seed}")
+
+    def evaluate(self, experiment: Experiment) -> Heads:
+        """Every head under every protocol. Finished folds and seeds are kept, and so is the model to bundle."""
+        return {name: self._evaluate(name, experiment) for name in self.config.heads}
+
+    def _evaluate(self, name: str, experiment: Experiment) -> dict[str, dict[str, Any]]:
+        def keep(seed: int, setting: str, model: FloraModel) -> None:
+            if name == self.head and seed == self.seed:
+                save_model(self.kept_model(setting), model)
+
+        self.job.log(f"training and evaluating {name}")
+        memory = Memory(self.folder.path / "checkpoints")
+        settings = self.config.flora
+        return {
+            protocol: run_protocol(self.job, name, experiment, settings, protocol, keep=keep, memory=memory)
+            for protocol in settings.protocols
+        }
+
+    def final_model(self, experiment: Experiment, pick: dict[str, Any]) -> FloraModel:
+        """The bundled head, trained as picked, without a look at anything."""
+        kept = self.folder.checkpoint(self.head)
+        if not kept.exists():
+            problem, settings = experiment.problem(self.seed), self.config.flora
+            task = Fit(self.job, problem, pick["choice"], settings, evaluations=pick["evaluations"])
+            save_model(kept, head(self.head).fit(task))
+        return load_model(kept, self.device)
+
+    # The bundle
+
+    def _temperature(self, experiment: Experiment, pick: dict[str, Any]) -> float:
+        """The softness of scores that fits pseudo-unseen classes best: one more fold, trained as picked."""
+        fold = make_folds(experiment.problem(self.seed), self.config.flora)[0]
+        rows = np.isin(fold.labels, fold.unseen)
+        scores: list[Array] = []
+
+        def watch(evaluation: int, score: Callable[[Array, NDArray[np.int64]], Array], _baseline: object) -> None:
+            if evaluation == pick["evaluations"]:
+                scores.append(score(fold.data[rows], fold.unseen))
+
+        settings, evaluations = self.config.flora, pick["evaluations"]
+        head(self.head).fit(Fit(self.job, fold.problem, pick["choice"], settings, watch, evaluations))
+        return best_temperature(scores[0], np.searchsorted(fold.unseen, fold.labels[rows]))
+
+    def write_bundle(
+        self,
+        experiment: Experiment,
+        model: FloraModel,
+        checkpoints: dict[str, Path],
+        chosen: dict[str, Any],
+        accuracy: dict[str, float],
+    ) -> None:
+        """Write the model that labels. chosen: what the folds chose, by setting."""
+        if set(checkpoints) != {"joint"}:
+            self.job.warn("a bundle holds the joint stream alone; this run trained others too, so it gets no bundle")
+            return
+        from flora_engine.labelling.export_bundle import export_bundle
+
+        manifest = self._manifest(experiment, model, chosen, accuracy)
+        encoder = load_encoder(checkpoints["joint"])[0]
+        direct = None if model.direct is None else model.direct.cpu()
+        export_bundle(self.folder.bundle, encoder, model.network.cpu().eval(), manifest, direct=direct)
+
+    def _manifest(
+        self, experiment: Experiment, model: FloraModel, chosen: dict[str, Any], accuracy: dict[str, float]
+    ) -> Manifest:
+        data, gzsl = self.config.data[0], chosen.get("gzsl", {})
+        seen = [self.material.texts[label] for label in np.unique(experiment.features.train_label)]
+        return Manifest(
+            name=bundle_title(self.folder.bundle),
+            text_encoder=self.material.text_encoder,
+            preparation=PreparationReference.of(data.preparation, data.frames, data.persons),
+            attunement=Attunement(neighbours=model.neighbours, weight=model.weight),
+            decision=Decision(
+                time=model.decision_time,
+                sigma_min=model.sigma_min,
+                calibration=float(gzsl.get("calibration_factor", self.config.flora.calibration)),
+                temperature=self._temperature(experiment, chosen["zsl"]),
+            ),
+            seen_classes=tuple(SeenClass(name=t.name, motion=t.motion, definition=t.definition) for t in seen),
+            files={},
+            accuracy=accuracy,
+        )

@@ -1,0 +1,174 @@
+"""How every training starts: one configuration, loaded once; one rule for its paths; a folder only if it can start."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import model_validator
+
+from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, load_config, parse_config
+from flora_engine.datasets.settings import DataSettings
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
+from flora_engine.recipes import request
+from flora_engine.recipes.request import UserPath
+from flora_engine.runs.folder import CONFIG, RunFolder
+from flora_engine.semantics.text_encoder import MINILM
+
+RUNS = Path("runs")
+
+
+class RunRequest(request.Request):
+    """config: a YAML file, or its content; or resume: a run. out: the folder of runs.
+
+    data_root, features_root: where relative paths of recordings and of feature files start (default: the current
+    folder). device: cpu, cuda, cuda:1 … (default: CUDA if it works).
+    """
+
+    config: UserPath | dict[str, Any] | None = None
+    resume: UserPath | None = None
+    out: UserPath = RUNS
+    data_root: UserPath | None = None
+    features_root: UserPath | None = None
+    device: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> RunRequest:
+        if (self.config is None) == (self.resume is None):
+            raise ValueError("give either a configuration or a run to resume")
+        return self
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is to be trained. settings: all paths absolute. run: the one to resume, None for a new one in `out`."""
+
+    settings: AnyConfig
+    name: str
+    out: Path
+    run: RunFolder | None = None
+
+
+def start_of(request: RunRequest, change: Callable[[AnyConfig], AnyConfig] = lambda config: config) -> Start:
+    """Load and check the configuration, with `change` applied to that of a new run; FloraError.
+
+    Everything that it names exists: the folders of recordings, the feature file.
+    """
+    if request.resume is not None:
+        run = RunFolder.open(request.resume.resolve())
+        settings, name = parse_config(run.config(), run.path), run.path.name
+    else:
+        run = None
+        content = isinstance(request.config, dict)
+        found = parse_config(request.config) if content else load_config(Path(str(request.config)))
+        settings = change(found)
+        name = settings.kind if content else Path(str(request.config)).stem
+    settings = with_absolute_paths(settings, request.data_root, request.features_root)
+    check_sources(settings)
+    return Start(settings, name, request.out.absolute(), run)
+
+
+# Paths
+
+
+def absolute(path: Path, root: Path | None = None) -> Path:
+    """`~` is the home folder; a relative path starts at `root` if it is given, else at the current folder."""
+    path = path.expanduser()
+    return (path if root is None else root.expanduser() / path).absolute()
+
+
+def with_absolute_paths(config: AnyConfig, data_root: Path | None, features_root: Path | None) -> AnyConfig:
+    """The configuration with every path absolute, so that its run can be resumed from anywhere."""
+    texts: dict[str, Any] = {}
+    if not isinstance(config, EncoderConfig):
+        texts = {} if config.texts.texts is None else {"texts": absolute(config.texts.texts)}
+        if config.texts.encoder != MINILM:
+            texts["encoder"] = str(absolute(Path(config.texts.encoder)))
+    changed: dict[str, Any] = {}
+    if texts and not isinstance(config, EncoderConfig):
+        changed["texts"] = config.texts.model_copy(update=texts)
+    if isinstance(config.data, tuple):
+        changed["data"] = tuple(_absolute_data(one, data_root) for one in config.data)
+    elif config.data is not None:
+        changed["data"] = _absolute_data(config.data, data_root)
+    if isinstance(config, FloraConfig):
+        changed["encoder"] = tuple(absolute(path) for path in config.encoder)
+        if config.features is not None:
+            changed["features"] = absolute(config.features, features_root)
+    return config.model_copy(update=changed)
+
+
+def _absolute_data(data: DataSettings, root: Path | None) -> DataSettings:
+    paths = {name: absolute(path, root) for name in ("raw", "project") if (path := getattr(data, name)) is not None}
+    return data.model_copy(update=paths)
+
+
+def check_sources(config: AnyConfig) -> None:
+    """FloraError if a feature file or recordings that the configuration names are not there.
+
+    The recordings of a Flora run are not asked for: it may have extracted its features already.
+    """
+    if isinstance(config, FloraConfig):
+        if config.features is not None and not config.features.is_file():
+            raise FloraError(
+                "the feature file is not here",
+                path=config.features,
+                remedy="Make it with `flora extract`, or name the folder of the published features with "
+                "--features-root.",
+            )
+        return
+    for data in config.data if isinstance(config.data, tuple) else [config.data]:
+        check_recordings(data)
+
+
+def check_recordings(data: DataSettings) -> None:
+    """FloraError if the data settings name no folder, or one that is not there."""
+    source = data.raw or data.project
+    if source is None:
+        raise FloraError(f"no folder is given for {data.dataset}", remedy="Set `raw` or `project` under `data`.")
+    if not source.is_dir():
+        raise FloraError(
+            f"the recordings of {data.dataset} are not here", path=source, remedy="Give their folder with --data-root."
+        )
+
+
+def trained_with(encoder: Path) -> dict[str, object]:
+    """How the recordings of an encoder's run were prepared: preparation, frames, persons; empty if it is unknown."""
+    for folder in (encoder, encoder.parent.parent):  # a run, or a file in its checkpoints/
+        if (folder / CONFIG).is_file():
+            data = RunFolder.open(folder).config().get("data")
+            if isinstance(data, dict):
+                names = DataSettings.model_fields.keys() & {"preparation", "frames", "persons"}
+                return {name: data[name] for name in sorted(names) if name in data}
+    return {}
+
+
+# The run's folder
+
+
+@contextlib.contextmanager
+def run_folder(job: Job, start: Start) -> Iterator[RunFolder]:
+    """The run to resume, or a new one, held and recorded while the training lasts.
+
+    A new run in which nothing was trained when a FloraError came is removed again, and so are the folders made for it.
+    """
+    if start.run is not None:
+        with start.run.recording(job):
+            yield start.run
+        return
+    missing = [folder for folder in (start.out, *start.out.parents) if not folder.exists()]
+    run = RunFolder.create(start.out, start.name, start.settings.model_dump(mode="json"))
+    try:
+        with run.recording(job):
+            yield run
+    except FloraError:
+        if not run.has_work():
+            run.remove()
+            with contextlib.suppress(OSError):  # somebody else uses it by now
+                for folder in missing:
+                    folder.rmdir()
+        raise

@@ -1,0 +1,97 @@
+"""Train as a configuration says: an encoder, Flora from features, or everything from raw recordings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig, parse_config
+from flora_engine.datasets.benchmarks import load_benchmark
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
+from flora_engine.recipes import encoder
+from flora_engine.recipes.request import UserPath
+from flora_engine.recipes.starting import RunRequest, start_of, trained_with
+from flora_engine.runs.results import AnyResult
+
+
+class Request(RunRequest):
+    """low_shot, setting, protocol ("both": also as published), seeds and heads replace what the configuration says.
+
+    project and checkpoint, given together, replace the features of kind flora; preparation and frames go with them,
+    and are else those of the encoder's run. A run that is resumed keeps its configuration.
+    """
+
+    low_shot: float | None = Field(None, gt=0, le=1)
+    setting: Literal["zsl", "gzsl", "both"] | None = None
+    protocol: Literal["held-out", "both"] | None = None
+    seeds: tuple[int, ...] | None = None
+    heads: tuple[str, ...] | None = None
+    project: UserPath | None = None
+    checkpoint: tuple[UserPath, ...] | None = None
+    preparation: str | None = None
+    frames: int | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> Request:
+        if (self.project is None) != (not self.checkpoint):
+            raise ValueError("--project and --checkpoint go together")
+        if self.project is None and (self.preparation is not None or self.frames is not None):
+            raise ValueError("--preparation and --frames go with --project and --checkpoint")
+        if self.resume is not None:
+            own = Request.model_fields.keys() - RunRequest.model_fields.keys()
+            given = sorted(name for name in own if getattr(self, name) is not None)
+            if given:
+                raise ValueError(f"a run that is resumed keeps its configuration; leave out {', '.join(given)}")
+        return self
+
+
+def run(job: Job, request: Request) -> AnyResult:
+    """Train in a new run, or resume one. Raises FloraError (a start that fails leaves no folder), Cancelled."""
+    start = start_of(request, lambda config: changed(config, request))
+    if isinstance(start.settings, EncoderConfig):
+        return encoder.train(job, start, start.settings, request.device)
+    if isinstance(start.settings, PipelineConfig):
+        from flora_engine.recipes import pipeline
+
+        return pipeline.train(job, start, start.settings, request.device)
+    from flora_engine.recipes import flora
+
+    return flora.train(job, start, start.settings, request.device)
+
+
+def changed(config: AnyConfig, request: Request) -> AnyConfig:
+    """The configuration with the request's changes, validated again; FloraError if one does not apply."""
+    changes: dict[str, Any] = {}
+    for name in ("low_shot", "setting", "heads"):
+        if getattr(request, name) is not None:
+            changes[name] = getattr(request, name)
+    flora: dict[str, Any] = {}
+    if request.protocol is not None:
+        flora["protocols"] = ["held-out", "published"] if request.protocol == "both" else [request.protocol]
+    if request.seeds is not None:
+        flora["seeds"] = list(request.seeds)
+    if request.project is not None:
+        if not isinstance(config, FloraConfig):
+            raise FloraError(f"--project and --checkpoint are for configurations of kind flora, not {config.kind}")
+        changes |= _from_project(config, request)
+    if not changes and not flora:
+        return config
+    data = config.model_dump(mode="json")
+    if flora:
+        changes["flora"] = data.get("flora", {}) | flora
+    return parse_config(data | changes)
+
+
+def _from_project(config: FloraConfig, request: Request) -> dict[str, Any]:
+    """Features from a project and checkpoints, prepared as for the first checkpoint unless the request says more."""
+    assert request.checkpoint
+    given = {"preparation": request.preparation, "frames": request.frames}
+    data = {
+        "dataset": load_benchmark(config.benchmark).dataset,
+        "project": str(request.project.absolute()) if request.project else None,
+        **trained_with(request.checkpoint[0]),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    return {"features": None, "data": data, "encoder": [str(path.absolute()) for path in request.checkpoint]}
