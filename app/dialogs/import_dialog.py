@@ -43,7 +43,7 @@ from app.widgets import EndElided, button, buttons_row, choice_box, rows_view, r
 from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.importing import ImportOptions, Labeller
+from flora_engine.datasets.importing import ImportLabels, ImportOptions
 from flora_engine.errors import FloraError
 from flora_engine.readers.corrections import Correction
 
@@ -76,7 +76,7 @@ class ImportDialog(QDialog):
         self.setMinimumSize(780, 480)
         self.paths: list[Path] = []
         self.looks = Looks()
-        self._labeller: Labeller | None = None
+        self._import_labels: ImportLabels | None = None
         self._corrections = ImportOptions()  # only corrections of files
         self._run: Inspecting | None = None  # the pass whose results are shown
         self._running = False
@@ -140,9 +140,9 @@ class ImportDialog(QDialog):
         self.stop()
         looks = self.looks
         rows = looks.waiting().tolist() if rows is None else rows
-        if self._labeller is None or not len(rows):
+        if self._import_labels is None or not len(rows):
             return
-        run = self._run = Inspecting(rows, [looks.files[row] for row in rows], self.options(), self._labeller)
+        run = self._run = Inspecting(rows, [looks.files[row] for row in rows], self.options(), self._import_labels)
         self._running = True
         self._inspecting.submit(run.run)
         self._tick.start()
@@ -287,7 +287,7 @@ class ImportDialog(QDialog):
     def _on_listing(self, listing: object) -> None:
         assert isinstance(listing, Listing)
         self.stop()
-        self.looks, self._labeller = listing.looks, listing.labeller
+        self.looks, self._import_labels = listing.looks, listing.import_labels
         self._kept = np.zeros(0, np.int64)  # the rows are other files now
         self.view.clearSelection()
         self.model.looks = listing.looks
@@ -296,7 +296,7 @@ class ImportDialog(QDialog):
         self.inspect_now()
 
     def _on_problem(self, problem: str) -> None:
-        self._labeller = None  # nothing can be imported; what is known of the files stays
+        self._import_labels = None  # nothing can be imported; what is known of the files stays
         self.stop()
         self._say(problem)
 
@@ -345,10 +345,10 @@ class ImportDialog(QDialog):
             self._bar.setRange(0, run.total)
             self._bar.setValue(run.done)
             self.time_left.setText(f"{run.done:,} of {run.total:,}{left_text(run.seconds_left)}")
-        self.stop_button.setVisible(busy or (bool(waiting) and self._labeller is not None))
+        self.stop_button.setVisible(busy or (bool(waiting) and self._import_labels is not None))
         self.stop_button.setText("Stop" if busy else "Inspect the rest")
         self.go_button.setText(_PART if waiting else _WHOLE)
-        self.go_button.setEnabled(self._labeller is not None and (bool(waiting) or self.looks.readable > 0))
+        self.go_button.setEnabled(self._import_labels is not None and (bool(waiting) or self.looks.readable > 0))
         self.go_button.setToolTip("Imports every file, including those not yet inspected" if waiting else "")
         advice = self.looks.advice()
         self.advice_button.setVisible(advice is not None)

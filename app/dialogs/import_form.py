@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.datasets.importing import ImportOptions, Labeller, Preview, find_recordings
+from flora_engine.datasets.importing import ImportLabels, ImportOptions, Preview, find_recordings
 from flora_engine.errors import FloraError
 from flora_engine.readers.corrections import Correction
 
@@ -208,24 +208,24 @@ class Listing:
     """The files to import, what is already known about them, and what gives them classes."""
 
     looks: Looks
-    labeller: Labeller
+    import_labels: ImportLabels
 
 
 def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Seen | None] = ()) -> Listing:
     """Find the recordings. Known results are kept and labelled again. FloraError if there are no recordings."""
     files, ignored = find_recordings(paths, leave_out=options.labels)
-    labeller, looks = Labeller(files, options), Looks(files, ignored)
+    import_labels, looks = ImportLabels(files, options), Looks(files, ignored)
     before = {found.source: found for found in known if found is not None}
     for row, path in enumerate(files) if before else ():
         found = before.get(path)
         if found is not None:
-            looks.put(row, found, class_name(labeller, found))
-    return Listing(looks, labeller)
+            looks.put(row, found, class_name(import_labels, found))
+    return Listing(looks, import_labels)
 
 
-def class_name(labeller: Labeller, found: Seen) -> str:
+def class_name(import_labels: ImportLabels, found: Seen) -> str:
     """The class that a file gets, "" if it is unknown or the file cannot be read."""
-    return "" if found.verdict == UNREADABLE else labeller.class_name(found)
+    return "" if found.verdict == UNREADABLE else import_labels.class_name(found)
 
 
 # Corrections

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.dialogs.import_form import Seen, class_name, seen
-from flora_engine.datasets.importing import ImportOptions, Labeller, inspect_files
+from flora_engine.datasets.importing import ImportLabels, ImportOptions, inspect_files
 from flora_engine.jobs import Event, Job
 
 Result = tuple[int, Seen, str]  # row, what was found, its class name
@@ -17,8 +17,10 @@ Result = tuple[int, Seen, str]  # row, what was found, its class name
 class Inspecting:
     """One pass over some files. `run` works in a thread of its own; everything else is for the window's."""
 
-    def __init__(self, rows: Sequence[int], files: Sequence[Path], options: ImportOptions, labeller: Labeller) -> None:
-        self._rows, self._files, self._options, self._labeller = rows, files, options, labeller
+    def __init__(
+        self, rows: Sequence[int], files: Sequence[Path], options: ImportOptions, import_labels: ImportLabels
+    ) -> None:
+        self._rows, self._files, self._options, self._import_labels = rows, files, options, import_labels
         self._results: deque[Result] = deque()
         self._job = Job(self._listen)
         self.total = len(rows)
@@ -30,7 +32,7 @@ class Inspecting:
         with closing(inspect_files(self._job, self._files, self._options, quietly=True)) as found:
             for row, path, preview in zip(self._rows, self._files, found, strict=True):
                 kept = seen(preview, path)
-                self._results.append((row, kept, class_name(self._labeller, kept)))
+                self._results.append((row, kept, class_name(self._import_labels, kept)))
 
     def stop(self) -> None:
         self._job.stop()

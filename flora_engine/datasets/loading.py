@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.clips import Clips, left_out
-from flora_engine.datasets.importing import find_recordings
+from flora_engine.datasets.importing.find import find_recordings
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text

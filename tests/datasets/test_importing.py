@@ -244,3 +244,17 @@ def test_story(tmp_path: Path, demo: Path, capsys: pytest.CaptureFixture[str]) -
     assert "being written by process" in capsys.readouterr().err
     assert main(["import", str(demo), "--project", str(folder)]) == 0
     assert f"0 added, {total} known already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fact", ["subject", "action"])
+def test_a_file_with_a_number_that_cannot_be_stored_stops_no_other(tmp_path: Path, fact: str) -> None:
+    joints = np.ones((4, 1, 25, 3), np.float32)
+    for name, value in (("a", 1), ("b", "anna"), ("c", 2**40), ("d", 2)):
+        write_npz(SkeletonSequence(joints, 30.0, name=name, metadata={fact: value}), tmp_path / f"{name}.npz")
+    with Project.create(tmp_path / "p") as project:
+        report = import_folder(Job(), project, [tmp_path])
+        assert project.table.names == ["a", "d"]
+    assert [path.name for path, _ in report.failed] == ["b.npz", "c.npz"]
+    assert all(f"{fact} should be a whole number" in problem for _, problem in report.failed)
+    found = list(preview(Job(), [tmp_path / "b.npz"]))
+    assert found[0].inspection is None and fact in found[0].problem
