@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -99,6 +100,6 @@ def test_the_bundles_program_runs_its_own_workers() -> None:
     """There `sys.executable` is the program itself, not an interpreter."""
     command = [sys.executable, "-m", "app", "-m", "flora_engine.worker"]
     job = '{"version": 1, "action": "no such action", "arguments": {}}\n'
-    done = subprocess.run(command, input=job, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    done = subprocess.run(command, input=job, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert '"failed"' in done.stdout.splitlines()[-1]

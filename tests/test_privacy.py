@@ -14,12 +14,12 @@ from pathlib import Path
 
 import no_network
 import pytest
+from patience import PATIENCE
 
 from flora_engine.demo import synthesise
 from flora_engine.readers import write_ntu
 
 ROOT = Path(__file__).resolve().parents[1]
-_HANGS = 240  # seconds; only a bound
 
 _WINDOW = """
 import sys
@@ -90,7 +90,7 @@ class Home:
             cwd=self.work,
             capture_output=True,
             text=True,
-            timeout=_HANGS,
+            timeout=2 * PATIENCE,
             check=False,
         )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from patience import PATIENCE
 from PySide6.QtCore import QDeadlineTimer, QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -17,11 +17,18 @@ from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.skeleton import SkeletonSequence
 
 
+def _open_gate() -> threading.Event:
+    gate = threading.Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class FakeLabeller:
-    """Ranks longer names higher; counts, and can be slow or broken."""
+    """Ranks longer names higher; counts, and can be held or broken."""
 
-    delay: float = 0.0
+    gate: threading.Event = field(default_factory=_open_gate)  # cleared: ranking waits for it
+    waiting: bool = False  # at the gate
     problem: str = ""
     encoded: list[str] = field(default_factory=list)
     ranked: list[list[str]] = field(default_factory=list)
@@ -33,7 +40,9 @@ class FakeLabeller:
 
     def rank(self, latents: Any, texts: list[Any]) -> list[Ranking]:
         self.threads.add(threading.get_ident())
-        time.sleep(self.delay)
+        self.waiting = not self.gate.is_set()
+        assert self.gate.wait(PATIENCE)
+        self.waiting = False
         if self.problem:
             raise FloraError(self.problem, remedy="Mend it.")
         names = [text.name for text in texts]
@@ -51,7 +60,7 @@ class Driver:
         self._timer = QTimer(interval=20)
         self._timer.timeout.connect(self._go_on)
         self._timer.start()
-        self._deadline = QDeadlineTimer(60_000)
+        self._deadline = QDeadlineTimer(round(1000 * PATIENCE))
 
     def _go_on(self) -> None:
         windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, MainWindow) and w.isVisible()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from app_fakes import FakeLabeller
+from patience import PATIENCE
 from PySide6.QtCore import QThreadPool
 from PySide6.QtWidgets import QApplication
 
@@ -28,7 +30,14 @@ def qapp() -> QApplication:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small edits are over when their command returns, however loaded the machine is."""
-    monkeypatch.setattr(InTurn, "patience", 20.0)
+    monkeypatch.setattr(InTurn, "patience", PATIENCE)
+
+
+@pytest.fixture
+def qtbot(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """pytest-qt's, whose waits end at the bound that all tests share instead of after 5 s."""
+    monkeypatch.setattr(qtbot, "waitUntil", functools.partial(qtbot.waitUntil, timeout=round(1000 * PATIENCE)))
+    return qtbot
 
 
 @pytest.fixture
@@ -49,7 +58,7 @@ def make_window(
         return window
 
     yield make
-    QThreadPool.globalInstance().waitForDone(10_000)
+    QThreadPool.globalInstance().waitForDone(round(1000 * PATIENCE))
 
 
 @pytest.fixture

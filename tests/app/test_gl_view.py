@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 pytestmark = [
     pytest.mark.gl,
@@ -115,7 +116,7 @@ def test_in_its_own_process(script: str, tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         cwd=Path(__file__).resolve().parents[2],
     )
@@ -131,6 +132,8 @@ def test_opengl_drawn_by_the_processor_is_passed_over(tmp_path: Path) -> None:
         environment = {**os.environ, "QT_QPA_PLATFORM": "xcb", "LIBGL_ALWAYS_SOFTWARE": "1", "FLORA_OPENGL": forced}
         root = Path(__file__).resolve().parents[2]
         command = [sys.executable, "-c", code]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True, cwd=root)
+        run = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True, cwd=root
+        )
         said.append(run.stdout.strip())
     assert said == ["False", "True"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 from PySide6.QtCore import QItemSelectionModel, Qt, QThreadPool, QTimer
+from PySide6.QtWidgets import QApplication
 
 from app.dialogs import import_dialog
 from app.dialogs.import_dialog import ImportDialog
@@ -91,7 +94,7 @@ def text(dialog: ImportDialog, row: int, title: str) -> str:
 def test_a_broken_file_among_many_is_found(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     """A look at 60 of 150 files, evenly spread, would pass over number 100 of them."""
     dialog = make_dialog(many(tmp_path / "raw", 150, broken=100))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=60_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     assert dialog.summary.text() == "150 files: 149 look human, 1 unreadable. 149 without a class."
     dialog.shown.setCurrentIndex(dialog.shown.findData("unreadable"))
     assert dialog.model.rowCount() == 1
@@ -101,7 +104,7 @@ def test_a_broken_file_among_many_is_found(make_dialog: Any, qtbot: Any, tmp_pat
 
 def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog = make_dialog(many(tmp_path / "raw", 1))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     [preview] = inspect_files(Job(), dialog.looks.files, ImportOptions())
     inspection = preview.inspection
     assert inspection is not None
@@ -114,7 +117,7 @@ def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> N
 def test_rows_are_there_before_their_checks(
     make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slowly(monkeypatch, 0.02)
+    held_after(monkeypatch, 30)
     dialog = make_dialog(many(tmp_path / "raw", 100, broken=57))
     qtbot.waitUntil(lambda: dialog.model.rowCount() == 100)
     assert text(dialog, 99, "File") == "r00099.skeleton"
@@ -126,31 +129,36 @@ def test_rows_are_there_before_their_checks(
     dialog.wanted.connect(wanted.append)
     dialog.go()
     assert wanted[0].paths == (tmp_path / "raw",) and dialog.looks.count(GOOD) < 99, "it waits for no check"
-    assert QThreadPool.globalInstance().waitForDone(1_000), "nothing goes on in the background"
+    assert QThreadPool.globalInstance().waitForDone(round(1000 * PATIENCE)), "nothing goes on in the background"
 
 
-def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Inspect here, and no faster than this."""
+def held_after(monkeypatch: pytest.MonkeyPatch, count: int) -> threading.Event:
+    """Inspect here, and wait after `count` files until the event is set or the inspection is stopped."""
+    gate = threading.Event()
 
     def inspect(job: Job, files: Any, options: ImportOptions, quietly: bool) -> Any:
-        for found in inspect_files(job, files, ImportOptions(**{**vars(options), "processes": 1})):
-            time.sleep(seconds)
+        one_process = ImportOptions(**{**vars(options), "processes": 1})
+        for number, found in enumerate(inspect_files(job, files, one_process), 1):
             yield found
+            while number >= count and not gate.wait(0.01):
+                job.check()
 
     monkeypatch.setattr("app.dialogs.inspecting.inspect_files", inspect)
+    return gate
 
 
 def test_stop_and_go_on(make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slowly(monkeypatch, 0.02)
+    gate = held_after(monkeypatch, 20)
     dialog = make_dialog(many(tmp_path / "raw", 80))
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
     dialog.stop_button.click()
-    assert not dialog.is_inspecting and QThreadPool.globalInstance().waitForDone(1_000)
+    assert not dialog.is_inspecting and QThreadPool.globalInstance().waitForDone(round(1000 * PATIENCE))
     known = dialog.looks.count(GOOD)
-    qtbot.wait(250)
+    QApplication.processEvents()  # what the stopped inspection may still have sent
     assert 5 < known == dialog.looks.count(GOOD) < 80
+    gate.set()
     dialog.stop_button.click()
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     assert dialog.looks.count(GOOD) == 80 and not dialog.stop_button.isVisible()
 
 
@@ -172,7 +180,7 @@ def test_sorting_by_the_result(make_dialog: Any, qtbot: Any, tmp_path: Path) -> 
     folder = many(tmp_path / "raw", 12, broken=7)
     lying(synthesise(0), folder / "r00003x.npz")
     dialog = make_dialog(folder)
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     dialog.view.selectRow(2)
     dialog.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
     assert [text(dialog, row, "File") for row in (0, 1, 2)] == ["r00007.skeleton", "r00003x.npz", "r00000.skeleton"]
@@ -190,7 +198,7 @@ def test_corrections_repeat_only_what_they_touch(
         lying(synthesise(number), folder / f"x{number}.npz")
         of_twenty_joints(synthesise(number), folder / f"y{number}.npz")
     dialog = make_dialog(folder)
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     assert dialog.looks.layouts == ["kinect_v1", "kinect_v2"]
     inspected: list[str] = []
 
@@ -210,7 +218,7 @@ def test_corrections_repeat_only_what_they_touch(
     assert form.whose.currentText() == "the selected files (3)"
     form.up.setCurrentIndex(form.up.findData("+z"))
     form.scale.setText("0,01")
-    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog))
     assert sorted(inspected) == ["x0.npz", "x1.npz", "x2.npz"]
     assert dialog.looks.count(GOOD, BAD) == 12 and [dialog.looks.names[r] for r in rows_of(dialog, BAD)] == []
     # all of a layout
@@ -218,20 +226,20 @@ def test_corrections_repeat_only_what_they_touch(
     form.show_scope("kinect_v1")
     assert form.scale.text() == ""
     form.fps.setText("15")
-    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog))
     assert sorted(inspected) == ["y0.npz", "y1.npz", "y2.npz"]
     # all: what is said of single files goes before it
     inspected.clear()
     form.show_scope("")
     form.scale.setText("0.01")
-    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(inspected) and finished(dialog))
     assert len(inspected) == 9 and not any(name.startswith("x") for name in inspected)
     form.scale.setText("")
-    qtbot.waitUntil(lambda: len(inspected) == 18 and finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: len(inspected) == 18 and finished(dialog))
     # other labels are no reason to read anything
     inspected.clear()
     dialog.labels.setCurrentIndex(dialog.labels.findData("folders"))
-    qtbot.waitUntil(lambda: dialog.looks.classes == ["raw"] * 12, timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.looks.classes == ["raw"] * 12)
     assert inspected == [] and finished(dialog)
     # and the import does what was shown
     data = options_data(dialog.options())
@@ -256,10 +264,10 @@ def test_advice_is_for_the_layout_that_needs_it(make_dialog: Any, qtbot: Any, tm
     for number in range(4):
         of_twenty_joints(synthesise(number), folder / f"y{number}.npz")
     dialog = make_dialog(folder)
-    qtbot.waitUntil(lambda: finished(dialog) and dialog.advice_button.isVisible(), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog) and dialog.advice_button.isVisible())
     assert dialog.advice_button.text() == "Correct files of kinect_v2: +z up, scale 0.01"
     dialog.advice_button.click()
-    qtbot.waitUntil(lambda: finished(dialog) and not dialog.advice_button.isVisible(), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog.advice_button.isVisible())
     assert dialog.options().by_layout == {"kinect_v2": Correction(up="+z", scale=0.01)}
     assert rows_of(dialog, BAD) == [] and dialog.corrections.scale.text() == "0.01"
 
@@ -267,17 +275,18 @@ def test_advice_is_for_the_layout_that_needs_it(make_dialog: Any, qtbot: Any, tm
 def test_a_correction_while_inspecting_holds_for_the_rest(
     make_dialog: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slowly(monkeypatch, 0.01)
+    gate = held_after(monkeypatch, 20)
     dialog = make_dialog(many(tmp_path / "raw", 60))
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 5)
+    gate.set()
     dialog.correct(Scope(), Correction(), Correction(fps=20.0))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     assert {found.fps for found in dialog.looks.seen} == {20.0}
 
 
 def test_a_number_that_is_none_imports_nothing(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog = make_dialog(many(tmp_path / "raw", 2))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     wanted: list[Any] = []
     dialog.wanted.connect(wanted.append)
     dialog.corrections.scale.setText("big")
@@ -290,16 +299,16 @@ def test_a_number_that_is_none_imports_nothing(make_dialog: Any, qtbot: Any, tmp
 
 def test_a_correction_while_files_are_listed_is_not_lost(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog = make_dialog(many(tmp_path / "raw", 4))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     dialog.list_now()
     dialog.correct(Scope(), Correction(), Correction(fps=20.0))
-    qtbot.waitUntil(lambda: finished(dialog) and not dialog.is_listing, timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog) and not dialog.is_listing)
     assert {found.fps for found in dialog.looks.seen} == {20.0}
 
 
 def test_bad_labels_lose_no_inspection(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog = make_dialog(many(tmp_path / "raw", 4))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=30_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     dialog.table.setText(str(tmp_path / "bad.csv"))
     dialog.labels.setCurrentIndex(dialog.labels.findData("table"))
@@ -307,7 +316,7 @@ def test_bad_labels_lose_no_inspection(make_dialog: Any, qtbot: Any, tmp_path: P
     assert not dialog.go_button.isEnabled() and dialog.looks.count(GOOD) == 4
     (tmp_path / "good.csv").write_text("file,class\nr00001,wave\n")
     dialog.table.setText(str(tmp_path / "good.csv"))
-    qtbot.waitUntil(dialog.go_button.isEnabled, timeout=10_000)
+    qtbot.waitUntil(dialog.go_button.isEnabled)
     assert dialog.looks.classes == ["", "wave", "", ""]
 
 
@@ -337,10 +346,10 @@ def test_twenty_thousand_files_do_not_hold_up_the_window(
     timer.timeout.connect(lambda: turns.append(dialog.model.rowCount()))
     timer.start()
     dialog.add_paths([folder])
-    qtbot.waitUntil(lambda: dialog.model.rowCount() == count, timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.model.rowCount() == count)
     dialog.view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
     dialog.shown.setCurrentIndex(dialog.shown.findData("doubts"))
-    qtbot.waitUntil(lambda: finished(dialog), timeout=60_000)
+    qtbot.waitUntil(lambda: finished(dialog))
     assert dialog.model.rowCount() == count // 10 == dialog.looks.count(UNREADABLE)
     assert len(turns) > 20, "the window had its turns while results came in"
 

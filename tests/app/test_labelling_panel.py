@@ -48,9 +48,7 @@ def make(qtbot: Any, tmp_path: Path) -> Iterator[Callable[..., MainWindow]]:
 
 
 def ranked(window: MainWindow, qtbot: Any, actions: int) -> dict[str, float]:
-    qtbot.waitUntil(
-        lambda: window.labels.answer is not None and len(window.labels.answer.labels) == actions, timeout=60_000
-    )
+    qtbot.waitUntil(lambda: window.labels.answer is not None and len(window.labels.answer.labels) == actions)
     assert window.labels.answer is not None
     return {row.name: row.score for row in window.labels.answer.labels}
 

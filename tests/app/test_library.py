@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from app_fakes import Driver
+from patience import PATIENCE
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -53,7 +54,7 @@ def project_folder(tmp_path: Path) -> Path:
 
 def opened(window: MainWindow, qtbot: Any, folder: Path) -> Project:
     window.opening.open_paths([folder])
-    qtbot.waitUntil(lambda: window.session.project is not None and window.player.sequence is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.session.project is not None and window.player.sequence is not None)
     assert window.session.project is not None
     return window.session.project
 
@@ -74,14 +75,14 @@ def test_the_whole_story(make_window: Callable[[], MainWindow], qtbot: Any, tmp_
     window.opening.open_paths([recordings])  # a folder, with a project open: its import
     dialog = window.findChild(type(window.project_jobs.show_import([])))
     dialog.add_paths([recordings])
-    qtbot.waitUntil(lambda: dialog.go_button.isEnabled() and not len(dialog.looks.waiting()), timeout=30_000)
+    qtbot.waitUntil(lambda: dialog.go_button.isEnabled() and not len(dialog.looks.waiting()))
     assert len(dialog.looks.files) == 5 and dialog.looks.readable == 4
     assert "1 unreadable" in dialog.summary.text()
     dialog.go()
     qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     assert not window.session.project.writable, "the worker holds the lock meanwhile"
-    qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=60_000)
-    qtbot.waitUntil(lambda: window.library.model.rowCount() == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.jobs.jobs)
+    qtbot.waitUntil(lambda: window.library.model.rowCount() == 4)
     assert window.session.project.writable and "4 added" in window.notice.text() and "1 failed" in window.notice.text()
 
     filtered(window, qtbot, "subject:1 -class:nothing", 4)
@@ -206,8 +207,7 @@ def test_the_first_columns_fit_the_width_until_somebody_changes_them(
     next(action for action in columns.actions() if action.text() == "Camera").trigger()
     window.resize(1024, 700)
     window.run_command("view.layout")
-    qtbot.wait(50)
-    assert shown() == ["class", "name", "subject", "camera", "frames"]
+    qtbot.waitUntil(lambda: shown() == ["class", "name", "subject", "camera", "frames"])
 
 
 def test_an_edit_keeps_the_selection(window: MainWindow, qtbot: Any, project_folder: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_single_file_plays_beside_the_project(
     opened(window, qtbot, project_folder)
     path = sorted(recordings.glob("S001*"))[-1]
     window.opening.open_paths([path])
-    qtbot.waitUntil(lambda: "not in the project" in window.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "not in the project" in window.notice.text())
     assert window.player.sequence is not None and window.player.sequence.name == path.stem
 
 
@@ -374,7 +374,7 @@ def test_a_long_edit_does_not_hold_up_the_window(
 
     def slowly(*what: Any) -> Any:
         threads.append(threading.get_ident())
-        assert may_go_on.wait(30)
+        assert may_go_on.wait(PATIENCE)
         return set_class(*what)
 
     monkeypatch.setattr(Labels, "set", slowly)
@@ -383,7 +383,7 @@ def test_a_long_edit_does_not_hold_up_the_window(
     assert window.session.is_busy and not window.menus.action("library.undo").isEnabled()
     assert "Changing" in window.statusBar().currentMessage()
     may_go_on.set()
-    qtbot.waitUntil(lambda: not window.session.is_busy, timeout=5_000)
+    qtbot.waitUntil(lambda: not window.session.is_busy)
     assert threads and threading.get_ident() not in threads
     qtbot.waitUntil(lambda: window.library.model.index(15, 0).data() == "all the same")
     assert window.menus.action("library.undo").isEnabled() and len(window.library.selected_ids()) == 16

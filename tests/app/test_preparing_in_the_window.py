@@ -33,7 +33,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 def idle(window: MainWindow, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=60_000)
+    qtbot.waitUntil(lambda: not window.jobs.jobs)
 
 
 def go(dialog: FormDialog, qtbot: Any) -> None:
@@ -55,12 +55,12 @@ def test_prepare_into_a_new_project_with_a_report(window: MainWindow, qtbot: Any
     qtbot.waitUntil(dialog.go_button.isEnabled)
     dialog.jobs.setValue(1)
     go(dialog, qtbot)
-    qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     assert window.session.project is not None and not window.session.project.writable, (
         "the worker holds the lock meanwhile"
     )
     idle(window, qtbot)
-    qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)
+    qtbot.waitUntil(lambda: window.library.model.rowCount() == 5)
     assert window.session.project.writable and len(window.session.project.classes.names()) == 60
     report = window.project_jobs.report
     assert report is not None and "5 recordings prepared, 1 skipped" in report.heading.text()
@@ -86,7 +86,7 @@ def test_a_stopped_preparation_goes_on_from_the_notice(
     )
     window.notice.action().click()
     idle(window, qtbot)
-    qtbot.waitUntil(lambda: window.library.model.rowCount() == 5, timeout=20_000)
+    qtbot.waitUntil(lambda: window.library.model.rowCount() == 5)
 
 
 def test_a_second_writing_job_waits(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_dialog_offers_to_go_on(window: MainWindow, qtbot: Any, raw: Path, t
 def test_export_labels_splits_and_a_published_file(window: MainWindow, qtbot: Any, raw: Path, tmp_path: Path) -> None:
     assert not window.menus.action("file.export").isEnabled()
     window.project_jobs.start_prepare(PrepareRequest("ntu60", raw, tmp_path / "study"))
-    qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     idle(window, qtbot)
     dialog = window.project_jobs.show_export()
     assert dialog.kind.currentData() == "labels"
@@ -154,9 +154,9 @@ def test_a_published_split_file_comes_in_the_same_way(window: MainWindow, qtbot:
     np.savez(path, x_train=frames, y_train=labels, x_test=frames[:1] + 1, y_test=labels[:1])
     assert glance("ntu60", path, None) == "3 recordings of the train part and 1 of the test part."
     window.project_jobs.start_prepare(PrepareRequest("ntu60", path, tmp_path / "study"))
-    qtbot.waitUntil(lambda: bool(window.jobs.jobs), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     idle(window, qtbot)
-    qtbot.waitUntil(lambda: window.library.model.rowCount() == 4, timeout=20_000)
+    qtbot.waitUntil(lambda: window.library.model.rowCount() == 4)
     assert "4 new recordings" in window.notice.text()
 
 

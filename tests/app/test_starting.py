@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _BLOCKED = """
@@ -18,6 +20,7 @@ class Block:
             raise ImportError(f"{name} is blocked")
 
 sys.meta_path.insert(0, Block())
+from patience import PATIENCE
 from PySide6.QtCore import QTimer
 from app.application import make_application
 application = make_application()
@@ -54,7 +57,7 @@ def test_the_window_works_without_torch(tmp_path: Path, recordings: Path) -> Non
         env=_environment(tmp_path, QT_QPA_PLATFORM="offscreen"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         cwd=ROOT,
     )
@@ -69,7 +72,7 @@ def test_no_display_is_one_line_that_names_flora_label(tmp_path: Path) -> None:
             env=_environment(tmp_path),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
             cwd=ROOT,
         )

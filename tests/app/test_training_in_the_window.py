@@ -55,14 +55,14 @@ def test_train_stop_go_on_and_use_the_model(
     qtbot.waitUntil(dialog.go_button.isEnabled)
     dialog.go()
     run = tmp_path / "runs" / "20260101-000000-demo"
-    qtbot.waitUntil(lambda: (run / "config.yaml").is_file() and bool(window.jobs.jobs), timeout=20_000)
+    qtbot.waitUntil(lambda: (run / "config.yaml").is_file() and bool(window.jobs.jobs))
     window.run_command("file.clear")
     assert window.jobs.jobs, "closing the project leaves a training alone"
     window.jobs.jobs[0].stop()
-    qtbot.waitUntil(lambda: not window.jobs.jobs, timeout=20_000)
+    qtbot.waitUntil(lambda: not window.jobs.jobs)
     assert str(run) in window.notice.text() and window.notice.action().text() == "Resume"
     window.notice.action().click()
-    qtbot.waitUntil(lambda: window.notice.action().text() == "Use this model", timeout=20_000)
+    qtbot.waitUntil(lambda: window.notice.action().text() == "Use this model")
     window.notice.action().click()
     qtbot.waitUntil(lambda: window.settings.bundle == str(run / "final" / "bundle"))
     assert window.labels.model_name.text() == run.name

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from app_fakes import FakeLabeller
+from patience import PATIENCE
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
@@ -33,10 +34,10 @@ from flora_engine.project import Project
 
 def open_first(window: MainWindow, qtbot: Any, folder: Path) -> None:
     window.opening.open_paths([folder])
-    qtbot.waitUntil(lambda: window.recordings.model.rowCount() > 3, timeout=20_000)
+    qtbot.waitUntil(lambda: window.recordings.model.rowCount() > 3)
     good = next(path for path in window.recordings.model.paths if path.name.startswith("S001"))
     window.recordings.select(good)
-    qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: window.player.sequence is not None)
 
 
 def test_open_a_folder_play_and_rank(window: MainWindow, qtbot: Any, recordings: Path) -> None:
@@ -57,14 +58,20 @@ def test_typing_ranks_once_after_the_last_key(
     window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller
 ) -> None:
     open_first(window, qtbot, recordings)
+    qtbot.waitUntil(lambda: window.labels.answer is not None)
     window.labels.set_text("")
-    qtbot.wait(350)
+    window.labels.rank_now()
+    assert window.labels.answer is None
     labeller.ranked.clear()
+    timer = window.labels._timer
+    assert timer.isSingleShot() and 0 < timer.interval() < 1000
+    timer.setInterval(round(1000 * PATIENCE))  # the pauses between these keys may be long on a busy machine
     for letter in "wave hand":
         qtbot.keyClick(window.labels.editor, letter)
-    qtbot.waitUntil(lambda: bool(labeller.ranked))
-    qtbot.wait(100)
-    assert labeller.ranked == [["wave hand"]]
+        assert timer.isActive() and labeller.ranked == []
+    timer.setInterval(0)
+    qtbot.waitUntil(lambda: window.labels.answer is not None and len(window.labels.answer.labels) == 1)
+    assert labeller.ranked == [["wave hand"]] and not timer.isActive()
     assert len(set(labeller.encoded)) == len(labeller.encoded), "a recording is encoded once, whatever is typed"
 
 
@@ -74,14 +81,18 @@ def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
     open_first(window, qtbot, recordings)
     qtbot.waitUntil(lambda: window.labels.answer is not None)
     window.player.playback.pause()
-    labeller.delay = 0.4
+    labeller.gate.clear()
     answers: list[list[str]] = []
     window.labels.answered.connect(lambda answer: answers.append([row.name for row in answer.labels]))
     for text in ("one", "two", "three", "four"):
         window.labels.set_text(text)
         window.labels.rank_now()
-        qtbot.wait(30)
-    qtbot.waitUntil(lambda: answers == [["four"]], timeout=5_000)
+        QApplication.processEvents()  # the window lives on while the model is held
+    qtbot.waitUntil(lambda: labeller.waiting)
+    assert answers == []
+    labeller.gate.set()
+    qtbot.waitUntil(lambda: bool(answers))
+    assert answers == [["four"]]
     assert threading.get_ident() not in labeller.threads
     assert labeller.ranked[-2:] == [["one"], ["four"]], "requests between the running and the newest are not run"
 
@@ -90,7 +101,7 @@ def test_trouble_is_one_sentence_in_the_window(
     window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller
 ) -> None:
     window.opening.open_paths([recordings / "broken.skeleton"])
-    qtbot.waitUntil(lambda: "broken.skeleton" in window.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "broken.skeleton" in window.notice.text())
     window.opening.open_paths([recordings / "missing.skeleton"])
     qtbot.waitUntil(lambda: "missing.skeleton" in window.notice.text() and "does not exist" in window.notice.text())
     labeller.problem = "the model is out of order"
@@ -118,7 +129,7 @@ def test_drop_opens(window: MainWindow, qtbot: Any, recordings: Path) -> None:
     data.setUrls([QUrl.fromLocalFile(str(next(iter(sorted(recordings.glob("S*"))))))])
     nothing, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
     window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, left, nothing))
-    qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.player.sequence is not None)
 
 
 def test_keys_play_and_step_but_not_while_typing(window: MainWindow, qtbot: Any, recordings: Path) -> None:
@@ -148,7 +159,7 @@ def test_filter_by_name(window: MainWindow, qtbot: Any, recordings: Path) -> Non
 
 def test_the_demo_is_one_command_away(window: MainWindow, qtbot: Any) -> None:
     window.run_command("file.demo")
-    qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: window.player.sequence is not None)
     assert window.session.project is not None and len(window.session.project.table) >= 16
     assert len(window.session.project.classes.names()) >= 16
 
@@ -173,7 +184,7 @@ def test_every_command_runs(
     window.opening.open_project(tmp_path / "study")
     qtbot.waitUntil(lambda: window.session.project is not None and not window.library.is_busy)
     window.opening.open_recording(sorted(recordings.glob("S001*"))[0])
-    qtbot.waitUntil(lambda: window.player.sequence is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.player.sequence is not None)
     last = ("file.clear", "file.demo", "file.quit")
     for command in sorted(COMMANDS, key=lambda command: last.index(command.id) if command.id in last else -1):
         command.run(window)
@@ -228,8 +239,7 @@ def test_every_control_has_a_name(window: MainWindow, qtbot: Any, recordings: Pa
 def test_the_window_fits_1024_by_640(window: MainWindow, qtbot: Any, recordings: Path) -> None:
     open_first(window, qtbot, recordings)
     window.resize(1024, 640)
-    qtbot.wait(20)
-    assert (window.width(), window.height()) == (1024, 640)
+    qtbot.waitUntil(lambda: (window.width(), window.height()) == (1024, 640))
     assert window.player.view.width() > 380
 
 
@@ -237,7 +247,7 @@ def test_painter_view_draws_two_persons_in_two_colours(window: MainWindow, qtbot
     open_first(window, qtbot, recordings)
     pair = next(path for path in window.recordings.model.paths if "A021" in path.name)
     window.recordings.select(pair)
-    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.persons == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.persons == 2)
     image = window.player.picture()
     blue = orange = 0
     for y in range(0, image.height(), 2):

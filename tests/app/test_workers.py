@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from patience import PATIENCE
 
 from app.workers.jobs import HeavyJob, JobBar, JobStrip, left_text
 from app.workers.supervisor import End, Event, Supervisor
@@ -42,7 +43,7 @@ def supervise(script: str, patience: float = 15.0) -> tuple[Supervisor, Watch]:
     return job, watch
 
 
-def ended(watch: Watch, seconds: float = 20.0) -> End:
+def ended(watch: Watch, seconds: float = PATIENCE) -> End:
     assert watch.over.wait(seconds)
     assert watch.end is not None
     return watch.end
@@ -113,7 +114,7 @@ def test_children_of_a_crashed_worker_are_swept() -> None:
 def test_the_real_worker_refuses_what_it_does_not_know() -> None:
     watch = Watch()
     Supervisor("no such action", {}, watch.events.append, watch.on_end)
-    assert "no such action" in ended(watch, 60).text
+    assert "no such action" in ended(watch).text
 
 
 def test_the_strip_shows_and_stops_a_job(qtbot: Any) -> None:
@@ -128,9 +129,9 @@ def test_the_strip_shows_and_stops_a_job(qtbot: Any) -> None:
     ends: list[End] = []
     job.ended.connect(ends.append)
     strip = bar.findChild(JobStrip)
-    qtbot.waitUntil(lambda: "3 of 9, 60 s left" in strip.time_left.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "3 of 9, 60 s left" in strip.time_left.text())
     strip.stop_button.click()
-    qtbot.waitUntil(lambda: bool(ends) and not bar.jobs, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(ends) and not bar.jobs)
     assert ends[0].outcome == "cancelled"
 
 
@@ -187,7 +188,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, os.times()
@@ -196,7 +197,7 @@ def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 def test_every_task_has_its_turn_and_a_quick_one_is_over_at_once(qtbot: Any) -> None:
     turns, told = InTurn(), []
-    turns.patience = 5.0
+    turns.patience = PATIENCE
     turns.do(lambda: 1, lambda result, problem: told.append((result, problem)))
     assert told == [(1, "")] and not turns.is_busy
     turns.patience = 0.0
@@ -207,7 +208,7 @@ def test_every_task_has_its_turn_and_a_quick_one_is_over_at_once(qtbot: Any) -> 
     def fail() -> None:
         raise FloraError("no")
 
-    turns.do(lambda: gate.wait(5), lambda result, problem: told.append((result, problem)))
+    turns.do(lambda: gate.wait(PATIENCE), lambda result, problem: told.append((result, problem)))
     turns.do(fail, lambda result, problem: told.append((result, problem)))
     turns.do(lambda: 3, lambda result, problem: told.append((result, problem)))
     assert turns.is_busy and told == [(1, "")]

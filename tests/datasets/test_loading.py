@@ -19,6 +19,9 @@ from flora_engine.preprocessing import prepare
 from flora_engine.project import Project
 from flora_engine.readers import read_sequence
 
+# Prepared values are a few torso lengths in float32 (steps of 2e-7): the same clip, computed in another process.
+SAME = 1e-5
+
 
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -34,8 +37,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same_clips(one: Clips, other: Clips) -> bool:
-    arrays = ("joints", "labels", "subjects", "cameras", "setups")
-    return one.names == other.names and all(np.array_equal(getattr(one, a), getattr(other, a)) for a in arrays)
+    arrays = ("labels", "subjects", "cameras", "setups")
+    alike = one.names == other.names and all(np.array_equal(getattr(one, a), getattr(other, a)) for a in arrays)
+    return alike and np.allclose(one.joints, other.joints, atol=SAME)
 
 
 def test_clips_are_the_prepared_files(cached: Path, demo: Path) -> None:
@@ -46,7 +50,7 @@ def test_clips_are_the_prepared_files(cached: Path, demo: Path) -> None:
     assert clips.joints.shape == (len(files), 3, 32, 25, 2)
     for row in (0, len(files) // 2, len(files) - 1):
         sequence = read_sequence(files[row])
-        assert np.array_equal(clips.joints[row], prepare(sequence, "clip", 32))
+        np.testing.assert_allclose(clips.joints[row], prepare(sequence, "clip", 32), atol=SAME)
         assert clips.labels[row] == int(sequence.metadata["action"]) - 1
         assert clips.subjects[row] == sequence.metadata["subject"]
         assert clips.cameras[row] == sequence.metadata["camera"]
@@ -82,7 +86,7 @@ def test_cached_clips_may_be_changed_without_harm(cached: Path, demo: Path) -> N
     first = loading.load_clips(Job(), settings)
     before = first.joints.copy()
     first.joints[:] = 7
-    assert np.array_equal(loading.load_clips(Job(), settings).joints, before)
+    assert np.array_equal(loading.load_clips(Job(), settings).joints, before)  # read from the cache, not computed
 
 
 def test_processes_do_not_change_the_clips(cached: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +107,7 @@ def test_a_project_gives_its_own_labels(cached: Path, demo: Path, tmp_path: Path
     assert clips.class_names == names
     assert names[clips.labels[1]] == "another"
     keep = np.arange(len(raw.names)) != 2
-    assert np.array_equal(clips.joints, raw.joints[keep])
+    np.testing.assert_allclose(clips.joints, raw.joints[keep], atol=SAME)
     assert clips.names == tuple(np.array(raw.names)[keep])
     # Relabelling needs no preparing again.
     with Project.open(tmp_path / "p", "write") as project:

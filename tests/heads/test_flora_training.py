@@ -199,10 +199,13 @@ def test_resuming_equals_never_having_stopped(tmp_path: Path, stop_at: int, monk
     with pytest.raises(Cancelled):
         train_flora(task(given, ATTUNED, job=job, checkpoint=path))
     resumed = train_flora(task(given, ATTUNED, checkpoint=path))
-    for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
+    # One step of Adam moves a weight by up to 1e-3 (the learning rate); rounding, over 240 steps, by some 1e-5.
+    torch.testing.assert_close(resumed.network.state_dict(), whole.network.state_dict(), rtol=0, atol=2e-4)
+    np.testing.assert_allclose(resumed.errors(x), whole.errors(x), rtol=1e-4)
     save_model(tmp_path / "model.safetensors", whole)
-    np.testing.assert_array_equal(load_model(tmp_path / "model.safetensors").errors(x), whole.errors(x))
+    loaded = load_model(tmp_path / "model.safetensors")
+    torch.testing.assert_close(loaded.network.state_dict(), whole.network.state_dict(), rtol=0, atol=0)  # copied
+    np.testing.assert_allclose(loaded.errors(x), whole.errors(x), rtol=1e-5)  # computed in other memory
 
 
 def test_stopping_early_gives_the_model_of_that_evaluation() -> None:
@@ -211,7 +214,9 @@ def test_stopping_early_gives_the_model_of_that_evaluation() -> None:
     train_flora(task(given), lambda n, model: seen.update({n: model.errors(x)}))
     assert sorted(seen) == [1, 2, 3, 4]
     early = train_flora(task(given, evaluations=2))
-    np.testing.assert_array_equal(early.errors(x), seen[2])
+    np.testing.assert_allclose(early.errors(x), seen[2], rtol=1e-4)  # trained twice: rounding may differ
+    for other in (1, 3, 4):
+        assert np.abs(seen[other] / seen[2] - 1).max() > 1e-2, "the next evaluation differs by far more than that"
 
 
 def test_one_class_is_refused() -> None:
@@ -224,6 +229,6 @@ def test_sampled_latents_differ_and_repeat_with_the_seed() -> None:
     given, x, _ = problem()
     model = FloraModel(randomised_model(), given.states, 0, 0.0, 0.5, 1e-5)
     draws = [model.errors(x, sampling=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
-    np.testing.assert_array_equal(draws[0], draws[1])
-    assert not np.allclose(draws[0], draws[2])
+    np.testing.assert_allclose(draws[0], draws[1], rtol=1e-5)
+    assert np.abs(draws[0] / draws[2] - 1).max() > 1e-2
     assert Scorer(model.network.velocity)(torch.zeros(2, 5, 48), torch.zeros(3, 48)).shape == (3, 2)

@@ -59,8 +59,12 @@ def test_the_ensemble_adds_what_its_three_heads_score(tmp_path: Path) -> None:
     assert centred.square().mean(dim=(1, 2)).sqrt().tolist() == pytest.approx([1, 1], rel=1e-4)
     wanted = -np.log(alone.errors(data, classes)) + scores.sum(dim=0)[:, classes].numpy()
     np.testing.assert_allclose(flora.FlowScorer(model)(data, classes), wanted, atol=1e-4)
-    np.testing.assert_array_equal(model.errors(data, classes), alone.errors(data, classes))
+    # Both trainings draw the same numbers; their sums may be rounded in another order, 1e-7 of a value at a time.
+    np.testing.assert_allclose(model.errors(data, classes), alone.errors(data, classes), rtol=1e-4)
     np.testing.assert_allclose(watched[-1], wanted, atol=1e-4)
     save_model(tmp_path / "m.safetensors", model)
-    loaded = flora.FlowScorer(load_model(tmp_path / "m.safetensors"))
-    np.testing.assert_array_equal(loaded(data, classes), flora.FlowScorer(model)(data, classes))
+    loaded = load_model(tmp_path / "m.safetensors")
+    # Weights are copied, so they are equal to the bit; what is computed from them in other memory is only close.
+    torch.testing.assert_close(loaded.network.state_dict(), model.network.state_dict(), rtol=0, atol=0)
+    scores = flora.FlowScorer(loaded)(data, classes)
+    np.testing.assert_allclose(scores, flora.FlowScorer(model)(data, classes), rtol=1e-5, atol=1e-5)

@@ -37,4 +37,4 @@ def test_ensemble_and_concatenation() -> None:
     assert list(ENSEMBLE_WEIGHTS.values()) == [0.6, 0.6, 0.4, 0.4]
     np.testing.assert_allclose(ensemble(parts), np.full((2, 3), 0.6 * 4 + 0.6 * 3 + 0.4 * 2 + 0.4 * 1), rtol=1e-6)
     np.testing.assert_array_equal(concatenate(parts)[0, ::3], [4, 3, 2, 1])
-    np.testing.assert_array_equal(ensemble({"bone": parts["bone"]}), 0.6 * parts["bone"])
+    np.testing.assert_allclose(ensemble({"bone": parts["bone"]}), 0.6 * parts["bone"], rtol=1e-6)

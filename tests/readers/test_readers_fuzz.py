@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE
 from reader_samples import write_samples
 
 from flora_engine.errors import FloraError
@@ -21,7 +22,7 @@ KINDS = (
     *("ntu", "npz", "utd_mhad", "mat_plain", "nw_ucla", "pku", "wide", "long", "bvh"),
     *("mediapipe_json", "mediapipe_npz"),
 )
-SECONDS, BYTES = 3.0, 96 * 2**20  # samples have at most 100 kB
+SECONDS, BYTES = PATIENCE, 96 * 2**20  # samples have at most 100 kB; the time only bounds a hang
 
 
 @pytest.fixture(scope="module", autouse=True)

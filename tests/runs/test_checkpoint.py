@@ -1,4 +1,7 @@
-"""Checkpoints: everything comes back as it was, and nothing else is read."""
+"""Checkpoints: everything comes back as it was, and nothing else is read.
+
+Weights are written and read, never computed, so that they must be equal to the bit.
+"""
 
 from __future__ import annotations
 

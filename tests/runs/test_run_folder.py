@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from flora_engine.cli import main
 from flora_engine.errors import Cancelled, FloraError
@@ -115,7 +116,7 @@ def test_attach_shows_the_whole_run_and_ends_with_it(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    started.wait(5)
+    assert started.wait(PATIENCE)
     assert [event["text"] for event in run.attach(0.02)] == ["before", "during", "last"]
     thread.join()
 

@@ -38,10 +38,10 @@ def test_draws_do_not_depend_on_the_batch() -> None:
     x = batch()
     whole = augment(x, ORDER, 7, 2, SAMPLES)
     alone = augment(x[3:4], ORDER, 7, 2, SAMPLES[3:4])
-    torch.testing.assert_close(whole[3:4], alone, rtol=0, atol=0)
-    assert not torch.equal(whole, augment(x, ORDER, 7, 3, SAMPLES))
-    assert not torch.equal(whole, augment(x, ORDER, 8, 2, SAMPLES))
-    assert torch.equal(whole, augment(x, ORDER[::-1], 7, 2, SAMPLES))
+    torch.testing.assert_close(whole[3:4], alone)
+    torch.testing.assert_close(whole, augment(x, ORDER[::-1], 7, 2, SAMPLES))
+    for seed, epoch in ((7, 3), (8, 2)):
+        assert (whole - augment(x, ORDER, seed, epoch, SAMPLES)).abs().max() > 0.1
 
 
 def test_unknown_names_are_refused() -> None:
@@ -97,6 +97,7 @@ def test_crop_does_not_draw_joints_towards_the_origin() -> None:
 @pytest.mark.parametrize("stream", STREAMS)
 def test_streams_equal_the_numpy_ones(stream: str) -> None:
     x = batch()
+    # Differences of two numbers each, of which IEEE 754 leaves no choice how to round them.
     np.testing.assert_array_equal(to_stream(x, stream).numpy(), make_stream(x.numpy(), stream))
 
 

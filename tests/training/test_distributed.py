@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import PATIENCE
 from test_encoder import SMALL, clips
 
 from flora_engine.config import EncoderSettings
@@ -69,7 +70,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -63,7 +63,8 @@ def test_stopped_it_goes_on_without_computing_parts_again(
     computed: list[int] = []
     compute = extraction._compute
     monkeypatch.setattr(extraction, "_compute", lambda *a: (computed.append(len(a[2])), compute(*a)))
-    np.testing.assert_array_equal(extract_streams(Job(), found, joints, partial=tmp_path / "parts"), whole)
+    resumed = extract_streams(Job(), found, joints, partial=tmp_path / "parts")
+    np.testing.assert_allclose(resumed, whole, rtol=1e-4, atol=1e-5)  # the rest is computed anew, in other memory
     assert computed == [4, 2]
     # Parts of other clips are not mistaken for these.
     other = extract_streams(Job(), found, joints + 1, partial=tmp_path / "parts")
