@@ -1,8 +1,8 @@
 """Training Flora from encoder features and class states (docs/method.md, sections 6 and 7), fast on a CPU.
 
 What is computed apart from the published loop, and whether that changes anything, is in
-docs/decisions/0007-flora-speed.md. In short: the skeleton encoder runs once per sample, texts are encoded once per class,
-contrast partners are drawn in O(1) — all exact — and a step may look at a random subset of the text tokens.
+docs/decisions/0007-flora-speed.md. In short: the skeleton encoder runs once per sample, texts are encoded once per
+class, contrast partners are drawn in O(1) — all exact — and a step may look at a random subset of the text tokens.
 """
 
 from __future__ import annotations
