@@ -3,7 +3,7 @@
 
 python3 build_app.py run      install what is missing, then open the window on the demo project
 python3 build_app.py test     install what is missing, then run every check of the project
-python3 build_app.py doctor   say what this machine can do and what to mend
+python3 build_app.py doctor   say what this machine can do and what to fix
 python3 build_app.py bundle   make a folder that runs without installing (PyInstaller)
 """
 
@@ -59,7 +59,7 @@ def say(text: str) -> None:
 
 
 def call(*command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command in the project's folder; stop with its status where it fails."""
+    """Run a command in the project's folder; stop with its status if it fails."""
     status = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False).returncode
     if status:
         raise SystemExit(status)
@@ -101,7 +101,7 @@ def need_venv_module() -> None:
 
 
 def install(extras: set[str], torch_index: str | None = None) -> None:
-    """Make `.venv` hold the project and `extras`; does nothing where it already does.
+    """Make `.venv` hold the project and `extras`; does nothing if it already does.
 
     torch_index: a package index to take torch alone from, for a build other than the default of the platform.
     """

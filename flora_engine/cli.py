@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "check configuration files"),
     "runs": ("runs", "list, show, compare and prune runs"),
     "demo": ("demo", "write plainly synthetic recordings to try the program with"),
-    "doctor": ("doctor", "say what this machine can do and what to mend"),
+    "doctor": ("doctor", "say what this machine can do and what to fix"),
 }
 
 
@@ -41,7 +41,7 @@ def _module(command: str) -> ModuleType:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 the user can mend it, 2 wrong usage, 130 cancelled."""
+    """Run one command; returns the exit status: 0 done, 1 the user can fix it, 2 wrong usage, 130 cancelled."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="flora", description="Skeleton action analysis with actions in your own words."

@@ -423,7 +423,7 @@ def synthesise(
 def write_demo(job: Job, folder: Path, *, subjects: int = 2, replications: int = 1, seed: int = 0) -> list[Path]:
     """Write synthetic NTU `.skeleton` files of every action into `folder`; returns their paths.
 
-    Beside them stands `classes.csv` (recording name, class name). Raises FloraError where the folder cannot be written.
+    Beside them stands `classes.csv` (recording name, class name). Raises FloraError if the folder cannot be written.
     """
     from flora_engine.files import write_text
     from flora_engine.readers import write_ntu

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class FloraError(Exception):
-    """Something the user can act on, told in one sentence.
+    """Something the user can act on, said in one sentence.
 
     The message reads ``PATH: problem (where). remedy``; each part that is empty is left out. Readers, importers,
     configs and commands raise nothing else for bad input; any other exception is a bug of ours.

@@ -5,7 +5,7 @@ The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments"
 stdin means that the parent is gone, and stops the job.
 
 stdout carries one JSON object a line: the job's events (see `flora_engine.jobs`), then exactly one last event:
-``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, where it is a bug of
+``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, if it is a bug of
 ours). Whatever libraries print goes to stderr. The exit status is 0 after ``finished``, 1 after ``failed``, 130 after
 ``cancelled``; a job succeeded only if it ended with status 0 and said ``finished``.
 """

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 where every file is valid, else 1; the problems of all files are printed."""
+    """0 if every file is valid, else 1; the problems of all files are printed."""
     files = [file for path in arguments.files for file in _configs(path)]
     wrong = 0
     for file in files:
@@ -48,7 +48,7 @@ def _check_foreign_texts(config: EncoderConfig | FloraConfig | PipelineConfig, f
 
 
 def _configs(path: Path) -> list[Path]:
-    """The file itself, or every YAML file below a folder. Raises FloraError where a folder holds none."""
+    """The file itself, or every YAML file below a folder. Raises FloraError if a folder holds none."""
     if not path.is_dir():
         return [path]
     found = sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])

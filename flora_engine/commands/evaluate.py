@@ -13,7 +13,7 @@ from flora_engine.recipes import evaluate
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="a finished run of kind flora")
     parser.add_argument("--features", type=Path, help="another feature file of the same split")
-    parser.add_argument("--device", help="cpu, cuda … (default: cuda where it works)")
+    parser.add_argument("--device", help="cpu, cuda … (default: cuda if it works)")
     parser.add_argument("--json", action="store_true", help="print everything, per class and confusion too")
 
 

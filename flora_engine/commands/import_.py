@@ -15,7 +15,7 @@ from flora_engine.skeleton import LAYOUTS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="recordings, or folders of them")
-    parser.add_argument("--project", type=Path, help="project folder; made where there is none")
+    parser.add_argument("--project", type=Path, help="project folder; made if there is none")
     parser.add_argument(
         "--labels", type=Path, help="CSV with the columns file, class and, if you like, subject, camera"
     )
@@ -23,12 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels-from", choices=("names", "folders", "none"), default="names", help="where else labels come from"
     )
     parser.add_argument("--dataset", help="whose classes the action numbers in the file names mean: ntu60, ntu120, …")
-    parser.add_argument(
-        "--layout", choices=sorted(LAYOUTS), help="the joints' true order, where a file says it wrongly"
-    )
+    parser.add_argument("--layout", choices=sorted(LAYOUTS), help="the joints' true order, if a file says it wrongly")
     parser.add_argument("--up", choices=sorted(TURNS), help="the axis that points up in the files")
     parser.add_argument("--scale", type=float, help="factor to metres: 0.01 for centimetres")
-    parser.add_argument("--fps", type=float, help="frames per second, where a file does not say")
+    parser.add_argument("--fps", type=float, help="frames per second, if a file does not say")
     parser.add_argument("--jobs", type=int, help="processes (default: one per CPU)")
     parser.add_argument("--dry-run", action="store_true", help="only say what each file looks like")
 

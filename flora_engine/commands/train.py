@@ -16,7 +16,7 @@ from flora_engine.runs.tables import result_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", type=Path, help="a configuration of kind flora, pipeline or encoder")
-    source.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
+    source.add_argument("--resume", type=Path, metavar="RUN", help="continue with this run")
     parser.add_argument("--out", type=Path, default=RUNS, help="folder of runs (default: %(default)s)")
     own = parser.add_argument_group("features straight from recordings, instead of a feature file (kind flora)")
     own.add_argument("--project", type=Path, help="a project of the benchmark's recordings")
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--frames", type=int, help="frames of a clip (default: as its run says, or 64)")
     parser.add_argument("--features-root", type=Path, help="folder that a relative feature path starts at")
     parser.add_argument("--data-root", type=Path, help="folder that relative data paths start at")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: cuda where it works)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: cuda if it works)")
     parser.add_argument("--low-shot", action="store_true", help="train on a share of each class's training samples")
     parser.add_argument("--percentage", type=float, default=0.1, help="that share (default: %(default)s)")
     parser.add_argument("--setting", type=str.lower, choices=("zsl", "gzsl", "both"))

@@ -61,7 +61,7 @@ def _benchmark(name: Any) -> Benchmark | None:
 
 
 def _class_count(sets: Sequence[DataSettings | None]) -> int | None:
-    """Classes of all data sets together; None where one of them is not in the catalogue (or not valid)."""
+    """Classes of all data sets together; None if one of them is not in the catalogue (or not valid)."""
     if not sets or any(one is None or one.dataset not in dataset_names() for one in sets):
         return None
     return sum(len(load_dataset(one.dataset).classes) for one in sets if one is not None)

@@ -22,7 +22,7 @@ class Benchmark(BaseModel):
     name: "FILE/ENTRY", as in resources/benchmarks. unseen: 0-based labels of `dataset`. protocol: xsub, xview or xset,
     a train rule of the data set. neighbours, weight_zsl, weight_gzsl, calibration: published settings. tokens: L.
     features: where the published feature file lies below the folder of all features. test_size: published number of
-    unseen test samples. published: accuracies in per cent, where a source gives them.
+    unseen test samples. published: accuracies in per cent, if a source gives them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,7 +87,7 @@ def all_benchmarks() -> list[Benchmark]:
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """The benchmark “FILE/ENTRY”, for example synse/ntu60_xsub_unseen5. Raises FloraError where there is none."""
+    """The benchmark “FILE/ENTRY”, for example synse/ntu60_xsub_unseen5. Raises FloraError if there is none."""
     file, _, entry = name.partition("/")
     known = {path.stem: path for path in FOLDER.glob("*.yaml")}
     if file not in known:

@@ -55,7 +55,7 @@ def dataset_names() -> list[str]:
 
 
 def load_dataset(name: str) -> Dataset:
-    """resources/datasets/NAME.yaml. Raises FloraError where there is none."""
+    """resources/datasets/NAME.yaml. Raises FloraError if there is none."""
     path = FOLDER / f"{name}.yaml"
     if name not in dataset_names():
         raise FloraError(f"the data set “{name}” is unknown", remedy=f"Known ones: {', '.join(dataset_names())}.")

@@ -50,7 +50,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a clip's recording says of itself; numbers as in `NUMBERS`, 0 where unknown."""
+    """What a clip's recording says of itself; numbers as in `NUMBERS`, 0 if unknown."""
 
     name: str
     numbers: tuple[int, ...]
@@ -59,7 +59,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Prepared:
-    """joints (N, 3, T, V, M); for each item its facts, or None where it failed (zeros then); why they failed."""
+    """joints (N, 3, T, V, M); for each item its facts, or None if it failed (zeros then); why they failed."""
 
     joints: NDArray[np.float32]
     facts: list[Facts | None]
@@ -75,7 +75,7 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
     set does not have are left out with a warning. processes: None for one per CPU; the result does not depend on it.
     joints may be a copy-on-write map of the cache file.
 
-    Raises FloraError where the folder or project is missing or nothing in it can be used.
+    Raises FloraError if the folder or project is missing or nothing in it can be used.
     """
     items = _raw_items(settings.raw) if settings.raw is not None else _project_items(settings.project)
     folder = cache_folder() / "clips" / _key(items, settings)
@@ -92,7 +92,7 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
-    """The class names of resources/datasets/{dataset}.yaml in their order; empty where there is no such file."""
+    """The class names of resources/datasets/{dataset}.yaml in their order; empty if there is no such file."""
     return load_dataset(dataset).class_names if dataset in dataset_names() else ()
 
 
@@ -186,7 +186,7 @@ def _prepared(
 def _prepare_all(
     job: Job, items: Sequence[Item], settings: DataSettings, processes: int | None, folder: Path | None
 ) -> Prepared:
-    """Prepare everything; into the cache folder where one is given, which appears there only when it is complete."""
+    """Prepare everything; into the cache folder if one is given, which appears there only when it is complete."""
     if folder is None:
         return _fill(job, items, settings, processes, None)
     with replacing(folder / "joints.npy") as path:

@@ -66,7 +66,7 @@ EXPORTS = {
 
 
 def numbers(name: str) -> dict[str, int]:
-    """setup, camera, subject, replication and action of a recording's name; empty where it is no such name."""
+    """setup, camera, subject, replication and action of a recording's name; empty if it is no such name."""
     match = NAME.fullmatch(name)
     return dict(zip(FIELDS, map(int, match.groups()), strict=True)) if match else {}
 
@@ -74,7 +74,7 @@ def numbers(name: str) -> dict[str, int]:
 def find(raw: Path, dataset: str, left_out: frozenset[str], report: Report) -> list[Task]:
     """The `.skeleton` files of the data set anywhere below `raw`, in name order; the others go into the report.
 
-    Raises FloraError where there is no such folder or no such file in it.
+    Raises FloraError if there is no such folder or no such file in it.
     """
     if not raw.is_dir():
         raise FloraError("there is no such folder", path=raw)
@@ -170,7 +170,7 @@ def export_split(job: Job, project: Project, name: str, path: Path, copy_single:
     """Write NTU60_CS, NTU60_CV, NTU120_CSub or NTU120_CSet as published: (N, 300, 150) float32 and one-hot float64.
 
     copy_single: put a single person into the second half too; None as published (NTU-120 does). Returns the sizes of
-    the parts; warns through `job` where they are not the published ones. Raises FloraError where the project holds
+    the parts; warns through `job` where they are not the published ones. Raises FloraError if the project holds
     none of the recordings, or one of them cannot be prepared.
     """
     export = EXPORTS[name]

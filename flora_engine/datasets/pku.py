@@ -64,7 +64,7 @@ def find(raw: Path, dataset: str, left_out: frozenset[str], report: Report) -> l
     """The recordings of the data set anywhere below `raw`, each with its label file, in name order.
 
     Both are text files of one name in different folders; skeleton lines hold blanks, label lines commas. Recordings
-    without labels go into the report. Raises FloraError where there is no such folder or no recording in it.
+    without labels go into the report. Raises FloraError if there is no such folder or no recording in it.
     """
     if not raw.is_dir():
         raise FloraError("there is no such folder", path=raw)
@@ -132,7 +132,7 @@ def read_labels(path: Path) -> list[Label]:
 class Prepare:
     """The work on one recording: read, cut by its labels. The clips are kept whole; 64 frames are made when needed.
 
-    class_names: of the 51 classes, or empty. train_videos: of the cross-subject split, or empty where unknown.
+    class_names: of the 51 classes, or empty. train_videos: of the cross-subject split, or empty if unknown.
     """
 
     class_names: tuple[str, ...] = ()
@@ -152,7 +152,7 @@ class Prepare:
             if name in task.left_out:
                 excluded.append(name)
             elif not clip.any():
-                problems.append((name, f"nobody is there in frames {label.begin + 1} to {label.end}"))
+                problems.append((name, f"no person is present in frames {label.begin + 1} to {label.end}"))
             else:
                 clips.append(incoming(self._clip(clip, name, label, task.path), self._class_name(label.action)))
         return Result(tuple(clips), (), tuple(problems), tuple(excluded))
@@ -178,7 +178,7 @@ class Prepare:
 
 
 def find_split(folder: Path, by: str) -> dict[str, frozenset[str]] | None:
-    """The "train" and "test" videos of the cross-subject or cross-view file below `folder`; None where there is none.
+    """The "train" and "test" videos of the cross-subject or cross-view file below `folder`; None if there is none.
 
     by: "subject" or "view". The second line of the file names the train videos, the fourth the test videos.
     """
@@ -187,7 +187,7 @@ def find_split(folder: Path, by: str) -> dict[str, frozenset[str]] | None:
 
 
 def read_split_file(path: Path) -> dict[str, frozenset[str]]:
-    """The "train" and "test" videos of one split file. Raises FloraError where it is none."""
+    """The "train" and "test" videos of one split file. Raises FloraError if it is none."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as error:
@@ -210,7 +210,7 @@ def export_split(job: Job, project: Project, name: str, path: Path, splits: Path
     """Write pkuv1_xsub, pkuv1_xview, pkuv2_xsub or pkuv2_xview: x (N, 3, 64, 25, 2) float32, y (N, 1) int64, 0-based.
 
     splits: the folder of the data set's split files; None to look where the recordings came from. Samples lie in name
-    order. Returns the sizes. Raises FloraError where a split file or all recordings are missing.
+    order. Returns the sizes. Raises FloraError if a split file or all recordings are missing.
     """
     dataset, by = EXPORTS[name]
     table = project.table
@@ -255,7 +255,7 @@ def _is_clip(name: str, dataset: str) -> bool:
 
 
 def pair(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T, M, 25, 3) as (T, 2, 25, 3): a second person of zeros where there is one only."""
+    """(T, M, 25, 3) as (T, 2, 25, 3): a second person of zeros if there is one only."""
     both = np.zeros((len(joints), pku.PERSONS, 25, 3), np.float32)
     both[:, : joints.shape[1]] = joints[:, : pku.PERSONS]
     return both

@@ -1,4 +1,4 @@
-"""Prepare a published data set into a project: many files in parallel, a report, and continuing where it stopped."""
+"""Prepare a published data set into a project: many files in parallel, a report, and it continues where it stopped."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ class Report:
 
 
 def missing_names(raw: Path, file: Path | None, pattern: re.Pattern[str]) -> frozenset[str]:
-    """Recordings to leave out: those named in `file`; or, where it is None, in the published lists that lie near.
+    """Recordings to leave out: those named in `file`; or, if it is None, in the published lists that lie near.
 
     Those are text files with "missing" and "skeleton" in their names, below `raw` or in a folder beside it (where the
     published scripts keep `statistics`). pattern: how a recording's name looks; all else in a list is passed over.
-    Raises FloraError where `file` cannot be read or names nothing.
+    Raises FloraError if `file` cannot be read or names nothing.
     """
     files = [file] if file else sorted({*raw.rglob(_LIST), *raw.parent.glob(_LIST), *raw.parent.glob(f"*/*/{_LIST}")})
     names: set[str] = set()
@@ -144,11 +144,11 @@ def prepare_all(
     processes: int = 1,
     batch: int = BATCH,
 ) -> Report:
-    """Prepare `tasks` into the project at `folder` (made where there is none) and complete `report`.
+    """Prepare `tasks` into the project at `folder` (made if there is none) and complete `report`.
 
     Files whose recordings the project has are not read again. Stopping keeps what was prepared; the reports of
     earlier runs are carried on. A file that cannot be prepared is named in the report and stops nothing.
-    Raises FloraError where the project cannot be written, Cancelled where the job was stopped.
+    Raises FloraError if the project cannot be written, Cancelled if the job was stopped.
     """
     start = time.monotonic()
     with open_or_create(folder, "write") as project:

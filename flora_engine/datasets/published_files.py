@@ -122,7 +122,7 @@ class NpzWriter:
         self._archive = archive
 
     def write(self, name: str, shape: tuple[int, ...], dtype: DTypeLike, rows: Iterable[NDArray[Any]]) -> None:
-        """One array of `shape` from shape[0] rows; ValueError where their number or shape is another."""
+        """One array of `shape` from shape[0] rows; ValueError if their number or shape is another."""
         kind = np.dtype(dtype)
         header = {"descr": npy.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
         count = 0
@@ -170,7 +170,7 @@ def read_features(path: Path) -> Features:
 
 
 def class_numbers(labels: NDArray[Any], path: Path, name: str) -> NDArray[np.int64]:
-    """Labels (N,) as int64; FloraError where they are no whole numbers from 0 on."""
+    """Labels (N,) as int64; FloraError if they are no whole numbers from 0 on."""
     if labels.dtype.kind not in "iufb":
         raise FloraError(f"{name} holds no numbers", path=path)
     with np.errstate(invalid="ignore"):

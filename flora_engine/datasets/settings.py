@@ -18,7 +18,7 @@ class DataSettings(BaseModel):
 
     dataset names resources/datasets/NAME.yaml (classes, texts). preparations "clip" and
     "matched_clip" (for a model that is to read several sensors) are ours: see preprocessing.clip.
-    persons 1 keeps the first person alone, which halves the work where nobody else is ever there.
+    persons 1 keeps the first person alone, which halves the work if nobody else is ever there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

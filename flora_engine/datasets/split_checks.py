@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Recordings:
-    """What a split is checked against: (N,) arrays, 0 where a number is unknown, label -1 where there is none.
+    """What a split is checked against: (N,) arrays, 0 if a number is unknown, label -1 if there is none.
 
     contents: equal numbers for equal motion, or None. spans: (row, class) pairs of labelled parts of recordings.
     """
@@ -81,7 +81,7 @@ def count_parts(split: Split, recordings: Recordings) -> Counts:
 
 
 def check_split(split: Split, recordings: Recordings) -> list[Finding]:
-    """Everything that is wrong or doubtful, errors first; empty where nothing is."""
+    """Everything that is wrong or doubtful, errors first; empty if nothing is."""
     classes = len(recordings.class_names)
     beyond = [index for index in split.unseen if not 0 <= index < classes]
     if beyond:

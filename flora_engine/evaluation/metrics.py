@@ -27,7 +27,7 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int
 
 
 def harmonic(a: float, b: float) -> float:
-    """2ab/(a+b); 0 where both are 0."""
+    """2ab/(a+b); 0 if both are 0."""
     return 2 * a * b / (a + b) if a + b > 0 else 0.0
 
 

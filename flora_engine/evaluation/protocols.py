@@ -49,7 +49,7 @@ class Experiment:
         return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device)
 
     def check(self) -> None:
-        """FloraError where the parts do not fit each other."""
+        """FloraError if the parts do not fit each other."""
         f, classes = self.features, len(self.states)
         labels = np.concatenate([f.train_label, f.zsl_label, f.gzsl_label])
         if len(f.train_label) == 0 or len(f.zsl_label) == 0 or len(f.gzsl_label) == 0:

@@ -48,7 +48,7 @@ def _centre(persons: Array) -> Array:
 
 
 def rotation(source: Array, target: Array) -> Array:
-    """(3, 3) rotation that turns `source` (3,) into the direction of `target` (3,); identity where undefined."""
+    """(3, 3) rotation that turns `source` (3,) into the direction of `target` (3,); identity if undefined."""
     axis = np.cross(source, target)
     lengths = np.linalg.norm(source) * np.linalg.norm(target)
     if np.abs(axis).sum() < 1e-6 or np.abs(source).sum() < 1e-6:
@@ -65,7 +65,7 @@ def rotation(source: Array, target: Array) -> Array:
 def prepare(joints: NDArray[np.floating], frames: int = FRAMES) -> NDArray[np.float32]:
     """2s-AGCN preparation: float32 (3, frames, 25, 2).
 
-    joints: (T, M, 25, 3) in metres, persons in the order of the file's body lists (the first four count); zeros where
+    joints: (T, M, 25, 3) in metres, persons in the order of the file's body lists (the first four count); zeros if
     nobody is. Recordings longer than `frames` are cut there.
     """
     persons = np.zeros((PERSONS, frames, 25, 3))

@@ -56,7 +56,7 @@ def from_sequence(sequence: SkeletonSequence) -> Rows:
 
 
 def in_list_order(bodies: BodyRows) -> NDArray[np.float32]:
-    """(T, M, 25, 3) float32: body m of every frame's list in place m, zeros where the list is shorter."""
+    """(T, M, 25, 3) float32: body m of every frame's list in place m, zeros if the list is shorter."""
     longest = int(bodies.position.max()) + 1 if len(bodies.position) else 1
     joints = np.zeros((bodies.frame_count, longest, 25, 3), np.float32)
     joints[bodies.frame, bodies.position] = bodies.joints

@@ -176,7 +176,7 @@ def prepare(sequence: SkeletonSequence, frames: int = 64, options: Options = DEF
     """Prepare a recording for the built-in model: float32 (3, frames, 25, 2), metres, y up.
 
     Any layout, length ≥ 0, frame rate and number of persons; deterministic and always finite. The time axis covers
-    the frames in which somebody is there, so a long and a short recording of one action look alike. A second person
+    the frames in which a person is present, so a long and a short recording of one action look alike. A second person
     who is not there is all zeros, and so is everything for a recording of nobody.
     """
     up = sequence.skeleton.up

@@ -15,7 +15,7 @@ FRAMES = 300
 COORDINATES = 75  # of one actor: 25 joints × 3
 SHORTEST = 11  # a body with at most this many frames is noise where there are others
 WIDE = 0.8  # a frame is bad where the spread in x is more than this times the spread in y …
-MOSTLY_WIDE = 0.69754  # … and a body with at least this share of bad frames is no person
+MOSTLY_WIDE = 0.69754  # … and a body with at least this share of bad frames is not a person
 
 
 @dataclass
@@ -130,7 +130,7 @@ def _place(kept: list[Track], frames: int, dropped: list[str]) -> Array:
 def prepare_sequence(bodies: BodyRows, name: str = "the recording") -> Actors:
     """Steps 1 to 4: the one or two actors of a recording, in file coordinates.
 
-    Raises FloraError where the published pipeline has no result: nobody is there, every body is too short, or one
+    Raises FloraError if the published pipeline has no result: no person is present, every body is too short, or one
     id is listed twice in frames.
     """
     found, frames = tracks(bodies)

@@ -112,7 +112,7 @@ def divide(
     cameras: NDArray[np.int64],
     setups: NDArray[np.int64],
 ) -> Parts:
-    """As `parts_of`; raises FloraError where a part would be empty (zsl may be, in a supervised split)."""
+    """As `parts_of`; raises FloraError if a part would be empty (zsl may be, in a supervised split)."""
     parts = parts_of(split, labels, subjects, cameras, setups)
     for name in ("train", "zsl", "gzsl") if split.unseen else ("train", "gzsl"):
         if len(getattr(parts, name)) == 0:

@@ -21,7 +21,7 @@ FORMAT = "flora-checkpoint-1"
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Replace `path` by `state`; a crash leaves the old file or the new one. TypeError where a value is neither."""
+    """Replace `path` by `state`; a crash leaves the old file or the new one. TypeError if a value is neither."""
     tensors: dict[str, torch.Tensor] = {}
     plain = _pack(state, "", tensors)
     with replacing(path) as temporary:
@@ -29,7 +29,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> dict[str, Any]:
-    """What `save` wrote, tensors on `device`; raises FloraError where the file is absent, broken or of another kind."""
+    """What `save` wrote, tensors on `device`; raises FloraError if the file is absent, broken or of another kind."""
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = file.metadata() or {}

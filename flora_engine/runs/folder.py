@@ -48,7 +48,7 @@ class RunFolder:
     def create(cls, parent: Path, name: str, config: Mapping[str, Any]) -> RunFolder:
         """Make ``parent/YYYYMMDD-HHMMSS-name`` (a number is added while that exists) with its config.yaml.
 
-        `config` must be plain data (a pydantic model: ``model_dump(mode="json")``). Raises FloraError where the
+        `config` must be plain data (a pydantic model: ``model_dump(mode="json")``). Raises FloraError if the
         folder cannot be made.
         """
         stem = time.strftime("%Y%m%d-%H%M%S-") + (re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run")
@@ -65,7 +65,7 @@ class RunFolder:
 
     @classmethod
     def at(cls, path: Path, config: Mapping[str, Any]) -> RunFolder:
-        """Use exactly `path`: opened where it is a run already, else made there."""
+        """Use exactly `path`: opened if it is a run already, else made there."""
         if (path / CONFIG).is_file():
             return cls.open(path)
         path.mkdir(parents=True, exist_ok=True)
@@ -79,13 +79,13 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open a run that exists; raises FloraError where `path` is not one."""
+        """Open a run that exists; raises FloraError if `path` is not one."""
         if not (path / CONFIG).is_file():
             raise FloraError(f"this is not a run: it has no {CONFIG}", path=path)
         return cls(path)
 
     def config(self) -> dict[str, Any]:
-        """What was asked; raises FloraError where the file cannot be read."""
+        """What was asked; raises FloraError if the file cannot be read."""
         path = self.path / CONFIG
         try:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ class RunFolder:
     def hold(self) -> Iterator[None]:
         """Be the one process that works on this run; the operating system lets go when the process ends, however.
 
-        Raises FloraError where another process holds it.
+        Raises FloraError if another process holds it.
         """
         lock = WriterLock(self.path / LOCK)
         if not lock.acquire(patience=1.0):
@@ -120,7 +120,7 @@ class RunFolder:
             lock.release()
 
     def append_event(self, event: Event) -> None:
-        """Add one JSON-ready event; ``time`` is filled in where it is missing."""
+        """Add one JSON-ready event; ``time`` is filled in if it is missing."""
         line = json.dumps({"time": time.time(), **event}, ensure_ascii=False, separators=(",", ":")) + "\n"
         now = time.monotonic()
         sync = now - self._last_sync > _SYNC_SECONDS
@@ -150,7 +150,7 @@ class RunFolder:
     # -- reading
 
     def result(self) -> dict[str, Any] | None:
-        """The content of result.json, None while there is none; raises FloraError where it is broken."""
+        """The content of result.json, None while there is none; raises FloraError if it is broken."""
         path = self.path / RESULT
         if not path.is_file():
             return None
@@ -160,7 +160,7 @@ class RunFolder:
             raise FloraError(f"cannot read the result of the run: {error}", path=path) from None
 
     def read_events(self, offset: int = 0) -> tuple[list[Event], int]:
-        """Events from byte `offset` on, and the offset to go on from: what a window polls while a run goes on.
+        """Events from byte `offset` on, and the offset to continue from: what a window polls while a run continues.
 
         A last line without its newline is left for the next call; a line that is not JSON (torn by a crash) is skipped.
         """

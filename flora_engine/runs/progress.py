@@ -34,7 +34,7 @@ class Progress:
             save(path, self.found)
 
     def checkpoint(self, training: int = 0) -> Path | None:
-        """Where training number `training` of the piece goes on from."""
+        """Where training number `training` of the piece continues from."""
         return self._path(f"training{training}")
 
     def forget(self) -> None:
@@ -54,7 +54,7 @@ class Memory:
         self.folder = folder
 
     def recall(self, name: str, compute: Callable[[Progress], dict[str, Any]]) -> dict[str, Any]:
-        """The piece `name`, begun or gone on with where it is not there yet. It holds tensors and JSON values."""
+        """The piece `name`, begun or continued with if it is missing yet. It holds tensors and JSON values."""
         if self.folder is None:
             return compute(Progress())
         path = self.folder / f"{name}{SUFFIX}"

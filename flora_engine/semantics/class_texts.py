@@ -34,7 +34,7 @@ __all__ = [
 def load_class_texts(dataset: str, folder: Path | None = None) -> list[ClassText]:
     """The texts of all classes of `dataset`, in label order: ours, or those of `folder` in the published format.
 
-    Raises FloraError where the data set is unknown or the files are missing or do not fit its class names.
+    Raises FloraError if the data set is unknown or the files are missing or do not fit its class names.
     """
     ours = load_dataset(dataset).classes
     if folder is None:
@@ -127,7 +127,7 @@ def parse_typed(text: str) -> list[ClassText]:
 
 
 def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
-    """Give classes that were typed without a description our own texts, where a data set has a class of that name.
+    """Give classes that were typed without a description our own texts, if a data set has a class of that name.
 
     Names are compared without letter case; what stands in brackets may be left out (“hopping” finds “hopping (one foot
     jumping)”) unless two classes of one data set then have the same name. All other classes stay as they are.
@@ -157,7 +157,7 @@ def _known_names() -> dict[str, ClassText]:
 def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> NDArray[np.float32]:
     """E of docs/method.md, section 5: float32 (K, tokens + 1, 2d), the motion's channels before the definition's.
 
-    The last row along the second axis holds the pooled vectors. Raises FloraError without classes or where `tokens`
+    The last row along the second axis holds the pooled vectors. Raises FloraError without classes or if `tokens`
     does not fit the encoder.
     """
     if not texts:

@@ -49,7 +49,7 @@ class TextEncoder(Protocol):
         ...
 
     def encode(self, texts: list[str], tokens: int) -> NDArray[np.float32]:
-        """(K, tokens + 1, d): the token states, then the pooled vector. FloraError where `tokens` does not fit."""
+        """(K, tokens + 1, d): the token states, then the pooled vector. FloraError if `tokens` does not fit."""
         ...
 
     def count_tokens(self, texts: list[str]) -> list[int]:
@@ -60,7 +60,7 @@ class TextEncoder(Protocol):
 def find_source(spec: str = MINILM) -> Source:
     """The model that `spec` names: "minilm", or a local folder with config.json, a tokenizer and weights.
 
-    Raises FloraError where it is missing, of another kind, or (minilm) not the expected file.
+    Raises FloraError if it is missing, of another kind, or (minilm) not the expected file.
     """
     if spec != MINILM:
         return _folder_source(Path(spec).expanduser())
@@ -174,7 +174,7 @@ class OnnxTextEncoder:
         """Token states and pooled vector of K texts: float32 (K, tokens + 1, d). See the modules of `encoders` for
         padding.
 
-        Raises FloraError where `tokens` is below 3 or more than the model has positions for.
+        Raises FloraError if `tokens` is below 3 or more than the model has positions for.
         """
         if not FEWEST_TOKENS <= tokens <= self.max_tokens:
             raise FloraError(

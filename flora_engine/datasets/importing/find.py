@@ -18,7 +18,7 @@ def find_recordings(paths: Sequence[Path], leave_out: Path | None = None) -> tup
 
     A file that is named itself is read whatever it looks like; below a folder those that a reader claims
     or that are called like recordings, sorted.
-    Hidden files and files of labels are passed over. FloraError where a path is missing or none is a recording.
+    Hidden files and files of labels are passed over. FloraError if a path is missing or none is a recording.
     """
     found: dict[Path, None] = {}
     ignored = 0

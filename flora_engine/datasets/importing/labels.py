@@ -51,7 +51,7 @@ class ImportLabels:
             self._rows |= read_labels(table)
 
     def label(self, sequence: SkeletonSequence, digest: bytes) -> Incoming:
-        """The recording with its class name ("" where nothing tells it)."""
+        """The recording with its class name ("" if nothing tells it)."""
         row = self._row(sequence)
         if row is None:
             return Incoming(sequence, self._class_name(sequence), digest)
@@ -59,7 +59,7 @@ class ImportLabels:
         return Incoming(sequence, row.class_name, digest)
 
     def class_name(self, recording: Labelled) -> str:
-        """The class name of a recording, "" where nothing tells it."""
+        """The class name of a recording, "" if nothing tells it."""
         row = self._row(recording)
         return self._class_name(recording) if row is None else row.class_name
 
@@ -98,7 +98,7 @@ def read_labels(path: Path) -> dict[str, LabelRow]:
     """Read a CSV of labels: file -> label.
 
     The first line names the columns: `file` or `name`, `class`, and any of columns.NAMES (subject, camera …; whole
-    numbers). UTF-8. FloraError with the line where it is not so.
+    numbers). UTF-8. FloraError with the line if it is not so.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -113,7 +113,7 @@ def import_folder(
 class Preview:
     """What an import would make of a file. inspection None: it cannot be read, and problem says why.
 
-    layout: as corrected; own_layout: as the file says, "" where it cannot be read. name, metadata: what labels go by.
+    layout: as corrected; own_layout: as the file says, "" if it cannot be read. name, metadata: what labels go by.
     """
 
     path: Path
@@ -146,7 +146,7 @@ def inspect_files(
     quietly: these leave the CPUs to others, such as a window, that want them.
 
     Emits `progress` per file and raises Cancelled within a tenth of a second after a stop, or after the file being read
-    where they are few. FloraError where one of the processes was ended from outside.
+    where they are few. FloraError if one of the processes was ended from outside.
     """
     processes = options.processes or (cpu_count() if len(files) >= _SERIAL_INSPECTION else 1)
     look = functools.partial(_inspect_all, options=replace(options, by_file={}))

@@ -160,7 +160,7 @@ def merge_tokens(text: Tensor, count: int, rounds: int = 5) -> tuple[Tensor, Ten
     """Replace the T tokens of each class by at most `count` means of like tokens and the share of tokens of each.
 
     text: (K, T, H). Returns (K, count, H) and (K, count), rows of shares adding up to 1; a share of 0 is an unused row.
-    With `Scorer` this is exact where a class has no more than `count` different tokens, as with padding, and an
+    With `Scorer` this is exact if a class has no more than `count` different tokens, as with padding, and an
     approximation otherwise. k-means from mutually far starts; deterministic.
     """
     classes = torch.arange(len(text), device=text.device)
@@ -221,7 +221,7 @@ def our_name(published: str) -> str:
 def from_published(state: Mapping[str, Tensor], heads: int) -> Flora:
     """A model from weights under the published names; sizes are read from the weights, `heads` is not among them.
 
-    Raises FloraError where a weight is missing, unknown or of another shape.
+    Raises FloraError if a weight is missing, unknown or of another shape.
     """
     renamed = {our_name(name): value for name, value in state.items()}
     try:
