@@ -83,7 +83,7 @@ def train_flora(task: Fit, look: Look | None = None, direct: DirectMap | None = 
 
 
 def _restore(method: Method, checkpoint: Path | None) -> tuple[int, dict[str, Tensor]]:
-    """Stretches done and optimiser state of `checkpoint`; (0, {}) where there is none."""
+    """Stretches done and optimiser state of `checkpoint`; (0, {}) if there is none."""
     if checkpoint is None or not checkpoint.exists():
         return 0, {}
     state = load(checkpoint, method.x.device)
