@@ -194,6 +194,27 @@ def test_a_problem_between_sections_shows_beside_one_within(tmp_path: Path):
     assert [problem.partition(":")[0] for problem in found] == ["flora.hidden", "splits.0.unseen"]
 
 
+def test_classes_may_be_named(tmp_path: Path) -> None:
+    """As `flora export splits` writes them; in a file and beside numbers."""
+    named = {**SPLIT, "unseen": ["Squat", 3, "right arm throw"]}
+    found = parse_config({**ENCODER, "split": named, "encoder": {"unmirrored": ["right hand wave"]}})
+    assert isinstance(found, EncoderConfig) and found.split is not None
+    assert found.split.unseen == (26, 3, 4) and found.encoder.unmirrored == (2,)
+    both = [DATA, {**DATA, "dataset": "nw_ucla"}]
+    found = parse_config({**PIPELINE, "data": both, "splits": [{**SPLIT, "unseen": ["throw", "squat"]}]})
+    assert isinstance(found, PipelineConfig) and found.splits[0].unseen == (35, 26)
+    assert problems({**ENCODER, "split": {**SPLIT, "unseen": ["fly", "swim", 1]}}) == [
+        "split.unseen.0: “fly” is not a class of the data set",
+        "split.unseen.1: “swim” is not a class of the data set",
+    ]
+    assert (
+        "is a class of two data sets"
+        in problems({**PIPELINE, "data": [DATA, DATA], "splits": [{**SPLIT, "unseen": ["squat"]}]})[0]
+    )
+    own = {"dataset": "own", "project": "p"}
+    assert "need a data set of the catalogue" in problems({**ENCODER, "data": own, "split": named})[0]
+
+
 def test_a_folder_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["config", "check", str(CONFIGS)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(SHIPPED)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from flora_engine.config.checks import between_sections
+from flora_engine.config.class_names import with_class_numbers
 from flora_engine.config.kinds import AnyConfig, Config
 from flora_engine.config.messages import Location, Problem, dotted, place, plain_words
 from flora_engine.errors import FloraError
@@ -54,13 +55,14 @@ def _validate(data: Any) -> tuple[AnyConfig | None, list[Problem]]:
     """The configuration, or None and all problems."""
     if not isinstance(data, dict):
         return None, [((), "expected keys and values")]
-    problems: list[Problem] = []
     config = None
+    data, unnamed = with_class_numbers(data)
+    problems: list[Problem] = []
     try:
         config = _ADAPTER.validate_python(data)
     except ValidationError as error:
         problems = [(place(detail), plain_words(detail)) for detail in error.errors(include_url=False)]
-    problems += between_sections(data)
+    problems += [*unnamed, *between_sections(data)]
     return (None if problems else config), problems
 
 

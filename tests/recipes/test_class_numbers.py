@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from flora_engine.config import parse_config
-from flora_engine.config.kinds import FloraConfig, PipelineConfig
+from flora_engine.config.kinds import EncoderConfig, FloraConfig, PipelineConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.clips import Clips
@@ -193,6 +194,22 @@ def test_a_pipeline_pairs_each_recording_with_the_text_of_its_class(sources: dic
         assert names == [texts[label].name for label in SEEN]
         assert all(texts[label].name in manifest for label in SEEN)
         assert not any(texts[label].definition in manifest for label in UNSEEN)
+
+
+def test_a_split_that_a_project_exports_means_the_same_classes_in_a_configuration(
+    sources: dict[str, Path], tmp_path: Path
+) -> None:
+    with Project.open(sources["project"], "write") as project:
+        names = project.classes.names()
+        place = {name: number for number, name in enumerate(names)}
+        own = tuple(place[load_dataset("ntu60").class_names[label]] for label in UNSEEN)
+        rule = {"by": "subject", "values": [1, 2]}
+        project.splits.save(Split.model_validate({"name": "own", "unseen": own, "train": rule}))
+    perform(Job(), "export", {"kind": "splits", "project": sources["project"], "out": tmp_path})
+    split = yaml.safe_load((tmp_path / "own.yaml").read_text(encoding="utf-8"))
+    config = parse_config({**encoder_config(sources, "project"), "benchmark": None, "split": split})
+    assert isinstance(config, EncoderConfig) and config.split is not None
+    assert set(config.split.unseen) == set(UNSEEN) != set(own)
 
 
 # Leaks are found by name, whatever the numbers say
