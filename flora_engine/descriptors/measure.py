@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flora_engine.descriptors import hands, legs, pair, repetition, trunk
 from flora_engine.descriptors.catalogue import Descriptor, catalogue
 from flora_engine.descriptors.filters import RATE, Floats, box, quantile
-from flora_engine.descriptors.motion import SIDES, Motion, Person, floor_height, motion, prepare
+from flora_engine.descriptors.motion import SIDES, Motion, Person, floor_height, level, motion, prepare
 from flora_engine.descriptors.signals import Signals, Wholes
 from flora_engine.skeleton.sequence import SkeletonSequence
 
@@ -139,11 +139,11 @@ def _persons(sequence: SkeletonSequence) -> list[Person]:
     found = [person for k in range(sequence.persons) if (person := prepare(sequence, k)) is not None]
     found.sort(key=lambda person: -int(person.present.sum()))
     if len(found) < 2:
-        return found
+        return level(found)
     first, second = found[:2]
     together = (first.present & second.present).sum() / first.present.sum()
     size = max(first.torso / second.torso, second.torso / first.torso)
-    return found[:2] if together >= _SECOND_SHARE and size <= _SECOND_SIZE else found[:1]
+    return level(found[:2] if together >= _SECOND_SHARE and size <= _SECOND_SIZE else found[:1])
 
 
 def _moving(person: Person, keep: NDArray[np.bool_], scale: Person) -> Motion:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.descriptors.filters import RATE, Floats, despike, interpolate, quantile, resample, smooth, velocity
+from flora_engine.descriptors.signals import angle
 from flora_engine.errors import FloraError
 from flora_engine.skeleton.layouts import KINECT_V2, LAYOUTS
 from flora_engine.skeleton.retarget import retarget_matrix
@@ -40,6 +41,7 @@ _LIMBS = {
     KNEES: (("knee",),),
     FEET: (("ankle", "foot"), ("ankle",), ("foot",)),
 }
+_UP = np.array([0.0, 1.0, 0.0])
 _SHORT_GAP = 0.5  # seconds; in a longer one nobody knows what the person did
 _FASTEST = 25.0  # torsos per second; some 12 m/s, a fast punch
 
@@ -177,6 +179,43 @@ def prepare(sequence: SkeletonSequence, person: int) -> Person | None:
     for i in np.flatnonzero((gaps > 1) & (gaps <= _SHORT_GAP * RATE)):
         here[known[i] : known[i + 1]] = True
     return Person(smooth(flat, 0.04).reshape(len(flat), POINTS, 3) * torso, here, torso)
+
+
+def _stance(person: Person) -> tuple[Floats, float]:
+    """The mean direction (3,) from knees to shoulders while the person stands straight, and its weight 0 … 1."""
+    points = person.points[person.present]
+    if not np.isfinite(points[:, [BASE, CHEST, *HIPS, *KNEES, *FEET]]).all():
+        return _UP, 0.0
+    hips, knees, feet = (points[:, pair].mean(axis=1) for pair in (HIPS, KNEES, FEET))
+    thigh, shin, trunk = hips - knees, knees - feet, points[:, CHEST] - points[:, BASE]
+    one_leg = np.abs(points[:, FEET[0], 1] - points[:, FEET[1], 1]) > 0.2 * person.torso
+    straight = (angle(thigh, shin) < 20) & (angle(trunk, points[:, BASE] - feet) < 15) & ~one_leg
+    if not straight.any():
+        return _UP, 0.0
+    line = (points[straight, CHEST] - knees[straight]).mean(axis=0)
+    # Somebody who lies is straight too; a sensor is hardly ever tilted by more than 30 degrees.
+    likely = np.clip((35 - angle(line, _UP)) / 10, 0, 1)
+    return line / np.linalg.norm(line), float(likely * np.clip((straight.mean() - 0.1) / 0.2, 0, 1))
+
+
+def level(persons: list[Person]) -> list[Person]:
+    """The persons in coordinates in which those who stand straight stand vertical.
+
+    A sensor that looks down or up tilts all its coordinates, often by 5 to 15 degrees.
+    """
+    stances = [_stance(person) for person in persons]
+    total = sum(weight for _, weight in stances)
+    if total == 0:
+        return persons
+    strongest = max(weight for _, weight in stances)
+    mean = np.sum([weight * line for line, weight in stances], axis=0) / total
+    up = strongest * mean + (1 - strongest) * _UP
+    up /= np.linalg.norm(up)
+    # The smallest rotation that brings `up` to the y axis (Rodrigues), for points as rows.
+    x, y, z = up
+    across = -x * z / (1 + y)
+    turn = np.array([[1 - x * x / (1 + y), x, across], [-x, y, -z], [across, z, 1 - z * z / (1 + y)]])
+    return [replace(person, points=person.points @ turn) for person in persons]
 
 
 def _heading(points: Floats) -> Floats:

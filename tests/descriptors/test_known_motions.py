@@ -91,6 +91,20 @@ def test_lying_kneeling_and_bending() -> None:
     assert v["hip_bend_typical"] == pytest.approx(60, abs=4) and v["head_height_min"] < 2.6
 
 
+@pytest.mark.parametrize("tilt", [-15.0, 8.0, 20.0])
+def test_a_tilted_sensor_is_levelled_by_who_stands_straight(tilt: float) -> None:
+    points = person(right_arm=(90 + 40 * np.sin(2 * np.pi * SECONDS), 45.0))
+    a = np.radians(tilt)
+    pitch = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    v, expected = values(points @ pitch), values(points)
+    for name in ("trunk_bend_max", "trunk_forward_max", "head_forward_typical", "right_hand_height_max", "travel_path"):
+        assert v[name] == pytest.approx(expected[name], abs=0.02), name
+    # Nobody stands straight: nothing is known of the sensor.
+    seated = person(right_leg=90.0, left_leg=90.0)
+    seated[:, [KINECT_V2.joints.index(f"{side} ankle") for side in ("left", "right")], 1] -= 0.4
+    assert values(seated @ pitch)["trunk_bend_typical"] == pytest.approx(abs(tilt), abs=0.5)
+
+
 def test_turning_to_the_right() -> None:
     turn = np.interp(SECONDS, [0, 0.5, 2.5, 3], [0, 0, 150, 150])
     points = np.stack([frame @ rotation(degrees) for frame, degrees in zip(person(), turn, strict=True)])
