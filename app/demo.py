@@ -14,12 +14,12 @@ _DONE = "classes.csv"  # the last file that write_demo writes
 
 
 def demo_folder() -> Path:
-    """Where the demo recordings are kept."""
+    """The folder of the demo recordings, which may not exist yet."""
     return cache_folder() / f"demo-{VERSION}" / "recordings"
 
 
 def demo_recordings(folder: Path | None = None) -> Path:
-    """The folder of the demo recordings, made if it is not complete."""
+    """The folder of the demo recordings, made or completed first."""
     folder = folder or demo_folder()
     if not (folder / _DONE).is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def demo_recordings(folder: Path | None = None) -> Path:
 
 
 def demo_project(base: Path | None = None) -> Path:
-    """The folder of a project of the demo recordings, made if it is not complete."""
+    """The folder of a project of the demo recordings, made or completed first."""
     raw = demo_recordings(base)
     folder = raw.parent / "demo-project"
     project = Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)

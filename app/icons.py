@@ -1,4 +1,4 @@
-"""Icons of the controls, drawn in the text colour of the theme at any scale; the program's own from resources/icons."""
+"""Icons: controls drawn in the text colour of the theme at any scale, and the program's own from resources/icons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZE = 24
 
 @cache
 def icon(name: str, colour: str) -> QIcon:
-    """A control's icon in `colour`, sharp up to four times its size."""
+    """The icon of a control in `colour`, sharp up to four times its size."""
     result = QIcon()
     for scale in (1, 2, 4):
         result.addPixmap(_pixmap(name, QColor(colour), scale))

@@ -139,7 +139,7 @@ class MainWindow(QMainWindow):
         self.library.shown.connect(self._on_rows_shown)
         self.library.menu_wanted.connect(self._on_library_menu)
         self.welcome.wanted.connect(self.run_command)
-        self.player.trouble.connect(self.notice.tell)
+        self.player.trouble.connect(self.notice.say)
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)
         self.docks.charts.visibilityChanged.connect(self.menus.action("library.statistics").setChecked)
         self.docks.stage.topLevelChanged.connect(self.menus.action("view.float").setChecked)

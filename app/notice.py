@@ -39,7 +39,7 @@ class Notice(QFrame):
     def set_theme(self, theme: Theme) -> None:
         self._close.setIcon(icon("close", theme.text))
 
-    def tell(self, text: str, action: str = "", act: Callable[[], object] | None = None, *, about: str = "") -> None:
+    def say(self, text: str, action: str = "", act: Callable[[], object] | None = None, *, about: str = "") -> None:
         """Show `text` and a button `action` that calls `act`; `forget(about)` hides it again."""
         self._about = about
         text = sentence(text)
@@ -87,4 +87,4 @@ class Feedback:
     def problem(self, text: str) -> None:
         """One sentence about something that went wrong, in place of what was going on."""
         self._status.clearMessage()
-        self.notice.tell(text)
+        self.notice.say(text)

@@ -89,5 +89,5 @@ def remembered_bundle(settings: SettingsFile, feedback: Feedback) -> Path:
     if folder == BUILTIN or (folder / "manifest.json").is_file():
         return folder
     settings.change(bundle="")
-    feedback.notice.tell(f"The model in {folder} is not there any more. The built-in model ranks now.")
+    feedback.notice.say(f"The model in {folder} is not there any more. The built-in model ranks now.")
     return BUILTIN

@@ -209,7 +209,7 @@ class Opening(QObject):
         assert isinstance(found, Found)
         self._feedback.say("")
         if found.note:
-            self._feedback.notice.tell(found.note, "Open the demo", self.open_demo)
+            self._feedback.notice.say(found.note, "Open the demo", self.open_demo)
             return
         self._recordings.add(found, select=found.paths[0])
 
@@ -224,12 +224,12 @@ class Opening(QObject):
         self._settings.add_recent(path)
         if self._session.project is not None:
             text = f"{path.name} is not in the project."
-            self._feedback.notice.tell(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
+            self._feedback.notice.say(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
 
     def _on_open_failed(self, problem: str) -> None:
         self.shown.emit(None)
         self._feedback.say("")
-        self._feedback.notice.tell(problem, about=_RECORDING)
+        self._feedback.notice.say(problem, about=_RECORDING)
 
     def _on_project(self, ready: object) -> None:
         assert isinstance(ready, _Ready)
@@ -239,6 +239,6 @@ class Opening(QObject):
         self._settings.add_recent(project.folder)
         self._feedback.say("")
         if not project.writable:
-            self._feedback.notice.tell(f"The project is open for reading only: {project.read_only_reason}.")
+            self._feedback.notice.say(f"The project is open for reading only: {project.read_only_reason}.")
         if ready.then is not None:
             ready.then()

@@ -46,7 +46,7 @@ class ProjectJobs(QObject):
     def ask_import(self) -> None:
         """The import dialog, or how to get a project to import into."""
         if self._session.project is None:
-            self._notice.tell("Open or make a project to import into.", "New project…", self._opening.ask_new_project)
+            self._notice.say("Open or make a project to import into.", "New project…", self._opening.ask_new_project)
         else:
             self.show_import([])
 
@@ -80,7 +80,7 @@ class ProjectJobs(QObject):
         self._write(
             project,
             ("Import", "import", arguments),
-            lambda result: self._notice.tell(str(result["text"])),
+            lambda result: self._notice.say(str(result["text"])),
             "The import was stopped. The project keeps what was read; resume to import the rest.",
             lambda: self.start_import(request),
         )
@@ -125,7 +125,7 @@ class ProjectJobs(QObject):
     ) -> None:
         """Run a job (title, action, arguments) that writes to the project, which is read here until it ends."""
         if not project.writable:
-            self._notice.tell(
+            self._notice.say(
                 f"{what[0]} cannot start: the project is open for reading only, {project.read_only_reason}."
             )
             return
@@ -146,13 +146,13 @@ class ProjectJobs(QObject):
         def on_back(end: End, problem: str) -> None:
             self._session.refresh()
             if problem:
-                self._notice.tell(problem)
+                self._notice.say(problem)
             elif end.outcome == "finished":
                 finished(end.result)
             elif end.outcome == "cancelled":
-                self._notice.tell(stopped, "Resume", again)
+                self._notice.say(stopped, "Resume", again)
             else:
-                self._notice.tell(end.text, "Retry", again)
+                self._notice.say(end.text, "Retry", again)
 
         job = HeavyJob(*what, self)
         job.event_arrived.connect(on_event)
@@ -162,7 +162,7 @@ class ProjectJobs(QObject):
 
     def _on_prepared(self, project: Project, request: PrepareRequest, result: dict[str, Any]) -> None:
         if "imported" in result:
-            self._notice.tell(
+            self._notice.say(
                 f"{result['imported']:,} new recordings from {request.source.name}; set-up 1 is its train part, "
                 "set-up 2 its test part."
             )
@@ -180,13 +180,13 @@ class ProjectJobs(QObject):
     def _on_exported(self, request: ExportRequest, end: End, warnings: list[str]) -> None:
         if end.outcome == "finished":
             counts = ", ".join(f"{count:,} {what}" for what, count in end.result.items())
-            self._notice.tell(
+            self._notice.say(
                 " ".join([f"Wrote {request.out}: {counts}.", *(f"{warning}." for warning in warnings[:3])])
             )
         elif end.outcome == "failed":
-            self._notice.tell(end.text)
+            self._notice.say(end.text)
         else:
-            self._notice.tell(f"The export was stopped; {request.out.name} was not written.")
+            self._notice.say(f"The export was stopped; {request.out.name} was not written.")
 
 
 def _collect(event: dict[str, Any], warnings: list[str]) -> None:

@@ -50,15 +50,15 @@ class Training(QObject):
         stopped = end.outcome == "cancelled"
         text = "The training was stopped. The run keeps what is done." if stopped else end.text
         if run is None:
-            self._notice.tell(text)
+            self._notice.say(text)
             return
         action = "Resume" if stopped else "Retry"
-        self._notice.tell(f"{text} The run is {run}.", action, lambda: self.start(replace(request, resume=run)))
+        self._notice.say(f"{text} The run is {run}.", action, lambda: self.start(replace(request, resume=run)))
 
     def _on_finished(self, result: dict[str, Any]) -> None:
         run = Path(str(result["run"]))
         bundle = run / str(result.get("bundle", ""))
         if "bundle" in result and (bundle / "manifest.json").is_file():
-            self._notice.tell(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
+            self._notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
         else:
-            self._notice.tell(f"Trained: {run}. This run has no model that can rank here.")
+            self._notice.say(f"Trained: {run}. This run has no model that can rank here.")

@@ -1,1 +1,1 @@
-"""Dialogs over the main window: forms for longer jobs, and the list of commands."""
+"""Dialogs over the main window: forms that start long jobs, and the list of commands."""

@@ -1,4 +1,4 @@
-"""Inspecting files beside the window: results are fetched by whoever watches, a bounded number at a time. Qt-free."""
+"""Inspects files in the background; the dialog fetches the results, a bounded number at a time. Qt-free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = tuple[int, Seen, str]  # row, what was found, its class name
 
 
 class Inspecting:
-    """One pass over some files. `run` works in a thread of its own; everything else is for the window's."""
+    """One pass over some files. `run` works in a thread of its own, the other methods in the window's."""
 
     def __init__(
         self, rows: Sequence[int], files: Sequence[Path], options: ImportOptions, import_labels: ImportLabels
@@ -28,7 +28,7 @@ class Inspecting:
         self.seconds_left: float | None = None
 
     def run(self) -> None:
-        """Inspect; Cancelled soon after `stop`, FloraError where a process was ended from outside."""
+        """Inspect; Cancelled soon after `stop`, FloraError if a process was killed."""
         with closing(inspect_files(self._job, self._files, self._options, quietly=True)) as found:
             for row, path, preview in zip(self._rows, self._files, found, strict=True):
                 kept = seen(preview, path)
@@ -38,7 +38,7 @@ class Inspecting:
         self._job.stop()
 
     def fetch(self, most: int) -> list[Result]:
-        """What was found since the last call, `most` at a time."""
+        """Results since the last call, `most` at a time."""
         found = [self._results.popleft() for _ in range(min(most, len(self._results)))]
         self.done += len(found)
         return found

@@ -1,4 +1,4 @@
-"""What the dialog for published data sets asks for, finds and tells. Qt-free."""
+"""The dialog for published data sets without Qt: its request, what it finds, its report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHERE = {
 
 @dataclass(frozen=True)
 class PrepareRequest:
-    """What the user asked for. source: a raw folder, or a published split file (.npz)."""
+    """source: a raw folder, or a published split file (.npz)."""
 
     dataset: str
     source: Path
@@ -49,12 +49,12 @@ def is_split_file(source: Path) -> bool:
 
 
 def where(dataset: str) -> str:
-    """Which folder is meant."""
+    """One line on which folder to choose."""
     return _WHERE[dataset]
 
 
 def glance(dataset: str, source: Path, missing: Path | None) -> str:
-    """What a preparation would read, in one line, from the names of the files; FloraError where it is nothing."""
+    """What a preparation would read, in one line, from the names of the files; FloraError if there is nothing."""
     if is_split_file(source):
         split = read_split(source)
         return f"{len(split.train):,} recordings of the train part and {len(split.test):,} of the test part."
@@ -70,7 +70,7 @@ def glance(dataset: str, source: Path, missing: Path | None) -> str:
 
 
 def unfinished(project: Path) -> tuple[str, Path] | None:
-    """(data set, raw folder) of a preparation into this project that was stopped; None where there is none."""
+    """(data set, raw folder) of a stopped preparation into this project, None if there is none."""
     for dataset in CLASSES:
         try:
             data = json.loads(report_path(project, dataset).read_text(encoding="utf-8"))
@@ -86,4 +86,4 @@ def report_of(result: dict[str, Any]) -> Report:
     try:
         return Report(**result)
     except TypeError:
-        raise FloraError("the preparation gave no report; it lies in the project's folder “reports”") from None
+        raise FloraError("the preparation returned no report; look into the folder “reports” of the project") from None

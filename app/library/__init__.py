@@ -1,1 +1,1 @@
-"""Recordings to choose from: opened files and folders, and the project's table."""
+"""Recordings to choose from: opened files and folders, and the table of the project."""

@@ -83,7 +83,7 @@ class LibraryPanel(QWidget):
         self.setMinimumWidth(190)
 
     def set_project(self, project: Project | None) -> None:
-        """Show another project from its first recording, unfiltered."""
+        """Show another project from its first recording, without a filter."""
         self.project = project
         self.filter.blockSignals(True)
         self.filter.clear()

@@ -1,4 +1,4 @@
-"""Putting a column's condition into the filter's query (see flora_engine.project.filters). Qt-free."""
+"""The condition on a column, as part of the filter's query (see flora_engine.project.filters). Qt-free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 24  # values offered for one column
 
 
 def with_term(query: str, key: str, value: str | None) -> str:
-    """`query` with its condition on `key` replaced by `value` (quoted where needed), or taken out for None."""
+    """`query` with its condition on `key` replaced by `value` (quoted if needed), or removed for None."""
     rest = re.sub(rf'(^|\s)-?{re.escape(key)}:(?:"[^"]*"?|\S+)', " ", query, flags=re.IGNORECASE)
     term = ""
     if value is not None:
@@ -24,7 +24,7 @@ def with_term(query: str, key: str, value: str | None) -> str:
 
 
 def common_values(table: Table, key: str) -> list[tuple[str, int]]:
-    """(what to write after `key:`, how many recordings have it), the commonest first; [] for columns of many values."""
+    """(text after `key:`, how many recordings have it), the most common first; [] for columns of many values."""
     if key in TEXT_KEYS:
         texts, indices = table.texts(key)
         counts = np.bincount(indices[indices >= 0], minlength=len(texts))

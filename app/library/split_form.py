@@ -1,4 +1,4 @@
-"""What the split editor writes and reads, without Qt: number lists, presets, and the form's content as a `Split`."""
+"""The split editor without Qt: number lists, presets, counts and checks."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def parse_numbers(text: str) -> tuple[int, ...]:
             continue
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if match is None:
-            raise FloraError(f"“{part.strip()}” is no number", remedy="Write numbers and ranges such as 1-3, 7.")
+            raise FloraError(f"“{part.strip()}” is not a number", remedy="Write numbers and ranges such as 1-3, 7.")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > 100_000:
-            raise FloraError(f"“{part.strip()}” is no range", remedy="Write the smaller number first.")
+            raise FloraError(f"“{part.strip()}” is not a range", remedy="Write the smaller number first.")
         found.update(range(first, last + 1))
     return tuple(sorted(found))
 
@@ -49,7 +49,7 @@ class Preset:
 
 
 def fitting_presets(class_names: tuple[str, ...]) -> list[Preset]:
-    """Benchmarks and train rules of the data sets whose classes are this project's, in the same order."""
+    """Benchmarks and train rules of the data sets that have this project's classes, in the same order."""
     fitting = [name for name in dataset_names() if load_dataset(name).class_names == class_names]
     found = [_preset(benchmark) for benchmark in all_benchmarks() if benchmark.dataset in fitting]
     for name in fitting:
@@ -66,7 +66,7 @@ def _preset(benchmark: Benchmark) -> Preset:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the editor shows of a split."""
+    """What the editor shows about a split."""
 
     split: Split
     counts: Counts
@@ -78,11 +78,11 @@ class Judgement:
             int(part.sum()) for part in (self.counts.train, self.counts.zsl, self.counts.gzsl, self.counts.unused)
         )
         text = f"{train:,} train · {zsl:,} test of unseen classes · {gzsl:,} test of all classes"
-        return text + (f" · {unused:,} in no part" if unused else "")
+        return text + (f" · {unused:,} unused" if unused else "")
 
 
 def judge(split: Split, recordings: Recordings) -> Judgement:
-    """Count and check; unseen numbers beyond the classes are counted as if they were not there."""
+    """Count and check a split; unseen numbers beyond the classes are not counted."""
     known = tuple(index for index in split.unseen if index < len(recordings.class_names))
     counted = split.model_copy(update={"unseen": known})
     return Judgement(split, count_parts(counted, recordings), tuple(check_split(split, recordings)))

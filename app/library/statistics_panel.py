@@ -1,4 +1,4 @@
-"""How the recordings that the filter leaves spread over classes, subjects and lengths."""
+"""Charts of the listed recordings by class, subject, camera and length."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.workers.tasks import Newest
 from flora_engine.project.statistics import Statistics, statistics
 from flora_engine.project.table import Table
 
-_BAR = 20  # pixels a class
+_BAR = 20  # pixels per class
 
 
 class StatisticsPanel(QWidget):
-    """Bar charts that follow the library's filter; counted off the window's thread and only while visible."""
+    """Bar charts that follow the filter of the library, counted off the window's thread while they are visible."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,7 +70,7 @@ class StatisticsPanel(QWidget):
         return self._task.is_busy
 
     def show_rows(self, table: Table | None, rows: np.ndarray) -> None:
-        """Count these rows as soon as somebody looks."""
+        """Count these rows as soon as the panel is visible."""
         self._asked = None if table is None else (table, rows)
         if self.isVisible():
             self._count()

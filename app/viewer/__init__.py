@@ -1,1 +1,1 @@
-"""Looking at a recording in 3D: Qt-free playback, camera and scene; OpenGL and painter views of the same scene."""
+"""A recording in 3D: playback, camera and scene without Qt, and two views of the scene, OpenGL and painter."""

@@ -1,4 +1,4 @@
-"""What both views share: colours, the mouse, and the words written over the picture."""
+"""What both views share: colours, mouse control, and joint names over the picture."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 else:
     _Widget = object  # the subclasses bring a QWidget of their own
 
-_REACH = 12.0  # pixels from a joint at which the mouse takes it
+_REACH = 12.0  # pixels within which the mouse finds a joint
 
 
 @dataclass(frozen=True)
 class StageColours:
-    """Background, ground lines, and words with the box behind them."""
+    """Background, ground lines, and text with the box behind it."""
 
     background: QColor
     grid: QColor
@@ -31,27 +31,27 @@ class StageColours:
 
 
 class StageView(_Widget):
-    """What a view of a scene can do, mixed into a QWidget; the OpenGL view and the painter view only draw differently.
+    """The common part of the OpenGL view and the painter view, which differ only in how they draw.
 
     Drag turns, drag with the right or middle button (or Shift) moves, the wheel zooms, double click fits.
     """
 
     def setup(self, colours: StageColours) -> None:
-        """Called once by the subclass after its own construction."""
+        """Called once by the subclass after it has made its widget."""
         self.camera = Camera()
         self.scene: Scene | None = None
         self.frame: Frame = EMPTY
         self.colours = colours
         self.names = False
-        self.hovered: tuple[int, int] | None = None  # person and joint, so that the words follow it while playing
+        self.hovered: tuple[int, int] | None = None  # person and joint, so that its name follows it while playing
         self._mouse: QPointF | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("3D view of the recording")
-        self.setAccessibleDescription("Drag to turn, drag with the right button to move, turn the wheel to zoom")
+        self.setAccessibleDescription("Drag to turn, drag with the right button to move, use the wheel to zoom")
 
     def show_scene(self, scene: Scene | None) -> None:
-        """Take another recording and look at all of it."""
+        """Show another recording, all of it in view."""
         self.scene, self.hovered = scene, None
         self.frame = scene.frame(0) if scene else EMPTY
         self.scene_changed()
@@ -81,17 +81,17 @@ class StageView(_Widget):
         self.update()
 
     def scene_changed(self) -> None:
-        """Hook: colours or scene are new."""
+        """Hook: the colours or the scene have changed."""
 
     def frame_changed(self) -> None:
-        """Hook: other joints are to be drawn."""
+        """Hook: the frame has changed."""
 
     def picture(self) -> QImage:
         """The view as it is, in device pixels."""
         return self.grab().toImage()
 
     def joint_radius(self) -> float:
-        """Radius in pixels of a ball of 2.4 cm at the centre, kept where it can be seen and aimed at."""
+        """Radius in pixels of a ball of 2.4 cm at the centre, within limits at which it can be seen and pointed at."""
         return min(max(0.024 * self.height() / self.camera.distance, 2.5), 9.0)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -148,7 +148,7 @@ class StageView(_Widget):
         for row in sorted((row for row in rows if depth[row] > 0), key=lambda row: float(depth[row])):
             text = self.scene.name(self.frame, row, whose=len(rows) == 1)
             box = self._word_box(metrics, QPointF(*pixels[row]), text)
-            if not any(box.intersects(other) for other in taken):  # a name on another would make both unreadable
+            if not any(box.intersects(other) for other in taken):  # overlapping names cannot be read
                 taken.append(box)
                 self._paint_word(painter, box, text)
 
@@ -160,7 +160,7 @@ class StageView(_Widget):
         return list(range(len(self.frame.points))) if self.names else []
 
     def _word_box(self, metrics: QFontMetricsF, at: QPointF, text: str) -> QRectF:
-        """Beside the joint, on the side where there is room."""
+        """The box of a name, on the side of its joint that has room."""
         box = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
         left = at.x() + 9 if at.x() + 9 + box.width() < self.width() else at.x() - 9 - box.width()
         box.moveTo(left, at.y() - box.height() / 2)

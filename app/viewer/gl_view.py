@@ -32,10 +32,10 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software rasterizer", "gdi gener
 
 @cache
 def opengl_works() -> bool:
-    """Whether an OpenGL widget would show anything here, and sooner than the painter (asked once).
+    """Whether OpenGL works here and is faster than the painter (tested once).
 
-    OpenGL that the processor draws is several times slower than the painter view and composes the whole window with
-    every change (benchmarks/window.py), so it is not used unless FLORA_OPENGL asks for it. FLORA_NO_OPENGL says no.
+    OpenGL in software is several times slower than the painter view and redraws the whole window with every change
+    (benchmarks/window.py). It is used only if FLORA_OPENGL is set. FLORA_NO_OPENGL turns OpenGL off.
     """
     if os.environ.get("FLORA_NO_OPENGL") or QGuiApplication.platformName() in _NO_OPENGL:
         return False
@@ -53,14 +53,14 @@ def opengl_works() -> bool:
 
 
 def _has_graphics_device() -> bool:
-    """Whether the processor would not have to draw; True where that cannot be told."""
+    """Whether a graphics device draws; True if that is unknown."""
     if not sys.platform.startswith("linux"):
         return True
     return any(any(Path("/dev").glob(name)) for name in ("dri/card*", "dri/renderD*", "nvidia[0-9]*", "dxg"))
 
 
 class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
-    """Mouse, hovering and camera come from StageView; pyqtgraph draws through our camera's matrices."""
+    """Mouse and camera come from StageView; pyqtgraph draws with the matrices of our camera."""
 
     failed = Signal(str)  # drawing did not work; the owner shows the painter view instead
 
@@ -121,7 +121,7 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
             self.failed.emit(f"{error}")
 
     def picture(self) -> QImage:
-        """What OpenGL draws, with the words painted on it afterwards: a grab does not take them along."""
+        """What OpenGL draws, with the names painted on it afterwards, because a grab leaves them out."""
         self._grabbing = True
         image: QImage = self.grabFramebuffer()
         self._grabbing = False

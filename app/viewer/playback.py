@@ -1,4 +1,4 @@
-"""Which frame is on screen, by elapsed time. Qt-free: the caller brings the clock, so tests need not wait."""
+"""The frame on screen, by elapsed time. Qt-free; the caller can pass a clock, so that tests need not wait."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 class Playback:
     """Play, pause, seek, speed and loop over `frames` frames at `fps`.
 
-    The position is a function of the clock and not of how often somebody asks, so a slow view skips frames and stays
-    in time. Every change restarts the count from the frame then on screen (`_anchor`).
+    The position depends only on the clock, so a slow view skips frames and stays in time. Every change restarts the
+    count from the frame on screen (`_anchor`).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -23,7 +23,7 @@ class Playback:
         self._anchor_frame, self._anchor_time = 0.0, 0.0
 
     def load(self, frames: int, fps: float, *, play: bool = False) -> None:
-        """Start at the first frame of a new recording; speed and loop stay as the user set them."""
+        """Start at the first frame of a new recording; keep speed and loop."""
         self.frames = max(0, frames)
         self.fps = fps if math.isfinite(fps) and fps > 0 else 30.0
         self._playing = play and self.frames > 1
@@ -42,7 +42,7 @@ class Playback:
         return self._loop
 
     def frame(self) -> int:
-        """The frame to show now, 0-based; at the end it stops there unless looping."""
+        """The frame to show now, 0-based. Without loop, playback stops at the last frame."""
         position = self._position()
         last = max(self.frames - 1, 0)
         if self._playing and not self._loop and position >= last:
@@ -56,7 +56,7 @@ class Playback:
         return self.frame() / self.fps
 
     def play(self) -> None:
-        """Go on; from the last frame without loop, from the start again."""
+        """Resume. From the last frame without loop, start again."""
         if self.frames < 2 or self._playing:
             return
         at_end = self.frame() >= self.frames - 1
@@ -71,11 +71,11 @@ class Playback:
         self.pause() if self._playing else self.play()
 
     def seek(self, frame: int) -> None:
-        """Go to `frame` (clamped); playing goes on from there."""
+        """Go to `frame` (clamped) and continue to play if playing."""
         self._set_anchor(float(min(max(frame, 0), max(self.frames - 1, 0))))
 
     def step(self, count: int) -> None:
-        """Pause and move by `count` frames; wraps round when looping."""
+        """Pause and move by `count` frames; wrap around if looping."""
         self.pause()
         target = self.frame() + count
         self.seek(target % self.frames if self._loop and self.frames else target)
@@ -95,7 +95,7 @@ class Playback:
         return self._speed
 
     def _position(self) -> float:
-        """Fractional frame; within [0, frames) when looping, else it may run past the end."""
+        """The fractional frame, within [0, frames) if looping; otherwise it may exceed the end."""
         if not self._playing:
             return self._anchor_frame
         passed = (self._clock() - self._anchor_time) * self.fps * self._speed

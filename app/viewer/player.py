@@ -54,7 +54,7 @@ class Player(QWidget):
     def show_sequence(
         self, sequence: SkeletonSequence | None, scene: Scene | None = None, *, play: bool = True
     ) -> None:
-        """Show another recording from its start; `scene` if it was made beforehand (off this thread)."""
+        """Show another recording from its start; `scene` if it was already made, off this thread."""
         self.sequence = sequence
         scene = scene or (Scene(sequence) if sequence is not None else None)
         self.view.show_scene(scene)
@@ -101,7 +101,7 @@ class Player(QWidget):
         self.seek(self.playback.frames - 1)
 
     def change_speed(self, steps: int) -> None:
-        """So many places along the list of speeds; negative: slower."""
+        """Move `steps` places along the list of speeds; negative: slower."""
         self.set_speed(self.playback.faster(steps))
 
     def set_speed(self, speed: float) -> None:

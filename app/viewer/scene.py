@@ -1,4 +1,4 @@
-"""What there is to draw of a recording, as plain arrays. Qt-free, shared by the OpenGL view and the painter view."""
+"""What to draw of a recording, as plain arrays. Qt-free, shared by the OpenGL view and the painter view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
-# Blue, orange, green, pink, yellow, cyan: told apart by people with red-green blindness, and both on dark and light.
+# Blue, orange, green, pink, yellow, cyan: distinct for people with red-green blindness, on dark and light.
 PERSON_COLOURS = ((74, 144, 245), (245, 134, 40), (38, 166, 121), (214, 93, 177), (201, 162, 39), (53, 174, 196))
 _UP_TO_Y = {
     "+y": np.eye(3),
@@ -21,7 +21,7 @@ _UP_TO_Y = {
     "+z": np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
     "-z": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
 }
-_FAR = 50.0  # metres; farther from the middle than this is a tracking fault, not something to zoom out for
+_FAR = 50.0  # metres; points farther from the middle are tracking faults: do not zoom out for them
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Frame:
     """One frame ready to draw.
 
     points: float32 (P, 3), metres, y up; persons: (P,) index of the person; joints: (P,) index of the joint;
-    inferred: (P,) true where the sensor guessed; bones: (B, 2) rows of `points`.
+    inferred: (P,) true if the sensor guessed the joint; bones: (B, 2) rows of `points`.
     """
 
     points: Floats
@@ -39,7 +39,7 @@ class Frame:
     bones: Indices
 
     def point_colours(self) -> Floats:
-        """(P, 4) in 0..1; guessed joints are fainter."""
+        """(P, 4) in 0..1; inferred joints are fainter."""
         colours = person_colours(self.persons)
         colours[self.inferred, 3] = 0.45
         return colours
@@ -62,7 +62,7 @@ def person_colours(persons: Indices) -> Floats:
 
 
 class Scene:
-    """A recording turned so that y points up, with what does not change from frame to frame worked out once."""
+    """A recording turned so that y points up; what is the same in all frames is computed once."""
 
     def __init__(self, sequence: SkeletonSequence) -> None:
         layout = sequence.skeleton
@@ -81,7 +81,7 @@ class Scene:
         return self.sequence.frames
 
     def frame(self, index: int) -> Frame:
-        """Joints and bones of one frame; persons and joints that are not there are left out."""
+        """Joints and bones of one frame; absent persons and joints are left out."""
         if not self.frames:
             return EMPTY
         drawn = self._drawn[index]
@@ -95,14 +95,14 @@ class Scene:
         return Frame(self._points[index][persons, joints], persons, joints, inferred, bones)
 
     def name(self, frame: Frame, row: int, *, whose: bool = True) -> str:
-        """What to call a joint of `frame`: its name, and `whose` it is where there are several persons."""
+        """The name of a joint of `frame`, with its person if `whose` and there are several persons."""
         text = self.joint_names[int(frame.joints[row])]
         if whose and self.sequence.persons > 1:
             text = f"{text}, person {int(frame.persons[row]) + 1}"
         return text + (" (inferred)" if frame.inferred[row] else "")
 
     def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Box round all joints of all frames, less the outermost 0.2 % on either side (tracking faults)."""
+        """The box around all joints of all frames, without the outermost 0.2 % on each side (tracking faults)."""
         points = self._points[self._drawn].astype(np.float64)
         if len(points):
             points = points[np.linalg.norm(points - np.median(points, axis=0), axis=1) < _FAR]
@@ -132,7 +132,7 @@ EMPTY = Frame(
 
 
 def nearest(pixels: NDArray[np.float64], depth: NDArray[np.float64], x: float, y: float, reach: float) -> int | None:
-    """Row of the point within `reach` pixels of (x, y): the one nearest to the eye among those about as near to it."""
+    """Row of the point within `reach` pixels of (x, y); among equally near points, the one nearest to the camera."""
     if not len(pixels):
         return None
     away = np.hypot(pixels[:, 0] - x, pixels[:, 1] - y)

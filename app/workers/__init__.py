@@ -1,1 +1,1 @@
-"""Work off the window's thread: short tasks on a thread pool, heavy jobs in a process of their own."""
+"""Work off the window's thread: short tasks on a thread pool, long jobs in processes of their own."""

@@ -1,7 +1,7 @@
-"""One heavy job in a process of its own: `python -m flora_engine.worker`, watched by threads. Qt-free.
+"""One long job in a process of its own: `python -m flora_engine.worker`, watched by threads. Qt-free.
 
-The process leads its own session, so that whatever it leaves behind can be swept away with its process group after any
-kind of end. A job succeeded only if the process ended with status 0 and had said `finished`.
+The process leads its own session, so that everything it leaves behind can be killed with its process group, however it
+ended. A job succeeded only if the process ended with status 0 and said `finished`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Outcome = Literal["finished", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class End:
-    """How a job ended. result: of a finished one. text: one sentence for people; details: for a report of a bug."""
+    """How a job ended. result: of a finished job. text: one sentence for users. details: for a bug report."""
 
     outcome: Outcome
     result: Any = None
@@ -84,7 +84,7 @@ class Supervisor:
         self._say("resume")
 
     def stop(self) -> None:
-        """Ask the job to stop; it is killed with all its children if it does not."""
+        """Ask the job to stop. If it does not, it is killed with all its children."""
         if not self._stopped.is_set():
             self._stopped.set()
             self._say("stop")
@@ -96,16 +96,16 @@ class Supervisor:
         self._sweep()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the job is over, waiting that long at most."""
+        """Whether the job is over after at most that many seconds."""
         return self._over.wait(seconds)
 
     def _say(self, line: str) -> None:
         self._lines.put(line)
 
     def _write(self) -> None:
-        """A pipe holds 64 KiB, a job may be told more: whoever writes waits until the process reads."""
+        """Write in a thread: a pipe holds 64 KiB, so that long arguments block until the process reads."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError), self._process.stdin as stdin:  # it has ended, and `_wait` tells
+        with contextlib.suppress(OSError), self._process.stdin as stdin:  # it has ended, and `_wait` reports that
             while (line := self._lines.get()) is not None:
                 stdin.write(line + "\n")
                 stdin.flush()

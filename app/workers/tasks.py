@@ -1,4 +1,4 @@
-"""Short tasks off the window's thread: those of which only the newest matters, and those that all have their turn."""
+"""Short tasks off the window's thread: `Newest` answers only the newest, `InTurn` runs all of them in order."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _log = logging.getLogger(__name__)
 
 
 def attempt(task: Callable[[], Any]) -> tuple[Any, str]:
-    """What `task` returned and "", or None and one sentence on what went wrong."""
+    """What `task` returned and "", or None and one sentence about what went wrong."""
     try:
         return task(), ""
     except Cancelled:
         return None, "Stopped"
     except FloraError as error:
         return None, str(error)
-    except Exception as error:  # a bug of ours: the window lives on and says so
+    except Exception as error:  # a bug in this program: report it and continue
         _log.exception("a task failed")
-        return None, f"Something went wrong inside the program: {type(error).__name__}: {error}"
+        return None, f"Internal error: {type(error).__name__}: {error}"
 
 
 class Newest(QObject):
-    """Runs one task at a time off the window's thread; a newer request replaces the waiting one and makes the running
-    one's answer stale, so that `done` and `failed` only ever speak of what was asked last.
+    """Runs one task at a time off the window's thread. A newer request replaces the waiting one and makes the result of
+    the running one stale, so that `done` and `failed` are always about the newest request.
     """
 
     done = Signal(object)  # what the newest task returned
@@ -52,7 +52,7 @@ class Newest(QObject):
         return self._running
 
     def submit(self, task: Callable[[], Any]) -> None:
-        """Ask for `task()`; whatever was asked before is forgotten."""
+        """Ask for `task()`; earlier requests are dropped."""
         self._newest += 1
         if self._running:
             self._waiting = task
@@ -62,7 +62,7 @@ class Newest(QObject):
         self._start(task)
 
     def forget(self) -> None:
-        """Answer nothing that was asked so far."""
+        """Drop all requests so far."""
         self._newest += 1
         self._waiting = None
 
@@ -74,7 +74,7 @@ class Newest(QObject):
             try:
                 ended.emit(number, result, problem)
             except RuntimeError:  # the window went away while we worked
-                _log.debug("nobody is left to hear of task %d", number)
+                _log.debug("the receiver of task %d is gone", number)
 
         self._pool.start(run)
 
@@ -105,12 +105,12 @@ class _Turn:
 
 
 class InTurn(QObject):
-    """Runs tasks one after the other in a thread of its own. A quick one is over when `do` returns; of a longer one
-    the window hears later, and is not held up meanwhile.
+    """Runs tasks one after the other in a thread of its own. A quick task is over when `do` returns. A longer one does
+    not block the window, which is called later.
     """
 
     busy = Signal(bool)
-    patience = 0.015  # seconds that `do` waits: less than anybody notices
+    patience = 0.015  # seconds that `do` waits: too short to notice
     _ended = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -137,7 +137,7 @@ class InTurn(QObject):
             self.busy.emit(True)
 
     def finish(self) -> None:
-        """Wait for all that was asked, and answer it."""
+        """Wait for all requests, and answer them."""
         while self._turns:
             self._turns[0].over.wait()
             self._finish()
@@ -151,7 +151,7 @@ class InTurn(QObject):
             try:
                 ended.emit()
             except RuntimeError:
-                _log.debug("nobody is left to hear of a task")
+                _log.debug("the receiver of a task is gone")
 
         self._pool.start(run)
 

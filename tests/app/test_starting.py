@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pytest
 from patience import PATIENCE
+
+from app.application import log_path, report_bugs, start_log, stop_log
+from app.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,3 +84,38 @@ def test_no_display_is_one_line_that_names_flora_label(tmp_path: Path) -> None:
         )
         assert run.returncode == 1
         assert len(run.stderr.strip().splitlines()) == 1 and "flora label" in run.stderr, run.stderr
+
+
+def test_errors_that_nothing_handles_are_logged_and_shown(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLORA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)
+    monkeypatch.setattr("threading.excepthook", threading.excepthook)
+    before = list(logging.getLogger().handlers)
+    handlers = start_log()
+    try:
+        report_bugs(window)
+        assert not log_path().exists(), "no file without an error"
+        try:
+            raise ZeroDivisionError("of the window")
+        except ZeroDivisionError as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+        thread = threading.Thread(target=lambda: {}["missing"], name="faulty")
+        thread.start()
+        thread.join()
+    finally:
+        stop_log(handlers)
+    text = log_path().read_text(encoding="utf-8")
+    assert "ZeroDivisionError: of the window" in text and "Traceback" in text and "KeyError" in text
+    assert "ZeroDivisionError" in window.notice.text() and str(log_path()) in window.notice.text()
+    assert logging.getLogger().handlers == before
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cache").write_text("a file in the place of the folder")
+    monkeypatch.setenv("FLORA_CACHE", str(tmp_path / "cache"))
+    stop_log(start_log())
+    assert "there is no log" in capsys.readouterr().err

@@ -189,7 +189,7 @@ def test_every_command_runs(
     for command in sorted(COMMANDS, key=lambda command: last.index(command.id) if command.id in last else -1):
         command.run(window)
         QApplication.processEvents()
-    assert not window.isVisible() and "Something went wrong" not in window.notice.text()
+    assert not window.isVisible() and "Internal error" not in window.notice.text()
 
 
 def test_loop_button_and_menu_agree(window: MainWindow, qtbot: Any, recordings: Path) -> None:

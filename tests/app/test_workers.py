@@ -163,6 +163,21 @@ def test_newest_wins(qtbot: Any) -> None:
     assert answers == [9]
 
 
+def test_results_that_nobody_wants_any_more_are_handed_out_to_be_closed(qtbot: Any) -> None:
+    newest, answers, stale = Newest(), [], []
+    newest.done.connect(answers.append)
+    newest.stale.connect(stale.append)
+    gate = threading.Event()
+    newest.submit(lambda: gate.wait(10) and "first")
+    newest.submit(lambda: "second")
+    gate.set()
+    qtbot.waitUntil(lambda: answers == ["second"])
+    newest.submit(lambda: "third")
+    newest.forget()
+    qtbot.waitUntil(lambda: not newest.is_busy)
+    assert stale == ["first", "third"] and answers == ["second"]
+
+
 @pytest.mark.parametrize(
     ("error", "text"), [(FloraError("bad file"), "bad file"), (ZeroDivisionError("oops"), "ZeroDivisionError: oops")]
 )
