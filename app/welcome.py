@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from app.formats import format_names
 from app.widgets import button
 
-_TEXT = "See skeleton recordings in 3D and rank actions in your own words. You need no training data."
+_TEXT = "See skeleton recordings in 3D and rank actions in your own words, without training."
 
 
 class Welcome(QWidget):

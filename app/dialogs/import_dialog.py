@@ -50,7 +50,7 @@ from flora_engine.readers.corrections import Correction
 _TICK = 100  # ms between fetches of results
 _AT_ONCE = 400  # results per tick: more would block the window
 _ARRANGE = 1.0  # seconds between new orders of a table that is sorted or filtered by incoming results
-_WHOLE, _PART = "Import", "Import without inspecting the rest"
+_WHOLE, _PART = "Import", "Import all now"
 
 
 @dataclass(frozen=True)

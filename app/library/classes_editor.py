@@ -109,6 +109,7 @@ class ClassesEditor(QDialog):
         table.setAccessibleName("Classes")
         table.setHorizontalHeaderLabels(["Class", "How the body moves", "What the action is"])
         table.setWordWrap(True)
+        table.verticalHeader().setDefaultSectionSize(40)  # two lines
         table.verticalHeader().setToolTip("The number of the class, from 0")
         header = table.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

@@ -212,6 +212,7 @@ class SplitEditor(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(splitter, 1)
         column.addLayout(row)
+        self._refresh_rule()
 
     def _left_side(self) -> QWidget:
         holder = QWidget()
@@ -420,7 +421,7 @@ class SplitEditor(QDialog):
 
 def _finding_item(finding: Finding) -> QListWidgetItem:
     wrong = finding.level == "error"
-    item = QListWidgetItem(f"{'✕' if wrong else '!'}  {finding.text}")
+    item = QListWidgetItem(f"{'✕' if wrong else '!'}  {sentence(finding.text)}")
     item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{finding.level}: {finding.text}")
     if wrong:
         theme = current_theme()

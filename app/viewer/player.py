@@ -194,14 +194,13 @@ class Player(QWidget):
         self._buttons["loop"].toggled.connect(self._refresh_loop_icon)
         row.addSpacing(4)
         row.addWidget(self._speed)
-        row.addSpacing(8)
-        row.addWidget(self._slider, 1)
-        row.addSpacing(8)
+        row.addStretch(1)
         row.addWidget(self._time)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(6, 0, 6, 6)
         self._column.setSpacing(8)
         self._column.addWidget(self.view, 1)
+        self._column.addWidget(self._slider)
         self._column.addLayout(row)
 
     def _button(self, name: str, command: str, act: Callable[[], object]) -> QToolButton:

@@ -124,7 +124,7 @@ def test_rows_are_there_before_their_checks(
     assert dialog.looks.count(GOOD) < 100 and "not yet inspected" in dialog.summary.text()
     qtbot.waitUntil(lambda: dialog.looks.count(GOOD) > 20)
     assert dialog.stop_button.isVisible() and "left" in dialog.time_left.text()
-    assert dialog.go_button.isEnabled() and dialog.go_button.text() == "Import without inspecting the rest"
+    assert dialog.go_button.isEnabled() and dialog.go_button.text() == "Import all now"
     wanted: list[Any] = []
     dialog.wanted.connect(wanted.append)
     dialog.go()
