@@ -165,7 +165,7 @@ def _style_sheet(theme: Theme) -> str:
     QComboBox::drop-down, QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
     QComboBox::down-arrow, QAbstractSpinBox::down-arrow {{ image: url({icons}/down-{t.name}.svg); width: 10px; }}
     QAbstractSpinBox {{ padding: 1px 0 1px 6px; }}
-    QAbstractSpinBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
+    QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 5px; background: transparent; }}
     QAbstractSpinBox::up-arrow {{ image: url({icons}/up-{t.name}.svg); width: 10px; }}
     QComboBox QAbstractItemView {{ border-radius: 0; padding: 0; }}
     QTabWidget::pane {{ border: none; }}
