@@ -20,6 +20,13 @@ ORDER = (
     *("recipes", "commands", "worker", "cli"),
 )
 
+# The same for the window. Its table of commands names parts of the window in types only.
+WINDOW = (
+    *("settings", "theme", "icons", "formats", "tables", "demo", "viewer.playback", "commands"),
+    *("workers", "widgets", "notice", "session", "viewer", "library", "labelling", "dialogs", "training"),
+    *("welcome", "docks", "controllers", "menus", "main_window", "application", "__main__"),
+)
+
 
 def _modules(package: str) -> dict[str, Path]:
     return {
@@ -28,8 +35,11 @@ def _modules(package: str) -> dict[str, Path]:
     }
 
 
-def _imports(path: Path, module_level: bool) -> Iterator[str]:
-    """Absolute names of what a file imports; module_level leaves out imports inside functions and TYPE_CHECKING."""
+def _imports(path: Path, module_level: bool, typing: bool = True) -> Iterator[str]:
+    """Absolute names of what a file imports; module_level leaves out imports inside functions and TYPE_CHECKING.
+
+    typing: whether those of TYPE_CHECKING count, if module_level does not leave them out anyway.
+    """
     nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while nodes:
         node = nodes.pop()
@@ -40,7 +50,7 @@ def _imports(path: Path, module_level: bool) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         inner = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        if not (module_level and (inner or typing_only)):
+        if not (module_level and (inner or typing_only)) and (typing or not typing_only):
             nodes.extend(ast.iter_child_nodes(node))
 
 
@@ -92,11 +102,33 @@ def test_engine_packages_import_only_downward() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def _rank(name: str) -> int:
+    """The place of a module of the window in WINDOW, by the longest name there that it begins with."""
+    parts = name.split(".")[1:]
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next(WINDOW.index(name) for name in names if name in WINDOW)
+
+
+def test_parts_of_the_window_import_only_downward() -> None:
+    modules = _modules("app")
+    wrong = [
+        f"{name} → {target}"
+        for name, path in modules.items()
+        for target in _imports(path, module_level=False, typing=False)
+        if name != "app" and target in modules and target != "app" and _rank(target) > _rank(name)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert {_rank(name) for name in modules if name != "app"} == set(range(len(WINDOW))), "a name that nothing has"
+
+
 def test_the_check_of_directions_can_fail(tmp_path: Path) -> None:
     source = tmp_path / "low.py"
     source.write_text("def f():\n    from flora_engine.commands import label\n")
     assert "flora_engine.commands.label" in set(_imports(source, module_level=False))
     assert not set(_imports(source, module_level=True))
+    source.write_text("if TYPE_CHECKING:\n    import app.main_window\ndef f():\n    import app.menus\n")
+    assert set(_imports(source, module_level=False, typing=False)) == {"app.menus"}
+    assert _rank("app.main_window") > _rank("app.viewer.player") > _rank("app.viewer.playback")
 
 
 def test_no_qt_in_the_engine_and_no_torch_in_the_window() -> None:

@@ -12,7 +12,7 @@ import pytest
 from app.session import Session
 from app.workers.tasks import InTurn
 from flora_engine.errors import FloraError
-from flora_engine.project.project import Project
+from flora_engine.project import Project
 
 
 @pytest.fixture
@@ -29,16 +29,16 @@ def test_an_edit_is_done_elsewhere_and_reported_here(session: Session) -> None:
 
     def change(project: Project) -> bool:
         threads.append(threading.get_ident())
-        return project.add_classes(["walk"])
+        return project.classes.add(["walk"])
 
     session.edit(change, results.append)
     assert threads and threading.get_ident() not in threads
     assert results == [True] and len(changed) == 1 and changed[0] is not None
     session.undo(results.append)
     assert results[-1] == changed[0] and session.undo_title is None and session.redo_title == changed[0]
-    assert session.project is not None and session.project.class_names() == ()
+    assert session.project is not None and session.project.classes.names() == ()
     session.redo(results.append)
-    assert session.project.class_names() == ("walk",)
+    assert session.project.classes.names() == ("walk",)
 
 
 def test_a_failed_edit_goes_to_who_asked_or_to_everybody(session: Session) -> None:
@@ -65,16 +65,16 @@ def test_edits_keep_their_order_and_finish_before_the_project_is_closed(
 
     def slowly(project: Project) -> bool:
         assert may_start.wait(30)
-        return project.add_classes(["first"])
+        return project.classes.add(["first"])
 
     session.edit(slowly, told.append)
-    session.edit(lambda project: project.add_classes(["second"]), told.append)
+    session.edit(lambda project: project.classes.add(["second"]), told.append)
     assert session.is_busy and not session.can_edit and busy == [True] and not told
     may_start.set()
     session.close()
     assert session.project is None and not told, "answers about a closed project are dropped"
     with Project.open(tmp_path / "study", "read") as project:
-        assert project.class_names() == ("first", "second")
+        assert project.classes.names() == ("first", "second")
 
 
 def test_without_a_project_nothing_happens(qtbot: Any) -> None:
