@@ -5,7 +5,7 @@ Both themes use a palette of our own, because plain X11 desktops ignore the colo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
@@ -67,6 +67,80 @@ DARK = Theme(
 )
 
 
+# Qt's style sheet; names in braces are fields of the theme.
+_STYLE = """
+QMainWindow::separator {{ background: {window}; width: 6px; height: 6px; }}
+QMainWindow::separator:hover {{ background: {accent}; }}
+QDockWidget {{ color: {muted}; font-weight: 600; }}
+QDockWidget::title {{ background: {window}; padding: 8px 10px 4px 10px; text-align: left; }}
+QMenuBar {{ background: {window}; padding: 2px 4px; }}
+QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; }}
+QMenuBar::item:selected {{ background: {raised}; }}
+QToolTip {{ background: {raised}; color: {text}; border: 1px solid {border}; padding: 4px; }}
+QLineEdit, QPlainTextEdit, QListView, QTableView, QTreeView {{
+    background: {surface}; border: 1px solid {border}; border-radius: 6px; padding: 4px;
+    selection-background-color: {accent}; selection-color: {on_accent}; }}
+QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTableView:focus, QTreeView:focus {{
+    border: 1px solid {accent}; }}
+QListView::item {{ padding: 5px 6px; border-radius: 4px; }}
+QListView::item:hover {{ background: {raised}; }}
+QListView::item:selected, QTableView::item:selected {{ background: {accent}; color: {on_accent}; }}
+QTableView::item {{ padding: 0 6px; }}
+QTreeView::item {{ padding: 3px 4px; }}
+QTreeView::indicator, QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {muted};
+    border-radius: 3px; background: {surface}; }}
+QTreeView::indicator:checked, QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent};
+    image: url({icons}/check-{name}.svg); }}
+QCheckBox:focus {{ color: {accent}; }}
+QHeaderView::section {{ background: {window}; color: {muted}; border: none;
+    border-bottom: 1px solid {border}; padding: 4px 6px; }}
+QTableCornerButton::section {{ background: {window}; border: none; border-bottom: 1px solid {border}; }}
+QComboBox, QAbstractSpinBox {{ background: {surface}; border: 1px solid {border}; border-radius: 6px;
+    padding: 3px 6px; min-height: 20px; selection-background-color: {accent};
+    selection-color: {on_accent}; }}
+QComboBox:hover, QAbstractSpinBox:hover, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {accent}; }}
+QComboBox:disabled, QAbstractSpinBox:disabled {{ background: {window}; }}
+QComboBox::drop-down, QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
+QComboBox::down-arrow, QAbstractSpinBox::down-arrow {{ image: url({icons}/down-{name}.svg); width: 10px; }}
+QAbstractSpinBox {{ padding: 1px 0 1px 6px; }}
+QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 5px; background: transparent; }}
+QAbstractSpinBox::up-arrow {{ image: url({icons}/up-{name}.svg); width: 10px; }}
+QComboBox QAbstractItemView {{ border-radius: 0; padding: 0; }}
+QTabWidget::pane {{ border: none; }}
+QTabBar::tab {{ background: transparent; color: {muted}; border: none; border-bottom: 2px solid transparent;
+    padding: 4px 7px; }}
+QTabBar::tab:selected {{ color: {text}; border-bottom: 2px solid {accent}; }}
+QTabBar::tab:focus {{ color: {accent}; }}
+QPushButton, QToolButton {{ background: {raised}; border: 1px solid {border}; border-radius: 6px;
+    padding: 5px 12px; min-height: 18px; }}
+QToolButton {{ padding: 4px 6px; }}
+QToolButton::menu-indicator {{ image: none; }}
+QPushButton:hover, QToolButton:hover {{ border-color: {accent}; }}
+QPushButton:focus, QToolButton:focus {{ border: 1px solid {accent}; }}
+QPushButton:checked, QToolButton:checked {{ background: {accent}; color: {on_accent};
+    border-color: {accent}; }}
+QPushButton[primary="true"] {{ background: {accent}; color: {on_accent}; border-color: {accent};
+    font-weight: 600; }}
+QPushButton[primary="true"]:disabled {{ background: {raised}; color: {muted}; border-color: {border}; }}
+QPushButton[role="link"] {{ background: transparent; border-color: transparent; color: {accent}; padding: 2px 4px;
+    text-decoration: underline; }}
+QPushButton[role="link"]:focus {{ border-color: {accent}; }}
+QSlider::groove:horizontal {{ background: {border}; height: 4px; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {accent}; height: 4px; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: {accent}; width: 14px; margin: -5px 0; border-radius: 7px; }}
+QSlider::handle:horizontal:focus {{ border: 2px solid {text}; width: 12px; margin: -6px 0; border-radius: 8px; }}
+QSlider::handle:horizontal:disabled, QSlider::sub-page:horizontal:disabled {{ background: {border}; }}
+QLabel[role="muted"] {{ color: {muted}; }}
+QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
+QLabel[role="heading"] {{ font-weight: 600; }}
+QFrame[role="notice"] {{ background: {warning}; border: 1px solid {border}; border-radius: 6px; }}
+QFrame[role="notice"] QLabel {{ color: {on_warning}; }}
+QFrame[role="stage"] {{ background: {stage}; border: 1px solid {border}; border-radius: 6px; }}
+QProgressBar {{ border: 1px solid {border}; border-radius: 4px; text-align: center; min-height: 16px; }}
+QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
+QStatusBar {{ color: {muted}; }}
+QStatusBar::item {{ border: none; }}
+"""
 _current = LIGHT
 
 
@@ -129,77 +203,4 @@ def _palette(theme: Theme) -> QPalette:
 
 
 def _style_sheet(theme: Theme) -> str:
-    t, icons = theme, ICONS.as_posix()
-    return f"""
-    QMainWindow::separator {{ background: {t.window}; width: 6px; height: 6px; }}
-    QMainWindow::separator:hover {{ background: {t.accent}; }}
-    QDockWidget {{ color: {t.muted}; font-weight: 600; }}
-    QDockWidget::title {{ background: {t.window}; padding: 8px 10px 4px 10px; text-align: left; }}
-    QMenuBar {{ background: {t.window}; padding: 2px 4px; }}
-    QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; }}
-    QMenuBar::item:selected {{ background: {t.raised}; }}
-    QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 4px; }}
-    QLineEdit, QPlainTextEdit, QListView, QTableView, QTreeView {{
-        background: {t.surface}; border: 1px solid {t.border}; border-radius: 6px; padding: 4px;
-        selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
-    QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTableView:focus, QTreeView:focus {{
-        border: 1px solid {t.accent}; }}
-    QListView::item {{ padding: 5px 6px; border-radius: 4px; }}
-    QListView::item:hover {{ background: {t.raised}; }}
-    QListView::item:selected, QTableView::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
-    QTableView::item {{ padding: 0 6px; }}
-    QTreeView::item {{ padding: 3px 4px; }}
-    QTreeView::indicator, QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
-        border-radius: 3px; background: {t.surface}; }}
-    QTreeView::indicator:checked, QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
-        image: url({icons}/check-{t.name}.svg); }}
-    QCheckBox:focus {{ color: {t.accent}; }}
-    QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: none;
-        border-bottom: 1px solid {t.border}; padding: 4px 6px; }}
-    QTableCornerButton::section {{ background: {t.window}; border: none; border-bottom: 1px solid {t.border}; }}
-    QComboBox, QAbstractSpinBox {{ background: {t.surface}; border: 1px solid {t.border}; border-radius: 6px;
-        padding: 3px 6px; min-height: 20px; selection-background-color: {t.accent};
-        selection-color: {t.on_accent}; }}
-    QComboBox:hover, QAbstractSpinBox:hover, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {t.accent}; }}
-    QComboBox:disabled, QAbstractSpinBox:disabled {{ background: {t.window}; }}
-    QComboBox::drop-down, QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; width: 18px; }}
-    QComboBox::down-arrow, QAbstractSpinBox::down-arrow {{ image: url({icons}/down-{t.name}.svg); width: 10px; }}
-    QAbstractSpinBox {{ padding: 1px 0 1px 6px; }}
-    QAbstractSpinBox QLineEdit {{ border: none; padding: 0 0 0 5px; background: transparent; }}
-    QAbstractSpinBox::up-arrow {{ image: url({icons}/up-{t.name}.svg); width: 10px; }}
-    QComboBox QAbstractItemView {{ border-radius: 0; padding: 0; }}
-    QTabWidget::pane {{ border: none; }}
-    QTabBar::tab {{ background: transparent; color: {t.muted}; border: none; border-bottom: 2px solid transparent;
-        padding: 4px 7px; }}
-    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
-    QTabBar::tab:focus {{ color: {t.accent}; }}
-    QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: 6px;
-        padding: 5px 12px; min-height: 18px; }}
-    QToolButton {{ padding: 4px 6px; }}
-    QToolButton::menu-indicator {{ image: none; }}
-    QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
-    QPushButton:focus, QToolButton:focus {{ border: 1px solid {t.accent}; }}
-    QPushButton:checked, QToolButton:checked {{ background: {t.accent}; color: {t.on_accent};
-        border-color: {t.accent}; }}
-    QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent};
-        font-weight: 600; }}
-    QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {t.muted}; border-color: {t.border}; }}
-    QPushButton[role="link"] {{ background: transparent; border-color: transparent; color: {t.accent}; padding: 2px 4px;
-        text-decoration: underline; }}
-    QPushButton[role="link"]:focus {{ border-color: {t.accent}; }}
-    QSlider::groove:horizontal {{ background: {t.border}; height: 4px; border-radius: 2px; }}
-    QSlider::sub-page:horizontal {{ background: {t.accent}; height: 4px; border-radius: 2px; }}
-    QSlider::handle:horizontal {{ background: {t.accent}; width: 14px; margin: -5px 0; border-radius: 7px; }}
-    QSlider::handle:horizontal:focus {{ border: 2px solid {t.text}; width: 12px; margin: -6px 0; border-radius: 8px; }}
-    QSlider::handle:horizontal:disabled, QSlider::sub-page:horizontal:disabled {{ background: {t.border}; }}
-    QLabel[role="muted"] {{ color: {t.muted}; }}
-    QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
-    QLabel[role="heading"] {{ font-weight: 600; }}
-    QFrame[role="notice"] {{ background: {t.warning}; border: 1px solid {t.border}; border-radius: 6px; }}
-    QFrame[role="notice"] QLabel {{ color: {t.on_warning}; }}
-    QFrame[role="stage"] {{ background: {t.stage}; border: 1px solid {t.border}; border-radius: 6px; }}
-    QProgressBar {{ border: 1px solid {t.border}; border-radius: 4px; text-align: center; min-height: 16px; }}
-    QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
-    QStatusBar {{ color: {t.muted}; }}
-    QStatusBar::item {{ border: none; }}
-    """
+    return _STYLE.format(icons=ICONS.as_posix(), **asdict(theme))

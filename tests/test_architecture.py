@@ -23,7 +23,7 @@ ORDER = (
 # The same for the window. Its table of commands names parts of the window in types only.
 WINDOW = (
     *("settings", "theme", "icons", "formats", "tables", "demo", "viewer.playback", "commands"),
-    *("workers", "widgets", "notice", "session", "viewer", "library", "labelling", "dialogs", "training"),
+    *("workers", "widgets", "notice", "session", "viewer", "dialogs", "library", "labelling", "training"),
     *("welcome", "docks", "controllers", "menus", "main_window", "application", "__main__"),
 )
 

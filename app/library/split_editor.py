@@ -9,11 +9,8 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QDialog,
-    QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -21,7 +18,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMenu,
-    QSpinBox,
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
@@ -30,16 +26,16 @@ from PySide6.QtWidgets import (
 )
 
 from app.commands import key_text
-from app.library.split_form import Judgement, fitting_presets, judge, numbers_text, parse_numbers
+from app.library.split_fields import SplitFields
+from app.library.split_form import Judgement, fitting_presets, judge
 from app.session import Session
 from app.theme import current_theme
-from app.widgets import button, buttons_row, choice_box, sentence
+from app.widgets import button, buttons_row, sentence
 from app.workers.tasks import Newest
 from flora_engine.datasets.split_checks import Finding, Recordings, of_project
 from flora_engine.errors import FloraError
-from flora_engine.project.splits import Split, TrainRule, export_split, import_split
+from flora_engine.project.splits import Split, export_split, import_split
 
-_RULES = (("subject", "subject"), ("camera", "camera"), ("setup", "set-up"), ("fraction", "fraction of each class"))
 _DEBOUNCE = 150  # ms
 
 
@@ -90,38 +86,17 @@ class SplitEditor(QDialog):
 
     def show_split(self, split: Split) -> None:
         """Put a split into the form."""
-        widgets = (self.name, self.rule, self.values, self.fraction, self.seed, self.low_shot, self.share, self.classes)
-        blockers = [QSignalBlocker(widget) for widget in widgets]
-        self.name.setText(split.name)
-        self.rule.setCurrentIndex([by for by, _ in _RULES].index(split.train.by))
-        self.values.setText(numbers_text(split.train.values))
-        self.fraction.setValue(split.train.fraction)
-        self.seed.setValue(split.train.seed if split.train.by == "fraction" else split.seed)
-        self.low_shot.setChecked(split.low_shot is not None)
-        self.share.setValue(100 * (split.low_shot or 0.1))
+        blocker = QSignalBlocker(self.classes)
+        self.fields.show_split(split)
         for row, item in enumerate(self._items()):
             item.setCheckState(0, Qt.CheckState.Checked if row in split.unseen else Qt.CheckState.Unchecked)
-        del blockers
-        self._refresh_rule()
+        del blocker
         self.judge_now()
 
     def split(self) -> Split:
         """The split in the form; FloraError if a number is wrong."""
         checked = Qt.CheckState.Checked
-        seed = self.seed.value()
-        train = TrainRule(
-            by=_RULES[self.rule.currentIndex()][0],
-            values=parse_numbers(self.values.text()) if self.rule.currentIndex() < 3 else (),
-            fraction=self.fraction.value(),
-            seed=seed,
-        )
-        return Split(
-            name=" ".join(self.name.text().split()) or "split",
-            unseen=tuple(row for row, item in enumerate(self._items()) if item.checkState(0) == checked),
-            train=train,
-            low_shot=self.share.value() / 100 if self.low_shot.isChecked() else None,
-            seed=seed,
-        )
+        return self.fields.split(tuple(row for row, item in enumerate(self._items()) if item.checkState(0) == checked))
 
     def save(self) -> None:
         """Store the split under its name, unless it has errors."""
@@ -151,14 +126,7 @@ class SplitEditor(QDialog):
         self.stored = QListWidget()
         self.stored.setAccessibleName("Splits of the project")
         self.stored.currentTextChanged.connect(self._on_stored)
-        self.name = QLineEdit("split")
-        self.rule = choice_box([(title, by) for by, title in _RULES])
-        self.rule.currentIndexChanged.connect(self._refresh_rule)
-        self.values = QLineEdit(placeholderText="for example 1-4, 7")
-        self.fraction = QDoubleSpinBox(minimum=0.01, maximum=0.99, singleStep=0.05, value=0.5)
-        self.seed = QSpinBox(maximum=1_000_000)
-        self.low_shot = QCheckBox("Keep only")
-        self.share = QDoubleSpinBox(minimum=0.1, maximum=100, value=10, decimals=1, suffix=" %")
+        self.fields = SplitFields()
         self.search = QLineEdit(placeholderText="Find a class", clearButtonEnabled=True)
         self.search.textChanged.connect(self._on_find)
         self.classes = QTreeWidget()
@@ -177,29 +145,13 @@ class SplitEditor(QDialog):
         self.message = QLabel(wordWrap=True)
         self.message.setProperty("role", "muted")
         for widget, name in (
-            (self.name, "Name of the split"),
-            (self.rule, "How training recordings are chosen"),
-            (self.values, "Numbers in the training part"),
-            (self.fraction, "Fraction in the training part"),
-            (self.seed, "Seed"),
-            (self.low_shot, "Low-shot: keep only a share of the training recordings"),
-            (self.share, "Share of the training recordings kept"),
             (self.search, "Find a class"),
             (self.classes, "Classes; a checked one is unseen"),
             (self.findings, "Problems of the split"),
         ):
             widget.setAccessibleName(name)
-        for signal in (
-            self.name.textChanged,
-            self.rule.currentIndexChanged,
-            self.values.textChanged,
-            self.fraction.valueChanged,
-            self.seed.valueChanged,
-            self.low_shot.toggled,
-            self.share.valueChanged,
-            self.classes.itemChanged,
-        ):
-            signal.connect(lambda *_: self._timer.start())
+        self.fields.changed.connect(self._timer.start)
+        self.classes.itemChanged.connect(lambda *_: self._timer.start())
 
     def _lay_out(self) -> None:
         splitter = QSplitter()
@@ -212,7 +164,6 @@ class SplitEditor(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(splitter, 1)
         column.addLayout(row)
-        self._refresh_rule()
 
     def _left_side(self) -> QWidget:
         holder = QWidget()
@@ -249,23 +200,7 @@ class SplitEditor(QDialog):
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(4, 0, 0, 0)
-        low = QWidget()
-        row = QHBoxLayout(low)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.low_shot)
-        row.addWidget(self.share)
-        row.addStretch(1)
-        self._form = QFormLayout()
-        for title, widget in (
-            ("Name", self.name),
-            ("Train by", self.rule),
-            ("Train on", self.values),
-            ("Share", self.fraction),
-            ("Low-shot", low),
-            ("Seed", self.seed),
-        ):
-            self._form.addRow(title, widget)
-        column.addLayout(self._form)
+        column.addWidget(self.fields)
         column.addSpacing(8)
         column.addWidget(self.summary)
         column.addWidget(self.findings, 1)
@@ -368,11 +303,6 @@ class SplitEditor(QDialog):
             self.findings.addItem("✓  No leaks, no empty classes, no empty parts.")
         self._enable_save()
 
-    def _refresh_rule(self) -> None:
-        fraction = self.rule.currentIndex() == 3
-        self._form.setRowVisible(self.values, not fraction)
-        self._form.setRowVisible(self.fraction, fraction)
-
     # -- buttons -------------------------------------------------------------------------------------------------
 
     def _on_stored(self, name: str) -> None:
@@ -392,7 +322,9 @@ class SplitEditor(QDialog):
             item.setHidden(text.casefold() not in item.text(0).casefold())
 
     def _export(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Export the split", f"{self.name.text()}.yaml", "YAML (*.yaml)")
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export the split", f"{self.fields.name.text()}.yaml", "YAML (*.yaml)"
+        )
         if name:
             self.export_to(Path(name))
 

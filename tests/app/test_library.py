@@ -262,17 +262,17 @@ def test_split_editor_counts_warns_saves_and_exports(
 
     editor.classes.topLevelItem(0).setCheckState(0, Qt.CheckState.Checked)
     qtbot.waitUntil(lambda: "4 test of unseen classes" in editor.summary.text())
-    editor.values.setText("1, 2")
+    editor.fields.values.setText("1, 2")
     qtbot.waitUntil(lambda: "part is empty" in editor.findings.item(0).text())
     assert not editor.save_button.isEnabled()
     editor.save()
     assert "not saved" in editor.message.text() and project.splits.all()["by subject"].unseen == (1,)
-    editor.values.setText("one")
+    editor.fields.values.setText("one")
     qtbot.waitUntil(lambda: "no number" in editor.message.text())
 
-    editor.rule.setCurrentIndex(3)
-    editor.low_shot.setChecked(True)
-    editor.share.setValue(50)
+    editor.fields.rule.setCurrentIndex(3)
+    editor.fields.low_shot.setChecked(True)
+    editor.fields.share.setValue(50)
     editor.export_to(tmp_path / "out" / "split.yaml")
     assert yaml.safe_load((tmp_path / "out" / "split.yaml").read_text())["low_shot"] == 0.5
     back = import_split(tmp_path / "out" / "split.yaml", project.classes.names())
