@@ -268,7 +268,7 @@ def test_split_editor_counts_warns_saves_and_exports(
     editor.save()
     assert "not saved" in editor.message.text() and project.splits.all()["by subject"].unseen == (1,)
     editor.fields.values.setText("one")
-    qtbot.waitUntil(lambda: "no number" in editor.message.text())
+    qtbot.waitUntil(lambda: "not a number" in editor.message.text())
 
     editor.fields.rule.setCurrentIndex(3)
     editor.fields.low_shot.setChecked(True)
