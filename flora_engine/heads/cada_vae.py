@@ -7,6 +7,8 @@ classifier learns seen classes from latents of features and all classes from lat
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,8 +22,6 @@ from flora_engine.models.flora.autoencoders import Decoder, GaussianEncoder, sam
 STEPS, CLASSIFIER_STEPS = 1500, 300
 LATENT = 64
 PER_CLASS = 64  # text latents per class in a classifier batch
-
-
 FLOW = False
 
 
@@ -34,88 +34,110 @@ def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
 
 
-def fit(task: Fit) -> None:
-    """Learn the autoencoders; at each evaluation a classifier of its own is learned on their latents."""
-    device = task.problem.device
-    mean, spread = task.problem.data.mean(axis=0), task.problem.data.std(axis=0) + 1e-6
-    x = torch.from_numpy(((task.problem.data - mean) / spread).astype(np.float32)).to(device)
-    labels = torch.from_numpy(task.problem.labels).to(device)
-    vectors = torch.from_numpy(task.problem.vectors).to(device)
-    vectors = vectors * vectors.shape[1] ** 0.5 / vectors.norm(dim=1, keepdim=True)  # unit variance per channel
-    generator = torch.Generator(device).manual_seed(task.problem.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(task.problem.seed)
-        models = nn.ModuleDict(
-            {
-                "see": GaussianEncoder(x.shape[1], LATENT),
-                "read": GaussianEncoder(vectors.shape[1], LATENT),
-                "draw": Decoder(LATENT, x.shape[1]),
-                "write": Decoder(LATENT, vectors.shape[1]),
-            }
-        ).to(device)
+class _Autoencoders(nn.Module):
+    """Two encoders into one latent space, and the two decoders out of it."""
 
-    def drawn(gaussian: tuple[Tensor, Tensor]) -> Tensor:
-        noise = torch.randn(gaussian[0].shape, generator=generator, device=device)
+    def __init__(self, features: int, texts: int) -> None:
+        super().__init__()
+        self.feature_encoder = GaussianEncoder(features, LATENT)
+        self.text_encoder = GaussianEncoder(texts, LATENT)
+        self.feature_decoder = Decoder(LATENT, features)
+        self.text_decoder = Decoder(LATENT, texts)
+
+
+@dataclass
+class _Learner:
+    """Tensors of one training on its device: standardised features x (N, F), labels (N,), class vectors (K, D)."""
+
+    task: Fit
+    mean: Array
+    spread: Array
+    x: Tensor
+    labels: Tensor
+    vectors: Tensor
+    generator: torch.Generator
+    models: _Autoencoders
+
+    def drawn(self, gaussian: tuple[Tensor, Tensor]) -> Tensor:
+        """One latent per row of a Gaussian's means and logarithms of variances."""
+        noise = torch.randn(gaussian[0].shape, generator=self.generator, device=gaussian[0].device)
         return sample(gaussian[0], gaussian[1], noise)
 
-    def loss(rows: Tensor) -> Tensor:
-        feature, text = x[rows], vectors[labels[rows]]
-        seeing, reading = models["see"](feature), models["read"](text)
-        z = torch.stack([drawn(seeing), drawn(reading)])
-        # both rebuild their own input and the other's
-        rebuilt = 2 * ((models["draw"](z) - feature).abs().mean() + (models["write"](z) - text).abs().mean())
-        spreads = (0.5 * seeing[1]).exp() - (0.5 * reading[1]).exp()
-        apart = (seeing[0] - reading[0]).square().mean() + spreads.square().mean()
-        total: Tensor = rebuilt + apart
-        pull = float(task.choice["divergence"]) / LATENT
-        return total + pull * (_divergence(*seeing) + _divergence(*reading))
+    def loss(self, rows: Tensor) -> Tensor:
+        """Reconstructions of both inputs from both latents, the distance of the Gaussians, and their divergence."""
+        models, feature, text = self.models, self.x[rows], self.vectors[self.labels[rows]]
+        seen, read = models.feature_encoder(feature), models.text_encoder(text)
+        z = torch.stack([self.drawn(seen), self.drawn(read)])
+        rebuilt = (models.feature_decoder(z) - feature).abs().mean() + (models.text_decoder(z) - text).abs().mean()
+        spreads = (0.5 * seen[1]).exp() - (0.5 * read[1]).exp()
+        apart = (seen[0] - read[0]).square().mean() + spreads.square().mean()
+        pull = float(self.task.choice["divergence"]) / LATENT
+        total: Tensor = 2 * rebuilt + apart + pull * (_divergence(*seen) + _divergence(*read))
+        return total
 
-    def classifier() -> nn.Linear:
+    def classifier(self) -> nn.Linear:
+        """A softmax classifier over all classes, learned on latents of features and of texts."""
+        device, count = self.x.device, len(self.vectors)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(task.problem.seed)
-            linear = nn.Linear(LATENT, len(vectors)).to(device)
+            torch.manual_seed(self.task.problem.seed)
+            linear = nn.Linear(LATENT, count).to(device)
         with torch.no_grad():
-            seeing, reading = models["see"](x), models["read"](vectors)
-        per_class = max(2, min(PER_CLASS, 4096 // len(vectors)))
-        every = torch.arange(len(vectors), device=device).repeat(per_class)
+            seen, read = self.models.feature_encoder(self.x), self.models.text_encoder(self.vectors)
+        every = torch.arange(count, device=device).repeat(max(2, min(PER_CLASS, 4096 // count)))
 
-        def classify(rows: Tensor) -> Tensor:
-            latents = torch.cat(
-                [drawn((seeing[0][rows], seeing[1][rows])), drawn((reading[0][every], reading[1][every]))]
-            )
-            return F.cross_entropy(linear(latents), torch.cat([labels[rows], every]))
+        def loss(rows: Tensor) -> Tensor:
+            features, texts = self.drawn((seen[0][rows], seen[1][rows])), self.drawn((read[0][every], read[1][every]))
+            return F.cross_entropy(linear(torch.cat([features, texts])), torch.cat([self.labels[rows], every]))
 
         optimise(
-            task.job,
+            self.task.job,
             "train the classifier on latents",
             linear.parameters(),
-            classify,
-            samples=len(x),
+            loss,
+            samples=len(self.x),
             steps=CLASSIFIER_STEPS,
-            generator=generator,
+            generator=self.generator,
             learning_rate=1e-2,
         )
         return linear
 
-    def look(number: int) -> None:
-        linear = classifier()
+    def look(self, number: int) -> None:
+        """Show evaluation `number` to whoever watches the training."""
+        linear, device = self.classifier(), self.x.device
 
         def score(data: Array, classes: Labels) -> Array:
             with torch.no_grad():
-                scaled = torch.from_numpy(((data - mean) / spread).astype(np.float32)).to(device)
-                logits: Tensor = linear(models["see"](scaled)[0])
+                scaled = torch.from_numpy(((data - self.mean) / self.spread).astype(np.float32)).to(device)
+                logits: Tensor = linear(self.models.feature_encoder(scaled)[0])
                 return logits[:, torch.from_numpy(classes).to(device)].cpu().numpy()
 
-        task.watch(number, score, None)
+        self.task.watch(number, score, None)
 
+
+def _learner(task: Fit) -> _Learner:
+    problem, device = task.problem, task.problem.device
+    mean, spread = problem.data.mean(axis=0), problem.data.std(axis=0) + 1e-6
+    x = torch.from_numpy(((problem.data - mean) / spread).astype(np.float32)).to(device)
+    vectors = torch.from_numpy(problem.vectors).to(device)
+    vectors = vectors * vectors.shape[1] ** 0.5 / vectors.norm(dim=1, keepdim=True)  # unit variance per channel
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(problem.seed)
+        models = _Autoencoders(x.shape[1], vectors.shape[1]).to(device)
+    generator = torch.Generator(device).manual_seed(problem.seed)
+    return _Learner(task, mean, spread, x, torch.from_numpy(problem.labels).to(device), vectors, generator, models)
+
+
+def fit(task: Fit) -> None:
+    """Learn the autoencoders; at each evaluation a classifier of its own is learned on their latents."""
+    learner = _learner(task)
     optimise(
         task.job,
         "train the aligned autoencoders",
-        models.parameters(),
-        loss,
-        samples=len(x),
+        learner.models.parameters(),
+        learner.loss,
+        samples=len(learner.x),
         steps=STEPS,
-        generator=generator,
-        look=look,
+        generator=learner.generator,
+        look=learner.look,
         evaluations=task.evaluations,
     )
