@@ -26,7 +26,6 @@ class Block:
             raise ImportError(f"{name} is blocked")
 
 sys.meta_path.insert(0, Block())
-from patience import PATIENCE
 from PySide6.QtCore import QTimer
 from app.application import make_application
 application = make_application()
