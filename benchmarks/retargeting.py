@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from flora_engine.models.shift_gcn.fast import FastShiftGCN
+from flora_engine.models.shift_gcn.features import FeatureExtractor
 from flora_engine.models.shift_gcn.published import read_published
 from flora_engine.preprocessing import agcn
 from flora_engine.readers import read_sequence
@@ -54,7 +55,7 @@ def main() -> None:
     given = parser.parse_args()
     model = read_published(given.checkpoint).eval()
     weight, bias = (value.detach().numpy() for value in (model.classifier.weight, model.classifier.bias))
-    fast = FastShiftGCN.from_model(model)
+    features = FeatureExtractor(model, torch.device("cpu"))
     sets = {
         "UTD-MHAD": chosen(given.utd_mhad, "a{}_s*", UTD_MHAD, given.clips),
         "Northwestern-UCLA": chosen(given.nw_ucla, "a{:02d}_s*", NW_UCLA, given.clips),
@@ -65,7 +66,7 @@ def main() -> None:
             ranks = []
             for sequence, label in recordings:
                 joints = to_kinect_v2(at_30(sequence), matched).joints
-                scores = (fast.features(agcn.prepare(joints)[None]) @ weight.T + bias)[0]
+                scores = (features(agcn.prepare(joints)[None]) @ weight.T + bias)[0]
                 ranks.append(1 + int((scores > scores[label]).sum()))
             r = np.array(ranks)
             print(f"| {name} | {table} | {len(r)} | {np.mean(r == 1):.1%} | {np.mean(r <= 5):.1%} | {r.mean():.1f} |")

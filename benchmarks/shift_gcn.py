@@ -13,11 +13,10 @@ import argparse
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +28,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from reference.shift_gcn_plain import PlainShiftGCN  # noqa: E402
 
+from flora_engine.models.shift_gcn.backends import make_runner  # noqa: E402
 from flora_engine.models.shift_gcn.network import ShiftGCN, temporal_shift  # noqa: E402
 from flora_engine.models.shift_gcn.published import to_published  # noqa: E402
+from flora_engine.training.precision import uses_bfloat16  # noqa: E402
 
 
 def models(classes: int = 60) -> tuple[ShiftGCN, PlainShiftGCN]:
@@ -91,19 +92,23 @@ def training_step(model: nn.Module, x: torch.Tensor, label: torch.Tensor) -> Cal
 
 
 def on_cpu(clips: int, repetitions: int) -> None:
+    features_on_cpu(clips, repetitions)
+    training_on_cpu(repetitions)
+
+
+def features_on_cpu(clips: int, repetitions: int) -> None:
     from flora_engine.inference import load_session
-    from flora_engine.models.shift_gcn.fast import FastShiftGCN
-    from flora_engine.models.shift_gcn.onnx_graph import export_onnx
+    from flora_engine.models.shift_gcn.features import FeatureExtractor
+    from flora_engine.models.shift_gcn.onnx_graph import onnx_bytes
 
     x, kind = real_clips(clips)
     absent = float((~x.any(axis=(1, 2, 3))).mean())
     model, plain = models()
     model.eval()
     plain.eval()
-    fast, tensor = FastShiftGCN.from_model(model), torch.from_numpy(x)
-    with tempfile.TemporaryDirectory() as folder:
-        export_onnx(model, Path(folder) / "encoder.onnx", 300)
-        session = load_session(Path(folder) / "encoder.onnx", threads=torch.get_num_threads())
+    tensor = torch.from_numpy(x)
+    extractor = FeatureExtractor(model, torch.device("cpu"))
+    session = load_session(onnx_bytes(model, 300), threads=torch.get_num_threads())
 
     @torch.inference_mode()
     def plainly() -> np.ndarray:
@@ -111,8 +116,7 @@ def on_cpu(clips: int, repetitions: int) -> None:
 
     works = [
         plainly,
-        lambda: fast.features(x),
-        lambda: fast.features(x, skip_absent=False),
+        lambda: np.concatenate([extractor(x[i : i + 2]) for i in range(0, len(x), 2)]),
         lambda: np.concatenate([session.run(None, {"joints": x[i : i + 2]})[0] for i in range(0, len(x), 2)]),
     ]
     right = works[0]()
@@ -121,22 +125,33 @@ def on_cpu(clips: int, repetitions: int) -> None:
     print(
         f"Features, {len(x)} {kind}, 300 frames, {absent:.0%} of the persons absent, {torch.get_num_threads()} threads"
     )
-    plainly_ms = min(t[0] for t in base) / len(x) * 1000
-    print(f"  plain port: {plainly_ms:.0f} ms a recording; results within {difference:.0e}")
-    for name, times in zip(("fast", "fast, absent persons computed too", "ONNX Runtime"), others, strict=True):
+    print(
+        f"  plain port: {min(t[0] for t in base) / len(x) * 1000:.0f} ms per recording; results within {difference:.0e}"
+    )
+    for name, times in zip(
+        (f"extraction ({extractor.name})", "the same graph, absent persons computed too"), others, strict=True
+    ):
         print(f"  {name}: {min(t[0] for t in times) / len(x) * 1000:.0f} ms, {ratio(base, times)}")
+
+
+def training_on_cpu(repetitions: int) -> None:
+    model, plain = models()
     model.train()
     plain.train()
     batch, label = torch.randn(8, 3, 64, 25, 2), torch.arange(8)
-    ours = training_step(model, batch, label)
+    steps = {"plain port": training_step(plain, batch, label)}
+    for name in ("cpu_kernels", "torch"):
+        steps[f"{name}, float32"] = training_step(make_runner(name, model), batch, label)
+    if uses_bfloat16("auto", "cpu"):
 
-    def ours_bfloat16() -> None:
-        with torch.autocast("cpu", torch.bfloat16):
-            ours()
+        def with_bfloat16() -> None:
+            with torch.autocast("cpu", torch.bfloat16):
+                steps["cpu_kernels, float32"]()
 
-    base, *others = alternate(repetitions, training_step(plain, batch, label), ours, ours_bfloat16)
+        steps["cpu_kernels, bfloat16 (the default on this processor)"] = with_bfloat16
+    base, *others = alternate(repetitions, *steps.values())
     print(f"Training step, batch 8, 64 frames; plain port {min(t[0] for t in base):.2f} s")
-    for name, times in zip(("float32", "bfloat16, the default where the processor has it"), others, strict=True):
+    for name, times in zip(list(steps)[1:], others, strict=True):
         print(f"  {name}: {min(t[0] for t in times):.2f} s, {ratio(base, times)}")
 
 
@@ -194,22 +209,25 @@ def on_gpu(batch: int, frames: int) -> None:
 def timed(
     model: nn.Module, kind: str, name: str, precision: torch.dtype, x: torch.Tensor, label: torch.Tensor
 ) -> float:
-    """Seconds of one extraction or training step; the kernels are taken away unless `kind` says "kernels"."""
+    """Seconds of one extraction or training step; kind "kernels" runs the network by back end triton."""
     training = name == "training step"
     model.train(training)
-    step = training_step(model, x, label)
-    keep = temporal_shift._triton_module if kind == "kernels" else lambda: None
-    with mock.patch.object(temporal_shift, "_triton_module", keep), torch.autocast(
-        "cuda", precision, enabled=precision != torch.float32
-    ):  # fmt: skip
+    run: Any = make_runner("triton", model) if kind == "kernels" and isinstance(model, ShiftGCN) else model
+    step = training_step(run, x, label)
+    with torch.autocast("cuda", precision, enabled=precision != torch.float32):
         if training:
             return gpu_seconds(step, 4)
         with torch.inference_mode():
-            return gpu_seconds(lambda: model.features(x))
+            return gpu_seconds(lambda: run.features(x))
 
 
 def one_shift(bandwidth: float, bodies: int, frames: int) -> None:
     """The temporal shift alone, forward and backward."""
+    from flora_engine.models.shift_gcn.backends import triton
+
+    def by_kernel(x: torch.Tensor, xpos: torch.Tensor, ypos: torch.Tensor) -> torch.Tensor:
+        return triton.shift(x, xpos, ypos, 1, "normalised")
+
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.randn(bodies, 64, 25, frames, device="cuda", dtype=dtype, requires_grad=True)
         ypos = torch.empty(64, device="cuda").uniform_(-3, 3).requires_grad_()
@@ -218,11 +236,9 @@ def one_shift(bandwidth: float, bodies: int, frames: int) -> None:
         line = (
             f"temporal shift {tuple(x.shape)} {str(dtype)[6:]}, floors {floor * 1e3:.2f} and {2 * floor * 1e3:.2f} ms:"
         )
-        for kind in ("PyTorch", "kernels"):
-            keep = temporal_shift._triton_module if kind == "kernels" else lambda: None
-            with mock.patch.object(temporal_shift, "_triton_module", keep):
-                forward = gpu_seconds(lambda: temporal_shift.temporal_shift(x, xpos, ypos).detach())  # noqa: B023
-                both = gpu_seconds(lambda: temporal_shift.temporal_shift(x, xpos, ypos).backward(grad))  # noqa: B023
+        for kind, shift in {"PyTorch": temporal_shift, "kernels": by_kernel}.items():
+            forward = gpu_seconds(lambda: shift(x, xpos, ypos).detach())  # noqa: B023
+            both = gpu_seconds(lambda: shift(x, xpos, ypos).backward(grad))  # noqa: B023
             line += f" {kind} {forward * 1e3:.2f} and {(both - forward) * 1e3:.2f} ms;"
         print(line.rstrip(";"))
 

@@ -30,7 +30,8 @@ from flora_engine.project.splits import divide
 from flora_engine.resources import CONFIGS
 from flora_engine.semantics.class_texts import class_states, load_class_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
-from flora_engine.training.encoder.trainer import load_encoder, train_encoder
+from flora_engine.training.encoder.state import load_encoder
+from flora_engine.training.encoder.trainer import train_encoder
 from flora_engine.training.extraction import extract_streams
 
 HEADS = ("nearest_mean", "eszsl")

@@ -8,7 +8,7 @@ training part chose, and the learning curves are of that share. "4 streams" is t
 softmax scores.
 
 `--save-clips DIR` prepares the clips and stops; `--clips DIR` starts from them, on a machine that has only torch,
-NumPy, PyYAML and safetensors. `--jobs` trainings run at once: one small network does not fill a GPU.
+NumPy, pydantic, PyYAML and safetensors. `--jobs` trainings run at once: one small network does not fill a GPU.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from flora_engine.config import EncoderSettings
 from flora_engine.jobs import Job
-from flora_engine.models.shift_gcn.streams import ENSEMBLE_WEIGHTS, STREAMS
-from flora_engine.training.augmentation import to_stream
+from flora_engine.models.shift_gcn.streams import STREAMS, ensemble, make_stream
 from flora_engine.training.distributed import choose_device
-from flora_engine.training.encoder.trainer import load_encoder, train_encoder
+from flora_engine.training.encoder.state import load_encoder
+from flora_engine.training.encoder.trainer import train_encoder
 
 DATA_SETS = {"utd_mhad": "UTD-MHAD, cross-subject", "nw_ucla": "NW-UCLA, cross-view"}
 # Training rule: which array, and which of its values train.
@@ -49,31 +49,22 @@ def save_clips(name: str, folder: Path, frames: int, persons: Literal[1, 2], out
     print(f"{name}: {int(train.sum())} train, {int((~train).sum())} test, {clips.joints.shape[1:]}", flush=True)
 
 
-def settings(arguments: argparse.Namespace, seed: int, stream: str) -> Any:
-    """EncoderSettings as a plain object, so that this runs where pydantic is not installed."""
+def settings(arguments: argparse.Namespace, seed: int, stream: str) -> EncoderSettings:
     epochs = arguments.epochs
-    return SimpleNamespace(
+    return EncoderSettings(
         streams=(stream,),
         base_channels=arguments.base_channels,
         epochs=epochs,
         batch_size=arguments.batch_size,
-        accumulate=1,
         learning_rate=arguments.learning_rate,
         milestones=(round(0.6 * epochs), round(0.8 * epochs)),
         schedule=arguments.schedule,
         warmup_epochs=arguments.warmup,
-        momentum=0.9,
-        weight_decay=1e-4,
-        linear_weight_decay=1e-3,
         dropout=arguments.dropout,
         label_smoothing=arguments.label_smoothing,
-        shift_gradient="normalised",
         augmentations=tuple(name for name in arguments.augment.split(",") if name),
-        unmirrored=(),
         held_out=arguments.held_out,
-        keep="best",
         precision=arguments.precision,
-        compile=False,
         seed=seed,
     )
 
@@ -96,7 +87,7 @@ def train_one(arguments: argparse.Namespace, name: str, seed: int, stream: str) 
     scores = []
     with torch.inference_mode():
         for batch in torch.from_numpy(joints[~train]).split(64):
-            scores.append(model(to_stream(batch.to(device), stream)).float().softmax(1).cpu())
+            scores.append(model(make_stream(batch.to(device), stream)).float().softmax(1).cpu())
     return {
         "data": name,
         "seed": seed,
@@ -123,7 +114,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[float]]]:
             for stream in (s for s in STREAMS if s in found):
                 rows.setdefault(stream, []).append(accuracy(found[stream]["scores"], found[stream]["labels"]))
             if len(found) == len(STREAMS):
-                together = sum(ENSEMBLE_WEIGHTS[stream] * run["scores"] for stream, run in found.items())
+                together = ensemble({stream: run["scores"] for stream, run in found.items()})
                 rows.setdefault("4 streams", []).append(accuracy(together, next(iter(found.values()))["labels"]))
     return table
 

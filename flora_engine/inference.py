@@ -23,8 +23,8 @@ def onnx_runtime() -> Any:
     return onnxruntime
 
 
-def load_session(model: Path, *, threads: int | None = None, cuda: bool = False) -> Any:
-    """An `InferenceSession` of the graph in the file `model`.
+def load_session(model: Path | bytes, *, threads: int | None = None, cuda: bool = False) -> Any:
+    """An `InferenceSession` of the graph in the file `model`, or of its bytes.
 
     threads: how many one run may use; None: one per core. cuda: use an NVIDIA GPU if this build of ONNX Runtime has
     that provider. Raises FloraError if the file is missing or is not a graph that this version reads.
@@ -38,7 +38,9 @@ def load_session(model: Path, *, threads: int | None = None, cuda: bool = False)
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider") if cuda else ("CPUExecutionProvider",)
     providers = [name for name in wanted if name in runtime.get_available_providers()]
     try:
-        return runtime.InferenceSession(str(model), options, providers=providers)
+        source = model if isinstance(model, bytes) else str(model)
+        return runtime.InferenceSession(source, options, providers=providers)
     except Exception as error:  # ONNX Runtime has a type for each status, all children of Exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FloraError(f"ONNX Runtime {runtime.__version__} cannot read this model: {reason}", path=model) from None
+        path = model if isinstance(model, Path) else None
+        raise FloraError(f"ONNX Runtime {runtime.__version__} cannot read this model: {reason}", path=path) from None

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flora_engine.choices import modules_of, one_of
+from flora_engine.models.shift_gcn.backends import BackendName
+from flora_engine.models.shift_gcn.streams import Stream
 
-Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
-Augmentation = Literal["rotate", "scale", "jitter", "crop", "mirror", "drop_joints"]
+# In the order of application. The place of a name numbers its random draws: a new name comes last.
+Augmentation = Literal["crop", "mirror", "rotate", "scale", "jitter", "drop_joints"]
 HeadName = Annotated[str, *one_of(modules_of("flora_engine.heads"))]
 ProtocolName = Literal["held-out", "published"]
 
@@ -54,7 +56,10 @@ class EncoderSettings(Section):
     keep: Literal["best", "last"] = "best"
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     compile: bool = False
-    seed: int = 0
+    backend: BackendName = Field(
+        "auto", description="what computes the blocks in training, and features: see docs/training.md"
+    )
+    seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> EncoderSettings:
@@ -66,6 +71,8 @@ class EncoderSettings(Section):
             raise ValueError("milestones must rise from one to the next")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs}) must be less than epochs ({self.epochs})")
+        if self.compile and self.backend not in ("auto", "torch"):
+            raise ValueError(f"compile needs backend torch; {self.backend} is not code that torch.compile can read")
         return self
 
 

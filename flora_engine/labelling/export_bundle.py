@@ -50,6 +50,11 @@ def _export(
             opset_version=OPSET,
             dynamo=False,
         )
+    _check(path, inputs, expected)
+
+
+def _check(path: Path, inputs: dict[str, Tensor], expected: Tensor) -> None:
+    """FloraError if the graph does not give what torch gave."""
     found = load_session(path).run(None, {name: value.numpy() for name, value in inputs.items()})[0]
     if not np.allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4):
         raise FloraError("the exported graph does not agree with the trained model", path=path)
@@ -72,12 +77,15 @@ def export_bundle(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
-    export_onnx(encoder, fresh / "skeleton_encoder.onnx", frames)
     random = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random)
 
+    export_onnx(encoder, fresh / "skeleton_encoder.onnx", frames)
+    clips = draw(2, encoder.channels, frames, encoder.joints, encoder.persons)
+    with torch.no_grad():
+        _check(fresh / "skeleton_encoder.onnx", {"joints": clips}, encoder.eval().features(clips))
     _export(
         _Means(flora.skeleton_encoder),
         {"feature": draw(2, flora.features)},

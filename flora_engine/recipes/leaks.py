@@ -51,7 +51,7 @@ def check_trained_apart(job: Job, checkpoints: Mapping[str, Path], unseen: Seque
 
     Published checkpoints do not say what they learned. One of ours that does not say it either gives a warning.
     """
-    from flora_engine.training.encoder.trainer import load_encoder
+    from flora_engine.training.encoder.state import load_encoder
 
     names = {name.casefold() for name in unseen}
     for path in checkpoints.values():

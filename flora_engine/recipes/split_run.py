@@ -37,7 +37,7 @@ from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
-from flora_engine.training.encoder.trainer import load_encoder
+from flora_engine.training.encoder.state import load_encoder
 from flora_engine.training.extraction import extract_streams
 
 Array = NDArray[np.float32]

@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-from flora_engine.models.shift_gcn.streams import STREAMS
+from flora_engine.config.sections import Augmentation
 from flora_engine.skeleton.layouts import KINECT_V2
 from flora_engine.training.seeding import normal, sample_keys, uniform
 
-# The order is the order of application; the index is the purpose of the draws, so it must not change.
-ORDER = ("crop", "mirror", "rotate", "scale", "jitter", "drop_joints")
+ORDER: tuple[Augmentation, ...] = get_args(Augmentation)
 
 
 @dataclass(frozen=True)
@@ -75,23 +75,11 @@ def augment(
         elif name == "jitter":
             noise = normal(keys, purpose, x[0].numel()).view(x.shape)
             x = x + noise * strength.jitter * present(x)
-        else:
+        elif name == "drop_joints":
             dropped = uniform(keys, purpose, x.shape[3]) < strength.drop_joints
             x = x.masked_fill(dropped[:, None, None, :, None], 0.0)
-    return x
-
-
-def to_stream(x: Tensor, stream: str, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> Tensor:
-    """`flora_engine.models.shift_gcn.streams.make_stream` for a torch batch x (N, 3, T, V, M), on its device."""
-    if stream not in STREAMS:
-        raise KeyError(stream)
-    if stream.startswith("bone"):
-        parents = list(range(x.shape[3]))  # the root minus itself is 0
-        for child, parent in bones:
-            parents[child] = parent
-        x = x - x[:, :, :, parents]
-    if stream.endswith("motion"):
-        x = torch.cat([x[:, :, 1:] - x[:, :, :-1], torch.zeros_like(x[:, :, :1])], dim=2)
+        else:
+            raise KeyError(name)
     return x
 
 

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
-from flora_engine.models.shift_gcn.network import ShiftGCN, has_spatial_offsets
-from flora_engine.models.shift_gcn.streams import STREAMS, concatenate
+from flora_engine.models.shift_gcn.backends import BackendName
+from flora_engine.models.shift_gcn.features import FeatureExtractor
+from flora_engine.models.shift_gcn.network import MINIMUM_FRAMES, ShiftGCN
+from flora_engine.models.shift_gcn.published import read_published
+from flora_engine.models.shift_gcn.streams import STREAMS, concatenate, make_stream
 from flora_engine.project.splits import Parts
-from flora_engine.training.augmentation import to_stream
 from flora_engine.training.distributed import choose_device
-from flora_engine.training.encoder.trainer import load_encoder
+from flora_engine.training.encoder.state import load_encoder
 
 PART = 256  # clips in one file of a partial result
-FeatureFunction = Callable[[Tensor], NDArray[np.float32]]
 
 
 def extract(
@@ -39,60 +39,48 @@ def extract(
     batch_size: int = 16,
     partial: Path | None = None,
     device: str | None = None,
-    stage: str = "",
+    backend: BackendName = "auto",
 ) -> NDArray[np.float32]:
     """Features float32 (N, F) of clips float32 (N, 3, T, V, M) by `model`, which expects `stream`.
 
     partial: a folder that keeps finished parts while this runs; parts found there are not computed again (the caller
-    sees to it that they belong to the same model and clips). device: None for CUDA where it works. On a CPU the
-    folded inference form of the network is used. Raises Cancelled when stopped, FloraError where the clips do not fit.
+    sees to it that they belong to the same model and clips). device: None for CUDA where it works. backend: see
+    `FeatureExtractor`; which one runs is told as a log event. Raises Cancelled when stopped, FloraError if the clips do
+    not fit or the back end does not compute what the network does.
     """
-    frames, persons = joints.shape[2], joints.shape[4]
-    if (joints.shape[1], joints.shape[3], persons) != (model.channels, model.joints, model.persons) or frames < 4:
+    fits = (joints.shape[1], *joints.shape[3:]) == (model.channels, model.joints, model.persons)
+    if not fits or joints.shape[2] < MINIMUM_FRAMES:
         raise FloraError(
             f"the encoder takes clips of {model.channels} channels, {model.joints} joints and {model.persons} persons, "
             f"these are {joints.shape[1:]}"
         )
-    place = choose_device(device)
-    function = _feature_function(model, place)
+    function = FeatureExtractor(model, choose_device(device), backend)
+    job.log(f"features of {stream} by back end {function.name}")
     features = np.empty((len(joints), model.feature_size), np.float32)
     for start in range(0, len(joints), PART):
         part = features[start : start + PART]
         file = None if partial is None else partial / f"{stream}-{start:08d}.npy"
         if file is None or not _read_part(file, part):
-            _compute(job, function, joints[start : start + PART], part, stream, batch_size, place)
+            _compute(job, function, joints[start : start + PART], part, stream, batch_size)
             if file is not None:
                 with replacing(file) as temporary:
                     np.save(temporary, part)
-        job.progress(stage or f"features of {stream}", min(start + PART, len(joints)), len(joints))
+        job.progress(f"features of {stream}", min(start + PART, len(joints)), len(joints))
     return features
-
-
-def _feature_function(model: ShiftGCN, device: torch.device) -> FeatureFunction:
-    """The fastest form of the network on this device, from a batch (n, 3, T, V, M) to (n, F)."""
-    model = model.to(device).eval()
-    if device.type == "cpu" and not has_spatial_offsets(model):
-        from flora_engine.models.shift_gcn.fast import FastShiftGCN
-
-        fast = FastShiftGCN.from_model(model)
-        return lambda x: fast.features(x.numpy())
-    return lambda x: np.asarray(model.features(x).float().cpu().numpy())
 
 
 def _compute(
     job: Job,
-    function: FeatureFunction,
+    function: FeatureExtractor,
     joints: NDArray[np.float32],
     out: NDArray[np.float32],
     stream: str,
     batch_size: int,
-    device: torch.device,
 ) -> None:
-    with torch.inference_mode():
-        for start in range(0, len(joints), batch_size):
-            job.check()
-            x = torch.from_numpy(np.ascontiguousarray(joints[start : start + batch_size])).to(device)
-            out[start : start + batch_size] = function(to_stream(x, stream))
+    for start in range(0, len(joints), batch_size):
+        job.check()
+        clips = np.asarray(joints[start : start + batch_size], np.float32)
+        out[start : start + batch_size] = function(make_stream(clips, stream))
 
 
 def _read_part(file: Path, out: NDArray[np.float32]) -> bool:
@@ -115,29 +103,40 @@ def extract_streams(
     batch_size: int = 16,
     partial: Path | None = None,
     device: str | None = None,
+    backend: BackendName | None = None,
 ) -> NDArray[np.float32]:
     """Features of one checkpoint, or of several streams' side by side: float32 (N, streams·256), in the order of
-    `models.shift_gcn.streams.STREAMS`. `partial` is emptied first where it belongs to other checkpoints or clips."""
+    `models.shift_gcn.streams.STREAMS`.
+
+    partial: emptied first if it belongs to other checkpoints or clips. backend: None for torch if the encoder was
+    trained by `backend: torch`, else auto.
+    """
     if partial is not None:
         _claim(partial, checkpoints, joints)
-    features = {}
+    features: dict[str, NDArray[np.float32]] = {}
     for stream in STREAMS:
         if stream in checkpoints:
-            model = load_any_encoder(checkpoints[stream])[0]
+            model, about = load_any_encoder(checkpoints[stream])
+            trained_by = about.get("settings", {}).get("backend")
             features[stream] = extract(
-                job, model, joints, stream=stream, batch_size=batch_size, partial=partial, device=device
+                job,
+                model,
+                joints,
+                stream=stream,
+                batch_size=batch_size,
+                partial=partial,
+                device=device,
+                backend=backend or ("torch" if trained_by == "torch" else "auto"),
             )
     return concatenate(features)
 
 
-def load_any_encoder(path: Path) -> tuple[ShiftGCN, str]:
-    """The network of one of our checkpoints, or of a published ``.pt`` (joint stream), and its stream."""
+def load_any_encoder(path: Path) -> tuple[ShiftGCN, dict[str, Any]]:
+    """The network of one of our checkpoints and what `load_encoder` knows of it, or of a published ``.pt``, of which
+    only the stream is known (joint)."""
     if path.suffix == ".pt":
-        from flora_engine.models.shift_gcn.published import read_published
-
-        return read_published(path), "joint"
-    model, about = load_encoder(path)
-    return model, str(about["stream"])
+        return read_published(path), {"stream": "joint"}
+    return load_encoder(path)
 
 
 def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
@@ -151,7 +150,7 @@ def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
         if not files:
             raise FloraError("the run has no encoder checkpoint yet", path=path)
         for file in files:
-            stream = load_any_encoder(file)[1]
+            stream = str(load_any_encoder(file)[1]["stream"])
             if stream in found:
                 raise FloraError(f"a second checkpoint of the {stream} stream", path=file)
             found[stream] = file

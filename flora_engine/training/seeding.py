@@ -51,6 +51,11 @@ def epoch_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(count).astype(np.int64)
 
 
+def step_seed(seed: int, epoch: int, step: int, process: int) -> int:
+    """A seed for what torch draws in one step (dropout), in 0 … 2³² − 1; another in each process."""
+    return int(np.random.SeedSequence([seed, epoch, step, process]).generate_state(1)[0])
+
+
 def hold_out(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices to train on and indices held out: a seeded `share` of each class, never its last recording."""
     random = np.random.default_rng([seed, 0x401D])

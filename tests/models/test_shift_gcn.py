@@ -7,6 +7,7 @@ import pytest
 import torch
 from reference.shift_gcn_plain import PlainShiftGCN
 
+from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.models.shift_gcn.network import ShiftGCN, parameter_groups, shift_in_rows, shift_out_rows
 from flora_engine.models.shift_gcn.onnx_graph import export_onnx
@@ -139,10 +140,15 @@ def test_onnx_graph_equals_torch(tmp_path: Path, frames: int, joints: int, perso
 
 def test_onnx_refuses_what_it_cannot_say(tmp_path: Path) -> None:
     model = ShiftGCN(4, base_channels=8)
-    with pytest.raises(ValueError, match="at least 4"):
+    with pytest.raises(FloraError, match="at least 4"):
         export_onnx(model, tmp_path / "x.onnx", 3)
     with torch.no_grad():
         model.each_block()[2].temporal.shift_in.xpos[1] = 0.5
-    with pytest.raises(ValueError, match="move no joints"):
+    with pytest.raises(FloraError, match="move joints"):
+        export_onnx(model, tmp_path / "x.onnx", 8)
+    model = ShiftGCN(4, base_channels=8)
+    layer = model.each_block()[1].spatial
+    layer.forward = lambda x: x  # type: ignore[method-assign]
+    with pytest.raises(FloraError, match=r"cannot say what this network computes: changed are blocks.1.spatial"):
         export_onnx(model, tmp_path / "x.onnx", 8)
     assert not (tmp_path / "x.onnx").exists()

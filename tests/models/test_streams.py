@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from flora_engine.models.shift_gcn.streams import ENSEMBLE_WEIGHTS, STREAMS, concatenate, ensemble, make_stream
 
@@ -19,6 +20,13 @@ def test_streams_by_hand() -> None:
     assert not motion[:, :, -1].any()
     np.testing.assert_array_equal(both[:, :, 1], bone[:, :, 2] - bone[:, :, 1])
     assert all(make_stream(joints, stream).dtype == np.float32 for stream in STREAMS)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_tensor_gives_what_an_array_gives(stream: str) -> None:
+    joints = np.random.default_rng(0).normal(size=(2, 3, 5, 25, 2)).astype(np.float32)
+    # Differences of two numbers each, of which IEEE 754 leaves no choice how to round them.
+    np.testing.assert_array_equal(make_stream(torch.from_numpy(joints), stream).numpy(), make_stream(joints, stream))
 
 
 def test_an_absent_person_stays_absent() -> None:

@@ -16,7 +16,9 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 if not INTERPRETED and not torch.cuda.is_available():
     pytest.skip("no NVIDIA GPU, and TRITON_INTERPRET is not 1", allow_module_level=True)
 
+from flora_engine.models.shift_gcn.backends import make_runner  # noqa: E402
 from flora_engine.models.shift_gcn.backends import triton as kernels  # noqa: E402
+from flora_engine.models.shift_gcn.backends.agreement import check_agreement  # noqa: E402
 from flora_engine.models.shift_gcn.network import ShiftGCN  # noqa: E402
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -178,7 +180,7 @@ def test_joint_shift_with_mask(shape: tuple[int, ...], dtype: torch.dtype) -> No
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_network_with_kernels_equals_float64(training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_network_with_kernels_equals_float64(training: bool) -> None:
     torch.manual_seed(0)
     width, joints, frames = (8, 3, 9) if INTERPRETED else (16, 25, 17)
     model, exact = (ShiftGCN(5, joints, base_channels=width).train(training) for _ in range(2))
@@ -186,9 +188,11 @@ def test_the_network_with_kernels_equals_float64(training: bool, monkeypatch: py
     x, label = torch.randn(4, 3, frames, joints, 2), torch.tensor([0, 4, 2, 1])
     model, exact = model.to(DEVICE), exact.double()
     with torch.backends.cudnn.flags(allow_tf32=False):
-        logits = model(x.to(DEVICE))
+        runner = make_runner("triton", model)
+        assert runner.known == [True] * 10
+        assert check_agreement(runner, x.to(DEVICE)) < 1e-3
+        logits = runner(x.to(DEVICE))
         torch.nn.functional.cross_entropy(logits, label.to(DEVICE)).backward()
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)  # the exact side is PyTorch's
     expected = exact(x.double())
     torch.nn.functional.cross_entropy(expected, label).backward()
     torch.testing.assert_close(logits.detach().double().cpu(), expected.detach(), atol=1e-4, rtol=1e-4)

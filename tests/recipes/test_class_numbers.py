@@ -30,7 +30,7 @@ from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.leaks import check_no_leak, check_trained_apart
 from flora_engine.recipes.pipeline import load_material
 from flora_engine.runs import checkpoint
-from flora_engine.training.encoder.trainer import load_encoder
+from flora_engine.training.encoder.state import load_encoder
 
 BENCHMARK = "synse/ntu60_xsub_unseen5"  # unseen 10 11 19 26 56; subjects 1 and 2 train, 3 does not
 SEEN, UNSEEN = (0, 1, 2, 3, 4, 5), (10, 11)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from flora_engine.models.shift_gcn.streams import STREAMS, make_stream
 from flora_engine.skeleton.layouts import KINECT_V2
-from flora_engine.training.augmentation import ORDER, augment, crop, mirror, present, rotate, to_stream
+from flora_engine.training.augmentation import ORDER, augment, crop, mirror, present, rotate
 from flora_engine.training.seeding import epoch_order, hold_out, normal, sample_keys, uniform
 
 SAMPLES = torch.tensor([3, 1, 4, 15, 9])
@@ -92,13 +91,6 @@ def test_crop_does_not_draw_joints_towards_the_origin() -> None:
     out = crop(x, torch.rand(4, 2, generator=torch.Generator().manual_seed(1)), 0.6)
     assert set(out.unique().tolist()) == {0.0, 5.0}
     assert present(out).shape == (4, 1, 12, 25, 1)
-
-
-@pytest.mark.parametrize("stream", STREAMS)
-def test_streams_equal_the_numpy_ones(stream: str) -> None:
-    x = batch()
-    # Differences of two numbers each, of which IEEE 754 leaves no choice how to round them.
-    np.testing.assert_array_equal(to_stream(x, stream).numpy(), make_stream(x.numpy(), stream))
 
 
 def test_numbers_are_uniform_normal_and_uncorrelated() -> None:

@@ -22,7 +22,7 @@ from flora_engine.jobs import Job
 from flora_engine.runs import checkpoint
 from flora_engine.runs.folder import RunFolder
 from flora_engine.training.distributed import world
-from flora_engine.training.encoder import trainer as encoder
+from flora_engine.training.encoder.data import Rows
 from flora_engine.training.encoder.trainer import train_encoder
 
 PLAIN = SMALL.model_copy(
@@ -33,9 +33,9 @@ VARIANTS = {"plain": PLAIN, "accumulated": PLAIN.model_copy(update={"accumulate"
 
 def in_float64(folder: Path, settings: EncoderSettings) -> None:
     """Train with float64 weights and clips."""
-    take = encoder._Rows.take
+    take = Rows.take
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoder._Rows, "take", lambda rows, indices: take(rows, indices).double())
+        patch.setattr(Rows, "take", lambda rows, indices: take(rows, indices).double())
         torch.set_default_dtype(torch.float64)
         try:
             train_encoder(Job(), settings, *clips(), folder)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from flora_engine.config import EncoderSettings
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
+from flora_engine.models.shift_gcn.backends import cpu
+from flora_engine.models.shift_gcn.network import SpatialShift
 from flora_engine.runs.checkpoint import load
 from flora_engine.runs.folder import RunFolder
-from flora_engine.training.encoder.trainer import learning_rate, load_encoder, train_encoder
+from flora_engine.training.encoder.schedule import learning_rate
+from flora_engine.training.encoder.state import load_encoder
+from flora_engine.training.encoder.trainer import train_encoder
+from flora_engine.training.seeding import step_seed
 
 SMALL = EncoderSettings(base_channels=8, epochs=3, batch_size=8, learning_rate=0.02, held_out=0.2)
 
@@ -43,6 +50,9 @@ def test_it_learns_and_keeps_best_and_last(tmp_path: Path) -> None:
     curve = run.curves()["joint/loss"]
     assert [value for _, value in curve] == [epoch["loss"] for epoch in joint["history"]]
     assert {e["kind"] for e in events} == {"metric", "progress", "log"}
+    told = next(e["text"] for e in run.events() if e["kind"] == "log")
+    assert told.startswith("joint: back end cpu_kernels for 10 of 10 blocks; on 4 clips within ")
+    assert told in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
 
 
 def test_best_is_the_epoch_with_the_highest_held_out_accuracy(tmp_path: Path) -> None:
@@ -119,10 +129,62 @@ def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_clip_that_is_not_numbers_is_named(tmp_path: Path) -> None:
     joints, labels = clips()
     joints[7, 0, 3, 5, 0] = np.nan
-    with pytest.raises(FloraError, match="clip 7 holds values that are no numbers"):
+    with pytest.raises(FloraError, match="clip 7 holds values that are not numbers"):
         train_encoder(Job(), EncoderSettings(epochs=1, base_channels=8), joints, labels, tmp_path / "run")
 
 
 def test_a_diverging_loss_is_named(tmp_path: Path) -> None:
     with pytest.raises(FloraError, match="no longer a number"):
         train_encoder(Job(), SMALL.model_copy(update={"learning_rate": 1e30}), *clips(), tmp_path)
+
+
+def weights(folder: Path, settings: EncoderSettings) -> dict[str, torch.Tensor]:
+    train_encoder(Job(), settings, *clips(), folder)
+    return dict(load(folder / "checkpoints" / "joint.last.safetensors")["model"])
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_an_edit_of_the_network_changes_training(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SMALL.model_copy(update={"epochs": 1, "backend": backend})
+    before = weights(tmp_path / "before", settings)
+
+    def zeros(layer: SpatialShift, x: torch.Tensor) -> torch.Tensor:
+        return x.new_zeros(x.shape[0], layer.weight.shape[1], *x.shape[2:])
+
+    monkeypatch.setattr(SpatialShift, "forward", zeros)
+    after = weights(tmp_path / "after", settings)
+    assert not torch.allclose(before["classifier.weight"], after["classifier.weight"], atol=1e-3)
+    # Nothing reaches the first layer any more, so only its decay moves it.
+    mask = after["blocks.0.spatial.mask"]
+    assert torch.equal(mask, torch.zeros_like(mask))
+    assert not torch.equal(before["blocks.0.spatial.mask"], mask)
+    if backend == "auto":
+        told = RunFolder.open(tmp_path / "after").events()[0]["text"]
+        assert told.startswith("joint: back end cpu_kernels for 0 of 10 blocks, torch for the others")
+
+
+def test_back_ends_train_alike(tmp_path: Path) -> None:
+    """After one step; later ones double the rounding of so small a network many times."""
+    found = {}
+    for backend in ("torch", "cpu_kernels"):
+        settings = SMALL.model_copy(update={"epochs": 1, "batch_size": 40, "held_out": 0.0, "backend": backend})
+        found[backend] = weights(tmp_path / backend, settings)
+    for name, value in found["torch"].items():
+        if not name.endswith("ypos"):  # steps by a sign, which flips near 0
+            torch.testing.assert_close(found["cpu_kernels"][name], value, atol=1e-3, rtol=1e-3, msg=name)
+
+
+def test_a_back_end_that_differs_from_the_network_does_not_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mix = cpu._mix
+    monkeypatch.setattr(cpu, "_mix", lambda weight, x: mix(weight, x) + 0.1)
+    with pytest.raises(FloraError, match=r"cpu_kernels does not compute blocks.0 as"):
+        train_encoder(Job(), SMALL, *clips(), tmp_path / "auto")
+    train_encoder(Job(), SMALL.model_copy(update={"backend": "torch", "epochs": 1}), *clips(), tmp_path / "torch")
+
+
+def test_draws_of_a_step_have_seeds_of_their_own() -> None:
+    seeds = {step_seed(*key) for key in itertools.product(range(3), repeat=4)}
+    assert len(seeds) == 81
+    assert all(0 <= seed < 2**32 for seed in seeds)

@@ -14,7 +14,7 @@ from flora_engine.cli import main
 from flora_engine.datasets.published_files import read_features
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.network import ShiftGCN, SpatialShift
 from flora_engine.models.shift_gcn.streams import make_stream
 from flora_engine.runs.folder import list_runs
 from flora_engine.training import extraction
@@ -43,6 +43,32 @@ def test_features_equal_the_model_and_streams_lie_side_by_side(trained: Path) ->
     assert features.shape == (10, 64)
     np.testing.assert_allclose(features[:, :32], reference(found["joint"], joints, "joint"), rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(features[:, 32:], reference(found["bone"], joints, "bone"), rtol=1e-3, atol=1e-4)
+
+
+def test_the_log_says_what_ran_and_an_edited_network_gives_other_features(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joints, found = clips(10)[0], find_checkpoints([trained / "checkpoints" / "joint.best.safetensors"])
+    events: list[Event] = []
+    before = extract_streams(Job(events.append), found, joints)
+    monkeypatch.setattr(SpatialShift, "forward", lambda layer, x: x.new_zeros(len(x), layer.bias.numel(), *x.shape[2:]))
+    after = extract_streams(Job(events.append), found, joints)
+    assert not np.allclose(before, after, atol=1e-3)
+    np.testing.assert_allclose(after, reference(found["joint"], joints, "joint"), rtol=1e-3, atol=1e-4)
+    told = [event["text"] for event in events if event["kind"] == "log"]
+    assert told == ["features of joint by back end onnx", "features of joint by back end torch"]
+
+
+def test_an_encoder_trained_by_torch_is_extracted_by_torch(tmp_path: Path) -> None:
+    settings = SMALL.model_copy(update={"epochs": 1, "backend": "torch"})
+    train_encoder(Job(), settings, *clips(), tmp_path)
+    events: list[Event] = []
+    joints, found = clips(4)[0], find_checkpoints([tmp_path])
+    by_torch = extract_streams(Job(events.append), found, joints)
+    by_graph = extract_streams(Job(events.append), found, joints, backend="auto")
+    told = [event["text"] for event in events if event["kind"] == "log"]
+    assert told == ["features of joint by back end torch", "features of joint by back end onnx"]
+    np.testing.assert_allclose(by_torch, by_graph, rtol=1e-3, atol=1e-4)
 
 
 def test_stopped_it_goes_on_without_computing_parts_again(

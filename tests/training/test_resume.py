@@ -166,5 +166,23 @@ def test_another_experiment_is_refused(tmp_path: Path) -> None:
     stopped_at_check(60, SMALL, tmp_path)
     with pytest.raises(FloraError, match="settings: learning_rate, seed"):
         train_encoder(Job(), SMALL.model_copy(update={"seed": 1, "learning_rate": 0.5}), *clips(), tmp_path)
+    with pytest.raises(FloraError, match="settings: backend"):
+        train_encoder(Job(), SMALL.model_copy(update={"backend": "torch"}), *clips(), tmp_path)
     with pytest.raises(FloraError, match="other training clips"):
         train_encoder(Job(), SMALL, *clips(44), tmp_path)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_can_be_resumed(tmp_path: Path) -> None:
+    """What it lacks had the default; another value than that is another experiment."""
+    stopped_at_check(60, SMALL, tmp_path)
+    path = RunFolder.open(tmp_path).checkpoint("joint.last")
+    state = checkpoint.load(path)
+    del state["about"]["settings"]["backend"]
+    checkpoint.save(path, state)
+    with pytest.raises(FloraError, match="settings: backend"):
+        train_encoder(Job(), SMALL.model_copy(update={"backend": "torch"}), *clips(), tmp_path)
+    assert train_encoder(Job(), SMALL, *clips(), tmp_path)["streams"]["joint"]["epoch"] >= 0
+    state["about"]["settings"]["forgotten"] = 1  # a setting that this version does not know
+    checkpoint.save(path, state)
+    with pytest.raises(FloraError, match="settings: forgotten"):
+        train_encoder(Job(), SMALL, *clips(), tmp_path)

@@ -7,16 +7,14 @@ innermost both shifts move whole rows, which no device has to gather element by 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
-from types import ModuleType
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flora_engine.models.shift_gcn.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, fused_kernels, temporal_shift
+from flora_engine.models.shift_gcn.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, temporal_shift
 
 # (width in base channels, temporal stride) of the ten blocks.
 BLOCKS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
@@ -73,16 +71,6 @@ class Pointwise(nn.Module):
         return x
 
 
-def track(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """Move a batch norm's running statistics towards a batch's mean and unbiased variance, as the module does."""
-    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
-        return
-    norm.num_batches_tracked.add_(1)
-    share = norm.momentum if norm.momentum is not None else 1 / float(norm.num_batches_tracked)
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
-    norm.running_var.lerp_(variance.to(norm.running_var.dtype), share)
-
-
 class SpatialShift(nn.Module):
     """Shift joints, mask, mix channels, shift back, batch norm per joint and channel, add the input, ReLU."""
 
@@ -110,11 +98,7 @@ class SpatialShift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mask = torch.tanh(self.mask) + 1
-        kernels = fused_kernels(x)
-        if kernels is not None:
-            shifted = kernels.mask_shift(x, mask)
-        else:
-            shifted = spatial_shift(x, self.rows_in, self.rows_in_back) * mask[..., None]  # (B, C, V, T)
+        shifted = spatial_shift(x, self.rows_in, self.rows_in_back) * mask[..., None]  # (B, C, V, T)
         mixed = F.conv2d(shifted, self.weight.t()[..., None, None], self.bias)  # (B, C', V, T)
         mixed = spatial_shift(mixed, self.rows_out, self.rows_out_back)
         mixed = self.bn(mixed.flatten(1, 2)).view_as(mixed)  # (B, C'·V, T)
@@ -135,30 +119,9 @@ class TemporalShift(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
-        kernels = fused_kernels(x)
-        if kernels is not None:
-            return self._forward_fused(x, kernels)
         x = temporal_shift(self.bn_in(x), self.shift_in.xpos, self.shift_in.ypos, 1, self.gradient)
         x = F.relu(self.conv(x))
         x = temporal_shift(x, self.shift_out.xpos, self.shift_out.ypos, self.stride, self.gradient)
-        normed: Tensor = self.bn_out(x)
-        return normed
-
-    def _forward_fused(self, x: Tensor, kernels: ModuleType) -> Tensor:
-        """The same with the first batch norm and the ReLU inside the shifts' kernels."""
-        norm, before, after = self.bn_in, self.shift_in, self.shift_out
-        if norm.training or norm.running_mean is None or norm.running_var is None:
-            x, mean, variance = kernels.norm_shift(
-                x, norm.weight, norm.bias, before.xpos, before.ypos, norm.eps, self.gradient
-            )
-            count = x.numel() // x.shape[1]
-            track(norm, mean, variance * (count / max(count - 1, 1)))
-        else:
-            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-            bias = norm.bias - norm.running_mean * scale
-            x = kernels.shift(x, before.xpos, before.ypos, 1, self.gradient, scale=scale, bias=bias)
-        ypos = after.ypos if self.stride == 1 else after.ypos + 0.5
-        x = kernels.shift(self.conv(x), after.xpos, ypos, self.stride, self.gradient, relu=True)
         normed: Tensor = self.bn_out(x)
         return normed
 
@@ -213,7 +176,6 @@ class ShiftGCN(nn.Module):
         super().__init__()
         self.classes, self.joints, self.persons, self.channels = classes, joints, persons, channels
         self.base_channels, self.dropout, self.shift_gradient = base_channels, dropout, shift_gradient
-        self.watch: Callable[[Tensor], None] | None = None  # sees each block's output in training on the CPU
         self.data_bn = nn.BatchNorm1d(persons * joints * channels)
         blocks = []
         for number, (width, stride) in enumerate(BLOCKS):
@@ -231,8 +193,8 @@ class ShiftGCN(nn.Module):
     def each_block(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
 
-    def features(self, x: Tensor) -> Tensor:
-        """x (N, C, T, V, M) → (N, 4·base_channels): the mean over persons, frames and joints."""
+    def bodies(self, x: Tensor) -> Tensor:
+        """x (N, C, T, V, M) → (B, C, V, T), the data batch norm applied. ValueError for a shape that does not fit."""
         n, channels, frames, joints, persons = x.shape
         if (channels, joints, persons) != (self.channels, self.joints, self.persons) or frames < MINIMUM_FRAMES:
             raise ValueError(
@@ -240,21 +202,26 @@ class ShiftGCN(nn.Module):
                 f"got {tuple(x.shape)}"
             )
         x = x.permute(0, 4, 3, 1, 2).reshape(n, persons * joints * channels, frames)  # (N, M·V·C, T)
-        x = self.data_bn(x).view(n * persons, joints, channels, frames).transpose(1, 2)  # (B, C, V, T)
-        if self.training and x.device.type == "cpu" and fused_kernels(x) is None:
-            from flora_engine.models.shift_gcn.backends import cpu as cpu_training
+        normed: Tensor = self.data_bn(x)
+        return normed.view(n * persons, joints, channels, frames).transpose(1, 2).contiguous()
 
-            blocks = self.each_block()
-            if cpu_training.supports(blocks, x):
-                return cpu_training.run_blocks(blocks, x, self.watch).view(n, persons, -1).mean(1)
-        x = self.blocks(x.contiguous())
-        return x.view(n, persons, x.shape[1], -1).mean((1, 3))
+    def pooled(self, x: Tensor) -> Tensor:
+        """The last block's x (B, C, V, T) → (N, C): the mean over persons, frames and joints."""
+        return x.mean((2, 3)).view(len(x) // self.persons, self.persons, x.shape[1]).mean(1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x (N, C, T, V, M) → (N, 4·base_channels)."""
+        blocks: Tensor = self.blocks(self.bodies(x))
+        return self.pooled(blocks)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """features (N, 4·base_channels) → (N, classes), with dropout in training."""
+        logits: Tensor = self.classifier(F.dropout(features, self.dropout, self.training))
+        return logits
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, C, T, V, M) → logits (N, classes)."""
-        features = F.dropout(self.features(x), self.dropout, self.training)
-        logits: Tensor = self.classifier(features)
-        return logits
+        return self.logits(self.features(x))
 
 
 def has_spatial_offsets(model: ShiftGCN) -> bool:

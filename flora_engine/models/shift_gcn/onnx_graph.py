@@ -2,6 +2,7 @@
 
 Written node by node from the weights: batch norms are folded, the joint shifts are row gathers, and the temporal
 shifts are depth-wise convolutions along time, whose few taps hold the interpolation and a batch norm's scale.
+Training extracts its features by the same graph (`features`), so what labels is what was trained for.
 Tensors are (B, C, V, T), B = N·M.
 """
 
@@ -15,6 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.models.shift_gcn.folding import Array, array, conv_bias, folded, scale_and_shift
 from flora_engine.models.shift_gcn.network import (
@@ -26,6 +28,7 @@ from flora_engine.models.shift_gcn.network import (
     TemporalShift,
     has_spatial_offsets,
 )
+from flora_engine.models.shift_gcn.unchanged import changed_layers
 
 
 def taps(ypos: Array, stride: int) -> tuple[Array, int]:
@@ -146,15 +149,28 @@ def _residual(graph: _Graph, layer: Pointwise, x: str, frames: int) -> str:
 
 
 def export_onnx(model: ShiftGCN, path: Path, frames: int) -> None:
-    """Write `features` of the evaluating model: "joints" (N, C, frames, V, M) float32 → "feature" (N, F), any N.
+    """Write the graph of `onnx_bytes` to a file."""
+    content = onnx_bytes(model, frames)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
-    Batch norms use their running statistics whatever the model's mode. ValueError where a temporal shift moves
-    joints, or for fewer than four frames.
+
+def onnx_bytes(model: ShiftGCN, frames: int) -> bytes:
+    """`features` of the evaluating model: "joints" (N, C, frames, V, M) float32 → "feature" (N, F), any N.
+
+    Batch norms use their running statistics whatever the model's mode. FloraError if a layer is not as in `network`,
+    if a temporal shift moves joints, or for fewer than four frames.
     """
     if frames < MINIMUM_FRAMES:
-        raise ValueError(f"frames must be at least {MINIMUM_FRAMES}")
+        raise FloraError(f"the encoder takes clips of at least {MINIMUM_FRAMES} frames, not {frames}")
+    changed = changed_layers(model)
+    if changed:
+        raise FloraError(
+            f"the ONNX graph cannot say what this network computes: changed are {', '.join(changed[:5])}",
+            remedy="Teach onnx_graph.py the change, or keep the layers of network.py.",
+        )
     if has_spatial_offsets(model):
-        raise ValueError("only models whose temporal shifts move no joints can be exported")
+        raise FloraError("the ONNX graph cannot hold temporal shifts that move joints")
     graph = _Graph()
     joints, persons, channels = model.joints, model.persons, model.channels
     scale, shift = (
@@ -171,10 +187,6 @@ def export_onnx(model: ShiftGCN, path: Path, frames: int) -> None:
     x = graph.reshape(x, -1, persons, model.feature_size, joints * left)
     axes = graph.constant(np.array([1, 3]))
     graph.nodes.append(helper.make_node("ReduceMean", [x, axes], ["feature"], keepdims=0))
-    _save(graph, model, frames, path)
-
-
-def _save(graph: _Graph, model: ShiftGCN, frames: int, path: Path) -> None:
     shape: list[str | int | None] = ["N", model.channels, frames, model.joints, model.persons]
     proto = helper.make_graph(
         graph.nodes,
@@ -185,5 +197,4 @@ def _save(graph: _Graph, model: ShiftGCN, frames: int, path: Path) -> None:
     )
     written = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(written, full_check=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(written.SerializeToString())
+    return bytes(written.SerializeToString())

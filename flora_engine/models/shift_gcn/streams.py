@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.skeleton.layouts import KINECT_V2
 
-# Published weights of the scores in the four-stream ensemble; the order is that of concatenated features.
-ENSEMBLE_WEIGHTS: dict[str, float] = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}
-STREAMS = tuple(ENSEMBLE_WEIGHTS)
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Bones = tuple[tuple[int, int], ...]
+# The order is that of concatenated features.
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
+# Published weights of the scores in the four-stream ensemble.
+ENSEMBLE_WEIGHTS: dict[Stream, float] = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}
+
+Clips = TypeVar("Clips", NDArray[np.float32], "Tensor")
 
 
-def make_stream(joints: NDArray[np.float32], stream: str, bones: Bones = KINECT_V2.bones) -> NDArray[np.float32]:
-    """joints float32 (…, T, V, M) → the named stream of the same shape.
+def make_stream(joints: Clips, stream: str, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> Clips:
+    """joints float32 (…, T, V, M), an array or a tensor on any device → the named stream of the same shape.
 
     A bone is its child joint minus its parent joint, stored at the child; the root joint, which is nobody's child,
     is 0. Motion is the next frame minus this one; the last frame is 0. `bones`: (child, parent), 0-based. ValueError
     for an unknown stream. "joint" returns its argument.
     """
-    if stream not in ENSEMBLE_WEIGHTS:
+    if stream not in STREAMS:
         raise ValueError(f"unknown stream {stream!r}; known: {', '.join(STREAMS)}")
-    result = _bones(joints, bones) if stream.startswith("bone") else joints
-    return _motion(result) if stream.endswith("motion") else result
-
-
-def _bones(joints: NDArray[np.float32], bones: Bones) -> NDArray[np.float32]:
-    children, parents = (list(column) for column in zip(*bones, strict=True))
-    result = np.zeros_like(joints)
-    result[..., children, :] = joints[..., children, :] - joints[..., parents, :]
-    return result
-
-
-def _motion(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    result = np.zeros_like(x)
-    result[..., :-1, :, :] = x[..., 1:, :, :] - x[..., :-1, :, :]
-    return result
+    if stream.startswith("bone"):
+        parents = list(range(joints.shape[-2]))  # the root minus itself is 0
+        for child, parent in bones:
+            parents[child] = parent
+        joints = joints - joints[..., parents, :]
+    if stream.endswith("motion"):
+        following = [*range(1, joints.shape[-3]), joints.shape[-3] - 1]  # the last frame minus itself is 0
+        joints = joints[..., following, :, :] - joints
+    return joints
 
 
 def ensemble(scores: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:

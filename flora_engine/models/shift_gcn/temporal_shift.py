@@ -15,13 +15,6 @@ that all offsets walk at the pace of the learning rate. The input's gradient is 
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
-from types import ModuleType
 from typing import Any, Literal
 
 import torch
@@ -47,36 +40,14 @@ def temporal_shift(
     if stride not in (1, 2):
         raise ValueError(f"stride must be 1 or 2, not {stride}")
     y = ypos if stride == 1 else ypos + 0.5
-    kernels = fused_kernels(x)
-    if kernels is not None:
-        moved: Tensor = kernels.shift(x, xpos, y, stride, gradient)
-        return moved
     shifted: Tensor = _TemporalShift.apply(x, xpos, y, stride, gradient)  # type: ignore[no-untyped-call]
     return shifted
-
-
-def fused_kernels(x: Tensor) -> ModuleType | None:
-    """The Triton kernels where `x` can use them: on CUDA, or anywhere in Triton's interpreter; else None."""
-    if not (x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"):
-        return None
-    return _triton_module()
-
-
-@cache
-def _triton_module() -> ModuleType | None:
-    if importlib.util.find_spec("triton") is None:
-        return None
-    return importlib.import_module("flora_engine.models.shift_gcn.backends.triton")
 
 
 class _TemporalShift(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, xpos: Tensor, y: Tensor, stride: int, gradient: ShiftGradient) -> Tensor:
-        ctx.stride, ctx.gradient, ctx.rows = stride, gradient, _has_row_kernels(x, xpos)
-        if ctx.rows:
-            x = x.contiguous()
-            ctx.save_for_backward(x, xpos, y)
-            return _forward_rows(x, y, stride)
+        ctx.stride, ctx.gradient = stride, gradient
         ctx.save_for_backward(x, xpos, y)
         frames = torch.arange(x.shape[3] // stride, device=x.device) * stride
         joints = torch.arange(x.shape[2], device=x.device)
@@ -87,10 +58,6 @@ class _TemporalShift(torch.autograd.Function):
         x, xpos, y = ctx.saved_tensors
         grad = gradients[0]
         wants_x, wants_xpos, wants_y = ctx.needs_input_grad[:3]
-        if ctx.rows and not (wants_xpos and ctx.gradient == "true"):
-            grad_rows, slopes = _backward_rows(x, grad.contiguous(), y, ctx.stride)
-            offsets = normalise(slopes) if ctx.gradient == "normalised" else slopes
-            return grad_rows, torch.zeros_like(xpos) if wants_xpos else None, offsets, None, None
         grad_x = _input_gradient(grad, xpos, y, ctx.stride, x.shape[3]) if wants_x else None
         grad_xpos = grad_y = None
         if wants_y or (wants_xpos and ctx.gradient == "true"):
@@ -99,50 +66,6 @@ class _TemporalShift(torch.autograd.Function):
             grad_xpos = torch.zeros_like(xpos) if wants_xpos else None
             grad_y = normalise(grad_y) if grad_y is not None else None
         return grad_x, grad_xpos, grad_y, None, None
-
-
-def _has_row_kernels(x: Tensor, xpos: Tensor) -> bool:
-    """Whether the compiled CPU kernels do this shift: they move no joints."""
-    known = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-    return known and bool((xpos.abs() < NEGLIGIBLE_XPOS).all())
-
-
-def in_chunks(work: Callable[[slice], None], count: int) -> None:
-    """Run `work` on slices of `count` things, on as many threads as torch uses."""
-    threads = min(torch.get_num_threads(), count)
-    if threads <= 1:
-        work(slice(0, count))
-        return
-    edges = [count * i // threads for i in range(threads + 1)]
-    list(_pool(threads).map(work, [slice(a, b) for a, b in pairwise(edges)]))
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="temporal-shift")
-
-
-def _forward_rows(x: Tensor, y: Tensor, stride: int) -> Tensor:
-    from flora_engine.models.shift_gcn.backends import cpu_kernels
-
-    out = x.new_empty(*x.shape[:3], x.shape[3] // stride)
-    source, target, offsets = x.detach().numpy(), out.numpy(), y.detach().to(x.dtype).numpy()
-    in_chunks(lambda part: cpu_kernels.shift_time(source[part], offsets, stride, target[part]), len(x))
-    return out
-
-
-def _backward_rows(x: Tensor, grad: Tensor, y: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    from flora_engine.models.shift_gcn.backends import cpu_kernels
-
-    grad_x, grad_y = torch.empty_like(x), torch.empty(x.shape[:2], dtype=torch.float64)
-    source, given, offsets = x.detach().numpy(), grad.numpy(), y.detach().to(x.dtype).numpy()
-    target, slopes = grad_x.numpy(), grad_y.numpy()
-
-    def work(part: slice) -> None:
-        cpu_kernels.shift_time_backward(source[part], given[part], offsets, stride, target[part], slopes[part])
-
-    in_chunks(work, len(x))
-    return grad_x, grad_y.sum(0).to(y.dtype)
 
 
 def normalise(gradient: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 # mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
-"""Triton kernels of Shift-GCN for CUDA: the temporal shift with what precedes it, the joint shift with its mask.
+"""Back end triton: the temporal shift with what precedes it and the joint shift with its mask, as kernels for CUDA.
 
-Import it only where Triton is installed. Tensors are contiguous (B, C, V, T), float32, bfloat16, float16 or float64;
-sums are kept in float32 (float64 for float64). With TRITON_INTERPRET=1 the kernels also run on CPU tensors, slowly.
+Tested in Triton's interpreter; not measured on a GPU yet. Import it only where Triton is installed. Tensors are
+contiguous (B, C, V, T), float32, bfloat16, float16 or float64; sums are kept in float32 (float64 for
+float64). With TRITON_INTERPRET=1 the kernels also run on CPU tensors, slowly.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.nn import functional as F
 
+from flora_engine.models.shift_gcn.backends.runner import Runner, track
+from flora_engine.models.shift_gcn.network import Block, SpatialShift, TemporalShift, spatial_shift
 from flora_engine.models.shift_gcn.temporal_shift import NEGLIGIBLE_XPOS, ShiftGradient, normalise
 
 # A program of the interpreter costs far more than its elements.
@@ -299,3 +303,44 @@ def mask_shift(x: Tensor, mask: Tensor) -> Tensor:
     """out[c, v] = mask[c, v] · x[c, (v + c) mod V] for x (B, C, V, T), mask (C, V)."""
     out: Tensor = _MaskShift.apply(x, mask)
     return out
+
+
+class TritonKernels(Runner):
+    """Training and evaluation, float32, bfloat16 under autocast, or float64."""
+
+    name = "triton"
+
+    def takes(self, block: Block, x: Tensor) -> bool:
+        return x.is_cuda or INTERPRETED
+
+    def run_block(self, block: Block, x: Tensor) -> Tensor:
+        y = _temporal(block.temporal, _spatial(block.spatial, x))
+        if block.has_residual:
+            y = y + (x if block.residual is None else block.residual(x))
+        return F.relu(y)
+
+
+def _spatial(layer: SpatialShift, x: Tensor) -> Tensor:
+    """`SpatialShift.forward` with the mask inside the joint shift's kernel."""
+    shifted = mask_shift(x, torch.tanh(layer.mask) + 1)
+    mixed = F.conv2d(shifted, layer.weight.t()[..., None, None], layer.bias)
+    mixed = spatial_shift(mixed, layer.rows_out, layer.rows_out_back)
+    mixed = layer.bn(mixed.flatten(1, 2)).view_as(mixed)
+    return F.relu(mixed + (x if layer.down is None else layer.down(x)))
+
+
+def _temporal(layer: TemporalShift, x: Tensor) -> Tensor:
+    """`TemporalShift.forward` with the first batch norm and the ReLU inside the shifts' kernels."""
+    norm, before, after = layer.bn_in, layer.shift_in, layer.shift_out
+    if norm.training or norm.running_mean is None or norm.running_var is None:
+        x, mean, variance = norm_shift(x, norm.weight, norm.bias, before.xpos, before.ypos, norm.eps, layer.gradient)
+        count = x.numel() // x.shape[1]
+        track(norm, mean, variance * (count / max(count - 1, 1)))
+    else:
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        bias = norm.bias - norm.running_mean * scale
+        x = shift(x, before.xpos, before.ypos, 1, layer.gradient, scale=scale, bias=bias)
+    ypos = after.ypos if layer.stride == 1 else after.ypos + 0.5
+    x = shift(layer.conv(x), after.xpos, ypos, layer.stride, layer.gradient, relu=True)
+    normed: Tensor = layer.bn_out(x)
+    return normed
