@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,16 @@ def test_every_part_of_the_engine_has_its_place() -> None:
     folder = ROOT / "flora_engine"
     parts = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
     assert parts - {"__init__"} == set(ORDER)
+
+
+def test_the_map_of_the_house_names_every_part_in_order() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.split("### `flora_engine`")[1].split("###")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == ORDER, "CONTRIBUTING.md, The map of the house"
+    window = page.split("### `app`")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", window, re.MULTILINE)
+    parts = {path.stem for path in (ROOT / "app").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == {p for p in parts if not p.startswith("__")}
 
 
 def test_engine_packages_import_only_downward() -> None:
