@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import read_sequence
+from flora_engine.readers.inspection import inspect
 from flora_engine.skeleton import SkeletonSequence
 
 
@@ -34,6 +36,12 @@ def describe(sequence: SkeletonSequence) -> dict[str, object]:
         "frames_per_person": [int(n) for n in present.sum(axis=0)],
         "tracked_share": None if tracking is None else round(float(np.mean(tracking[present] == 2)), 4),
         "metadata": sequence.metadata,
+        "notes": [asdict(note) for note in sequence.notes],
+        "doubts": [
+            {"about": check.name, "text": check.finding, "advice": check.advice}
+            for check in inspect(sequence).checks
+            if check.verdict != "good"
+        ],
     }
 
 
@@ -54,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
                   f"{facts['persons']} person(s), {facts['layout']}")  # fmt: skip
             for key, value in sequence_details(facts):
                 print(f"  {key}: {value}")
+            for line in reading_lines(facts):
+                print(f"  {line}")
     return 1 if failed else 0
 
 
@@ -65,3 +75,15 @@ def sequence_details(facts: dict[str, object]) -> list[tuple[str, object]]:
     if isinstance(metadata, dict):
         details.extend(metadata.items())
     return details
+
+
+def reading_lines(facts: dict[str, object]) -> list[str]:
+    """What was guessed, how sure it is, and what looks wrong."""
+    lines = []
+    notes, doubts = facts["notes"], facts["doubts"]
+    assert isinstance(notes, list) and isinstance(doubts, list)
+    for note in notes:
+        sure = {"sure": "", "likely": " (likely)", "unsure": " (not sure)"}[note["sure"]]
+        lines.append(f"{'! ' if note['conflict'] else ''}{note['about']}: {note['text']}{sure}")
+    lines += [f"? {doubt['about']}: {doubt['text']}. {doubt['advice']}" for doubt in doubts]
+    return lines

@@ -1,15 +1,13 @@
-"""BVH motion capture: hierarchy and Euler angles to joint positions, mapped by name to the 25 Kinect joints.
+"""BVH motion capture: hierarchy and channels to the 25 Kinect joints.
 
-BVH files say neither their unit nor whose names they use. The unit is taken as the one that gives the legs a human
-length; the names as CMU, Mixamo, MotionBuilder, Biovision and Blender write them. Their usual axes (y up, the rest pose
-facing +z with its left at +x) are given a half turn about y to become the Kinect's, whose people face the camera (-z)
-and have their left at -x.
+Joint positions follow from offsets and angles and are mapped by name (`skeleton.rigs`). BVH says neither unit nor axes;
+both are read from the body (`skeleton.orientation`). Y up, with the rest pose facing +z, is the usual.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +16,15 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import MAX_FPS
-from flora_engine.skeleton import KINECT_V2, SkeletonSequence
+from flora_engine.readers._guessing import finish
+from flora_engine.skeleton import KINECT_V2, SkeletonSequence, rigs
+from flora_engine.skeleton.orientation import Claim, look
 
 Array = NDArray[np.float64]
 MAX_JOINTS = 500
 _CHUNK = 512  # frames turned into positions at once, to bound the memory of long recordings
 _CHANNELS = {f"{axis}{kind}": (kind, i) for i, axis in enumerate("XYZ") for kind in ("position", "rotation")}
-# Metres per unit: metres, decimetres, inches, centimetres, millimetres, and the CMU database's 0.45 inch scale.
-_UNITS = (1.0, 0.1, 0.0254, 0.01, 0.001, 0.0254 / 0.45)
-_LEG = 0.85  # metres from hip to ankle of a grown-up
+_USUAL = np.diag([-1.0, 1.0, -1.0])  # y up, facing +z, the left at +x
 
 
 def claims(path: Path, head: bytes) -> bool:
@@ -48,9 +46,9 @@ class Joint:
 
 
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
-    """joints (T, 1, 25, 3) in Kinect v2 layout and axes, metres (guessed unit).
+    """joints (T, 1, 25, 3) in Kinect v2 layout; axes and unit are guessed.
 
-    None where it is no BVH; FloraError where it is broken or its joints cannot be told.
+    None where it is no BVH; FloraError where it is broken or its joints are not known.
     """
     if not claims(path, head):
         return None
@@ -62,12 +60,29 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     joints = _hierarchy(data[: split.start()], path)
     values, fps = _motion(data[split.end() :], sum(len(joint.channels) for joint in joints), path)
     _input.check_size(path, len(values), 1, len(joints))
-    recipe = kinect_recipe(joints, path)
-    positions = np.concatenate(
-        [recipe @ positions_of(joints, values[t : t + _CHUNK]) for t in range(0, len(values), _CHUNK)]
+    rig = kinect_joints(joints, path)
+    moving = absolute_positions(joints, values)
+    body = np.concatenate(
+        [rig.matrix @ positions_of(moving, values[t : t + _CHUNK]) for t in range(0, len(values), _CHUNK)]
     )
-    metres = positions * (unit_of(joints, recipe) * np.array([-1.0, 1.0, -1.0]))
-    return SkeletonSequence(_input.as_joints(metres[:, None], path), fps, name=path.stem, source=path)
+    rest = rig.matrix @ positions_of([replace(joint, channels=[]) for joint in joints], np.zeros((1, 0)))
+    claim = Claim(_USUAL, "BVH files usually have +y up", standing=look(rest[:, None], KINECT_V2.name).up)
+    sequence = SkeletonSequence(_input.as_joints(body[:, None], path), fps, name=path.stem, source=path)
+    return finish(sequence, path, claim=claim, invented=rig.invented)
+
+
+def kinect_joints(joints: list[Joint], path: Path) -> rigs.Rig:
+    """The Kinect joints among those of the hierarchy; FloraError naming the body parts not found."""
+    rig = rigs.recognise([joint.name for joint in joints])
+    if rig.missing:
+        shown = _input.shown(", ".join(joint.name for joint in joints[:8]))
+        raise FloraError(
+            f"has no joint that is called {' or '.join(rig.missing[:4])} in any known way (it has {shown} ...)",
+            path=path,
+            remedy="Rename its joints as CMU or Mixamo do (Hips, Spine, Neck, Head, LeftArm, LeftForeArm, LeftHand, "
+            "LeftUpLeg, LeftLeg, LeftFoot), or convert it to .npz.",
+        )
+    return rig
 
 
 def _hierarchy(data: bytes, path: Path) -> list[Joint]:
@@ -181,6 +196,24 @@ def _rotation(axis: int, degrees: Array) -> Array:
     return matrix
 
 
+def absolute_positions(joints: list[Joint], values: Array) -> list[Joint]:
+    """The joints without the offsets that their position channels hold already.
+
+    Some writers give every joint positions. They replace the offset in most files and are added to it in others; the
+    channels themselves show which: they lie about the offset, or about zero.
+    """
+    channel, found = 0, []
+    for joint in joints:
+        positions = {axis: channel + i for i, (kind, axis) in enumerate(joint.channels) if kind == "position"}
+        channel += len(joint.channels)
+        if joint.parent >= 0 and len(positions) == 3:
+            mean = values[:, [positions[axis] for axis in range(3)]].mean(axis=0)
+            if np.linalg.norm(mean - joint.offset) < np.linalg.norm(mean):
+                joint = replace(joint, offset=(0.0, 0.0, 0.0))  # noqa: PLW2901
+        found.append(joint)
+    return found
+
+
 def positions_of(joints: list[Joint], values: Array) -> Array:
     """Forward kinematics: world positions (T, J, 3), in the file's unit and axes, of channel values (T, channels).
 
@@ -212,135 +245,3 @@ def positions_of(joints: list[Joint], values: Array) -> Array:
             places[:, index] = places[:, joint.parent] + np.einsum("tij,tj->ti", above, shift)
             turns.append(above @ turn)
     return places
-
-
-# For every Kinect joint what it may be called, the first that is there wins; SIDE stands for the left or right names.
-# A tuple is a mean. Names are compared without case, blanks, signs and "mixamorig:"-like prefixes.
-_TRUNK: dict[str, tuple[str, ...]] = {
-    "hips": ("hips", "hip", "pelvis", "root"),
-    "spine": ("spine1", "spine01", "spine001", "chest", "spine", "lowerback", "abdomen", "torso", "spine2"),
-    "neck": ("neck", "neck01", "neck1", "upperchest", "spine3", "chest2"),
-    "head": ("head",),
-}
-_LIMBS: dict[str, tuple[str, ...]] = {
-    "shoulder": ("arm", "uparm", "upperarm", "shldr", "shoulder"),
-    "elbow": ("elbow", "forearm", "lowarm", "lowerarm"),
-    "wrist": ("wrist", "hand"),
-    "hip": ("upleg", "upperleg", "thigh", "hip"),
-    "knee": ("knee", "lowleg", "lowerleg", "shin", "calf", "leg"),
-    "ankle": ("ankle", "foot"),
-}
-_HANDS: dict[str, tuple[str, ...]] = {
-    "hand": ("handmiddle1", "middle1", "middle01", "fingerbase", "handindex1", "index1", "index01", "hand", "palm"),
-    "hand tip": (
-        "handmiddle4",
-        "handmiddle3",
-        "middle3",
-        "middle03",
-        "handindex4",
-        "handindex3",
-        "handindex1",
-        "index3",
-    ),
-    "thumb": ("handthumb3", "handthumb2", "thumb3", "thumb03", "thumb", "handthumb1"),
-    "foot": ("toebase", "toe", "toes", "ball", "foot"),
-}
-
-
-class _Names:
-    """Finds joints by any of the ways to write their names."""
-
-    def __init__(self, joints: list[Joint]) -> None:
-        self.index: dict[str, int] = {}
-        for i, joint in enumerate(joints):
-            base, end, _ = joint.name.rpartition("#end")
-            name = (base if end else joint.name).rsplit(":", 1)[-1].lower()
-            key = re.sub(r"^mixamorig\d?|[^a-z0-9]", "", name)
-            self.index.setdefault(key + ("#end" if end else ""), i)
-
-    def trunk(self, part: str) -> int | None:
-        return next((self.index[name] for name in _TRUNK[part] if name in self.index), None)
-
-    def side(self, side: str, names: tuple[str, ...], suffix: str = "") -> int | None:
-        first = side[0]
-        for name in names:
-            for spelled in (side + name, first + name, name + first, name + side):
-                if spelled + suffix in self.index:
-                    return self.index[spelled + suffix]
-        return None
-
-
-def kinect_recipe(joints: list[Joint], path: Path) -> Array:
-    """(25, J): the weights of the file's joints in each Kinect joint; FloraError naming the body parts not found."""
-    names = _Names(joints)
-    parts: dict[str, list[int]] = {}
-    missing: list[str] = []
-
-    def need(target: str, found: int | None) -> None:
-        if found is None:
-            missing.append(target)
-        else:
-            parts[target] = [found]
-
-    hips, spine, neck, head = (names.trunk(part) for part in _TRUNK)
-    need("spine base", hips if hips is not None else 0)
-    need("head", head)
-    for side in ("left", "right"):
-        for part, spellings in _LIMBS.items():
-            need(f"{side} {part}", names.side(side, spellings))
-    if missing:
-        shown = _input.shown(", ".join(joint.name for joint in joints[:8]))
-        raise FloraError(
-            f"has no joint that is called {' or '.join(missing[:4])} in any known way (it has {shown} ...)",
-            path=path,
-            remedy="Rename its joints as CMU or Mixamo do (Hips, Spine, Neck, Head, LeftArm, LeftForeArm, LeftHand, "
-            "LeftUpLeg, LeftLeg, LeftFoot), or convert it to .npz.",
-        )
-    for side in ("left", "right"):
-        _extremities(names, side, parts)
-    shoulders = parts["left shoulder"] + parts["right shoulder"]
-    parts["spine mid"] = [spine] if spine is not None else parts["spine base"] + shoulders[:1] + shoulders[1:]
-    parts["spine shoulder"] = [neck] if neck is not None else shoulders
-    end = names.index.get("head#end", names.index.get("headtopend"))
-    parts["neck"] = parts["spine shoulder"] + parts["head"]
-    parts["head"] = parts["head"] + ([end] if end is not None else [])
-    recipe = np.zeros((len(KINECT_V2.joints), len(joints)))
-    for row, target in enumerate(KINECT_V2.joints):
-        for source in parts[target]:
-            recipe[row, source] += 1 / len(parts[target])
-    return recipe
-
-
-def _extremities(names: _Names, side: str, parts: dict[str, list[int]]) -> None:
-    """Hand, hand tip, thumb and foot: by name, else the end site of what is above, else a copy of it."""
-    wrist, ankle = parts[f"{side} wrist"][0], parts[f"{side} ankle"][0]
-    wrist_end = names.side(side, _LIMBS["wrist"], "#end")
-    hand = names.side(side, _HANDS["hand"])
-    if hand is not None and hand != wrist:
-        parts[f"{side} hand"] = [hand]
-    else:
-        parts[f"{side} hand"] = [wrist] if wrist_end is None else [wrist, wrist_end]
-    tip = names.side(side, _HANDS["hand tip"])
-    parts[f"{side} hand tip"] = [i for i in (tip, wrist_end) if i is not None][:1] or parts[f"{side} hand"]
-    thumb = names.side(side, _HANDS["thumb"])
-    parts[f"{side} thumb"] = [thumb] if thumb is not None else parts[f"{side} hand"]
-    foot = names.side(side, _HANDS["foot"])
-    if foot is None or foot == ankle:
-        foot = names.side(side, _LIMBS["ankle"], "#end")
-    parts[f"{side} foot"] = [foot if foot is not None else ankle]
-
-
-def unit_of(joints: list[Joint], recipe: Array) -> float:
-    """Metres per unit: the known unit that brings the hip-knee-ankle length nearest to a grown-up's."""
-    places = positions_of(joints, np.zeros((1, sum(len(joint.channels) for joint in joints))))
-    rest = (recipe @ places)[0]
-    index = {name: i for i, name in enumerate(KINECT_V2.joints)}
-    legs = [
-        np.linalg.norm(rest[index[f"{side} {a}"]] - rest[index[f"{side} {b}"]])
-        for side in ("left", "right")
-        for a, b in (("hip", "knee"), ("knee", "ankle"))
-    ]
-    length = float(np.sum(legs)) / 2
-    if length <= 0:
-        return 1.0
-    return min(_UNITS, key=lambda unit: abs(np.log(length * unit / _LEG)))

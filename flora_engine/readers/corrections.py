@@ -11,16 +11,9 @@ from pydantic import ConfigDict
 from flora_engine.errors import FloraError
 from flora_engine.readers._archive import MAX_FPS
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
+from flora_engine.skeleton.orientation import TURNS
 
-# Rows of the proper rotation (never a mirroring: left stays left) that turns the named axis to +y.
-TURNS: dict[str, tuple[tuple[int, int, int], ...]] = {
-    "+y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "-y": ((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
-    "+z": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
-    "-z": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
-    "+x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
-    "-x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
-}
+__all__ = ["TURNS", "Correction", "correct"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.skeleton import KINECT_V2, LAYOUTS, Layout, SkeletonSequence, to_kinect_v2
+from flora_engine.skeleton import LAYOUTS, Layout, SkeletonSequence, to_kinect_v2
+from flora_engine.skeleton.orientation import STATURE, UNITS, Look, look
 
 Verdict = Literal["good", "doubtful", "bad"]
 Array = NDArray[np.float64]
@@ -26,10 +27,6 @@ COMPACTNESS = (0.65, 0.8)
 FPS = (10.0, 120.0)
 SPEED = 12.0  # metres a second of the fastest wrist; throwing reaches some 10
 ENOUGH_FRAMES = 2
-
-_METRES_PER_UNIT = {"metres": 1.0, "centimetres": 0.01, "millimetres": 0.001, "inches": 0.0254}
-_STATURE = 1.45  # metres: hip to ankle by the knee, and spine base to head, of a grown-up
-_AXES = ("x", "y", "z")
 
 
 @dataclass(frozen=True)
@@ -85,11 +82,10 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
     symmetry = _over_persons(sequence, _symmetry)
     layout = _guess_layout(people, sequence.layout)
     trusted = sequence if layout is None else replace(sequence, layout=layout)
-    body = _kinect(people, trusted.layout)
-    stature = _stature(body)
-    unit = _guess_unit(stature)
-    scale = None if unit is None else _METRES_PER_UNIT[unit]
-    up = _guess_up(body)
+    seen = look(trusted.joints, trusted.layout)
+    stature, unit = seen.stature, seen.unit
+    scale = None if unit is None else UNITS[unit]
+    up = None if seen.up_sure == "unsure" else seen.up
     found = Inspection(
         frames=sequence.frames,
         persons=sequence.persons,
@@ -111,6 +107,7 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
         _check_layout(found, sequence),
         *_check_bones(found),
         _check_up(found),
+        _check_sides(seen),
         _check_scale(found),
         _check_rate(found, _wrist_speed(sequence, trusted.layout, scale)),
     )
@@ -188,51 +185,6 @@ def _guess_layout(people: Array, own: str) -> str | None:
         return None
     best = min(scores, key=lambda name: scores[name])
     return best if scores[best] < 0.9 * scores[own] else own
-
-
-def _kinect(people: Array, layout: str) -> Array:
-    """(n, 25, 3) in Kinect joints."""
-    moved = to_kinect_v2(SkeletonSequence(people[:, None].astype(np.float32), 30.0, layout)).joints
-    return moved[:, 0].astype(np.float64)
-
-
-def _at(body: Array, *names: str) -> Array:
-    """(n, 3): the mean of the named Kinect joints."""
-    middle: Array = body[:, [KINECT_V2.joints.index(name) for name in names]].mean(axis=1)
-    return middle
-
-
-def _stature(body: Array) -> float | None:
-    lengths = np.linalg.norm(_at(body, "head") - _at(body, "spine base"), axis=1)
-    for a, b in (("hip", "knee"), ("knee", "ankle")):
-        for side in ("left", "right"):
-            lengths = lengths + np.linalg.norm(_at(body, f"{side} {a}") - _at(body, f"{side} {b}"), axis=1) / 2
-    known = lengths[~np.isnan(lengths)]
-    stature = float(np.median(known)) if known.size else 0.0
-    return stature if stature > 0 else None
-
-
-def _guess_unit(stature: float | None) -> str | None:
-    if stature is None:
-        return None
-    off = {unit: abs(np.log(stature * factor / _STATURE)) for unit, factor in _METRES_PER_UNIT.items()}
-    best = min(off, key=lambda unit: float(off[unit]))
-    return best if off[best] < np.log(1.8) else None
-
-
-def _guess_up(body: Array) -> str | None:
-    """The axis nearest to the trunk's and legs' direction (ankles to spine base to head), the median over frames."""
-    ankles = _at(body, "left ankle", "right ankle")
-    towards = _at(body, "head") - ankles
-    towards = towards[~np.isnan(towards).any(axis=1)]
-    if not towards.size:
-        return None
-    middle = np.median(towards, axis=0)
-    axis = int(np.argmax(np.abs(middle)))
-    rest = float(np.linalg.norm(np.delete(middle, axis)))
-    if abs(middle[axis]) < 1.2 * rest or not np.any(middle):
-        return None
-    return ("+" if middle[axis] > 0 else "-") + _AXES[axis]
 
 
 def _wrist_speed(sequence: SkeletonSequence, layout: str, scale: float | None) -> float | None:
@@ -324,12 +276,19 @@ def _check_up(found: Inspection) -> Check | None:
     return Check("up axis", "bad", f"{found.up} seems to be up, not +y", advice)
 
 
+def _check_sides(seen: Look) -> Check | None:
+    if not seen.left_handed or seen.handed_sure != "sure":
+        return None
+    advice = "Check it in the viewer; left and right joints may be exchanged."
+    return Check("left and right", "doubtful", "feet, knees or elbows point backwards: it seems mirrored", advice)
+
+
 def _check_scale(found: Inspection) -> Check | None:
     if found.stature is None:
         return None
     if found.unit is None:
         text = f"a size of {found.stature:.3g} fits no unit of length"
-        return Check("scale", "bad", text, f"Set the scale to about {_STATURE / found.stature:.3g}.")
+        return Check("scale", "bad", text, f"Set the scale to about {STATURE / found.stature:.3g}.")
     if found.unit == "metres":
         return Check("scale", "good", f"a person's size fits metres ({found.stature:.2f} m, ankles to head)")
     return Check("scale", "bad", f"the coordinates seem to be {found.unit}", f"Set the scale to {found.scale:g}.")

@@ -23,9 +23,8 @@ def retarget_matrix(layout: str, matched: bool = False) -> NDArray[np.float32]:
     index = {name: i for i, name in enumerate(source.joints)}
     matrix = np.zeros((len(KINECT_V2.joints), len(source.joints)), np.float32)
     for row, target in enumerate(KINECT_V2.joints):
-        parts = recipe[target]
-        for part in parts:
-            matrix[row, index[part]] += 1.0 / len(parts)
+        for part, weight in recipe[target].items():
+            matrix[row, index[part]] += weight
     return matrix
 
 
@@ -40,6 +39,6 @@ def to_kinect_v2(sequence: SkeletonSequence, matched: bool = False) -> SkeletonS
     joints = np.einsum("wv,tmvc->tmwc", matrix, sequence.joints).astype(np.float32)
     tracking = sequence.tracking
     if tracking is not None:
-        used = matrix > 0
+        used = matrix != 0
         tracking = np.stack([tracking[:, :, row].min(axis=2) for row in used], axis=2)
     return replace(sequence, joints=joints, layout=KINECT_V2.name, tracking=tracking)

@@ -152,7 +152,7 @@ def test_rate_and_length(tmp_path: Path) -> None:
         ("CHANNELS 6 X", "CHANNELS 99 X", "CHANNELS that are not"),
         ("Xposition", "Wposition", "CHANNELS that are not"),
         ("JOINT Spine ", "ROOT Spine ", "misplaced or surplus ROOT (line 3)"),
-        ("JOINT Head ", "JOINT Skull ", "no joint that is called head in any known way"),
+        ("JOINT LeftUpLeg ", "JOINT Unknown ", "no joint that is called left hip"),
         ("{ OFFSET 0 20 0 }", "{ OFFSET 0 20 0", "in the middle of its hierarchy"),
     ],
 )
@@ -169,3 +169,73 @@ def test_too_many_joints(tmp_path: Path) -> None:
     path.write_text("HIERARCHY\nROOT r {" + " JOINT j { OFFSET 0 0 0" * 600 + " }" * 601 + "\nMOTION\n")
     with pytest.raises(FloraError, match="surplus JOINT"):
         read_sequence(path)
+
+
+def lie_down(text: str) -> str:
+    """The same motion with z up, as Blender and many simulators have it: (x, y, z) becomes (x, -z, y)."""
+    lines = [line.split() for line in text.splitlines()]
+    motion = lines.index(["MOTION"])
+    for words in lines[:motion]:
+        for at in [i for i, word in enumerate(words) if word == "OFFSET"]:
+            x, y, z = words[at + 1 : at + 4]
+            words[at + 1 : at + 4] = [x, str(-float(z)), y]
+    for words in lines[motion + 3 :]:
+        x, y, z = words[:3]
+        words[:3] = [x, str(-float(z)), y]
+    return "\n".join(" ".join(words) for words in lines)
+
+
+def test_a_file_whose_z_points_up_is_read_standing(tmp_path: Path) -> None:
+    """It was read as if y pointed up, so that the person lay on the floor, without a word."""
+    path = tmp_path / "z.bvh"
+    path.write_text(lie_down(bvh(3)))
+    sequence = read_sequence(path)
+    np.testing.assert_allclose(sequence.joints[:, 0], read(tmp_path, bvh(3)), atol=1e-5)
+    (note,) = [note for note in sequence.notes if note.about == "up axis"]
+    assert note.conflict and note.sure == "sure"
+    assert note.text == "+z points up, although BVH files usually have +y up"
+
+
+def test_a_root_that_is_turned_upright_is_believed_where_the_feet_stand_still(tmp_path: Path) -> None:
+    """The rest pose has y up and the root turns it to z up: neither can be trusted alone."""
+    values = np.zeros((20, BVH_CHANNELS))
+    values[:, 2] = 90
+    values[:, 4] = 90  # about x: y to z
+    values[:, 23] = np.linspace(0, -80, 20)  # the left arm sweeps forward, through the supposed floor
+    sequence_path = tmp_path / "turned.bvh"
+    sequence_path.write_text(bvh(values=values))
+    sequence = read_sequence(sequence_path)
+    head, foot = (sequence.joints[:, 0, J[name], 1] for name in ("head", "left foot"))
+    assert (head - foot > 1.4).all()
+
+
+def test_someone_who_lies_is_left_lying(tmp_path: Path) -> None:
+    values = np.zeros((20, BVH_CHANNELS))
+    values[:, 1] = 20
+    values[:, 4] = 90
+    path = tmp_path / "sleeping.bvh"
+    path.write_text(bvh(values=values))
+    sequence = read_sequence(path)
+    assert np.ptp(sequence.joints[0, 0, :, 1]) < 0.5
+    assert any("the body lies along" in note.text for note in sequence.notes)
+
+
+def test_positions_of_every_joint_replace_or_move_the_offsets(tmp_path: Path) -> None:
+    expected = read(tmp_path, bvh(1))
+    for absolute in (True, False):
+        words = bvh(1).split()
+        numbers = words[words.index("Time:") + 2 :]
+        hierarchy, values, at = words[: words.index("MOTION")], [], 0
+        offset = [0.0, 0.0, 0.0]
+        for i, word in enumerate(hierarchy):
+            if word == "OFFSET":
+                offset = [float(v) for v in hierarchy[i + 1 : i + 4]]
+            if word == "CHANNELS":
+                count = int(hierarchy[i + 1])
+                if count == 3:
+                    values += [f"{v if absolute else 0.0}" for v in offset]
+                values += numbers[at : at + count]
+                at += count
+        text = " ".join(hierarchy).replace("CHANNELS 3", "CHANNELS 6 Xposition Yposition Zposition")
+        text = f"{text}\nMOTION\nFrames: 1\nFrame Time: 0.01\n{' '.join(values)}\n"
+        np.testing.assert_allclose(read(tmp_path, text), expected, atol=1e-6)

@@ -1,0 +1,47 @@
+"""From joints as a file has them to a recording in Kinect axes and metres, with notes on every guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from flora_engine.readers import _input
+from flora_engine.skeleton import KINECT_V2, Note, SkeletonSequence
+from flora_engine.skeleton.orientation import Claim, align, look
+
+
+def finish(
+    sequence: SkeletonSequence,
+    path: Path,
+    *,
+    claim: Claim | None = None,
+    unit: str | None = None,
+    invented: tuple[str, ...] | None = None,
+    notes: tuple[Note, ...] = (),
+) -> SkeletonSequence:
+    """Turn and scale the joints (T, M, V, 3) of a recording, which are still in the file's own axes and unit.
+
+    claim, unit: what the file or its format says, see `orientation.align`. invented: Kinect joints that were made up;
+    None: as the layout says. notes: what the reader guessed before.
+    """
+    seen = look(sequence.joints, sequence.layout)
+    aligned = align(seen, claim, unit)
+    turned = sequence.joints.astype(np.float64) @ aligned.turn.T + 0.0  # + 0: no -0 for an absent person
+    known = (*notes, *aligned.notes, *_invented(sequence, invented), *_gaps(sequence))
+    return replace(sequence, joints=_input.as_joints(turned, path), notes=known)
+
+
+def _invented(sequence: SkeletonSequence, invented: tuple[str, ...] | None) -> list[Note]:
+    names = sequence.skeleton.invented if invented is None else invented
+    if not names:
+        return []
+    text = f"{len(names)} of {len(KINECT_V2.joints)} joints are made up from others: {', '.join(names)}"
+    return [Note("joints", text)]
+
+
+def _gaps(sequence: SkeletonSequence) -> list[Note]:
+    missing = np.isnan(sequence.joints[sequence.present()]).any(axis=2)
+    share = float(missing.mean()) if missing.size else 0.0
+    return [Note("gaps", f"{100 * share:.1f} % of the joints are missing")] if share else []
