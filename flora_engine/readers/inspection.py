@@ -80,7 +80,7 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
     nan_share = float(missing.mean()) if missing.size else 0.0
     steadiness = _over_persons(sequence, _steadiness)
     symmetry = _over_persons(sequence, _symmetry)
-    layout = _guess_layout(people, sequence.layout)
+    layout = guess_layout(people, sequence.layout)
     trusted = sequence if layout is None else replace(sequence, layout=layout)
     seen = look(trusted.joints, trusted.layout)
     stature, unit = seen.stature, seen.unit
@@ -174,7 +174,7 @@ def _symmetry(people: Array, skeleton: Layout) -> float | None:
     return float(np.median(differences)) if differences else None
 
 
-def _guess_layout(people: Array, own: str) -> str | None:
+def guess_layout(people: Array, own: str) -> str | None:
     """Of the layouts with as many joints the most compact one; the file's own unless another is clearly better."""
     scores: dict[str, float] = {}
     for name, layout in LAYOUTS.items():

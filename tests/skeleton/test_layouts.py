@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
 from reference_body import standing
 
 from flora_engine.readers import read_sequence
@@ -38,7 +37,7 @@ def test_published_bones_of_kinect_v2() -> None:
 
 def mirror(name: str) -> str:
     side, _, part = name.partition(" ")
-    return f"{ {'left': 'right', 'right': 'left'}[side]} {part}" if side in ("left", "right") else name
+    return f"{ {'left': 'right', 'right': 'left'}[side] } {part}" if side in ("left", "right") else name
 
 
 @EVERY
