@@ -9,7 +9,7 @@ from reference.shift_gcn_plain import PlainShiftGCN
 
 from flora_engine.errors import FloraError
 from flora_engine.models.shift_gcn.network import ShiftGCN
-from flora_engine.models.shift_gcn.published import from_published, read_published, to_published, write_published
+from flora_engine.models.shift_gcn.published import from_published, read_published, to_published
 from flora_engine.preprocessing import prepare
 from flora_engine.readers import read_sequence
 
@@ -70,7 +70,7 @@ def small(joints: int = 7, persons: int = 3) -> ShiftGCN:
 
 def test_any_size_makes_the_trip_and_means_the_same(tmp_path: Path) -> None:
     model = small()
-    write_published(model, tmp_path / "model.pt")
+    torch.save(to_published(model), tmp_path / "model.pt")
     again = read_published(tmp_path / "model.pt")
     assert (again.classes, again.joints, again.persons, again.base_channels) == (5, 7, 3, 8)
     plain = PlainShiftGCN(5, 7, 3, base=8).eval()

@@ -38,10 +38,10 @@ TOLERANCE = 1e-6
 @contextlib.contextmanager
 def in_float64() -> Iterator[None]:
     """Train in double precision: the model is made with it, and clips take it before they are augmented."""
-    augment, to_stream = trainer.augment, trainer.to_stream
+    augment, make_stream = trainer.augment, trainer.make_stream
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "augment", lambda x, *more, **options: augment(x.double(), *more, **options))
-        patch.setattr(trainer, "to_stream", lambda x, stream: to_stream(x.double(), stream))
+        patch.setattr(trainer, "make_stream", lambda x, stream: make_stream(x.double(), stream))
         torch.set_default_dtype(torch.float64)
         try:
             yield

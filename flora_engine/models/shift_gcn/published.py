@@ -1,4 +1,4 @@
-"""The `.pt` layout in which Shift-GCN checkpoints were published, read and written (docs/method.md, section 4)."""
+"""The `.pt` layout in which Shift-GCN checkpoints were published, read and made (docs/method.md, section 4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing
 from flora_engine.models.shift_gcn.network import ShiftGCN, shift_in_rows, shift_out_rows
 
 # Ours ↔ theirs, as the part of a key after the block's number.
@@ -121,9 +120,3 @@ def read_published(path: Path) -> ShiftGCN:
     if not isinstance(state, Mapping):
         raise FloraError("not a Shift-GCN checkpoint in the published layout", path=path)
     return from_published({key.removeprefix("module."): value for key, value in state.items()}, path)
-
-
-def write_published(model: ShiftGCN, path: Path) -> None:
-    """Write the model as the published `.pt`."""
-    with replacing(path) as temporary:
-        torch.save(to_published(model), temporary)
