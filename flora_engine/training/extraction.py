@@ -61,12 +61,21 @@ def extract(
         part = features[start : start + PART]
         file = None if partial is None else partial / f"{stream}-{start:08d}.npy"
         if file is None or not _read_part(file, part):
+            _check_numbers(joints[start : start + PART], start)
             _compute(job, function, joints[start : start + PART], part, stream, batch_size)
             if file is not None:
                 with replacing(file) as temporary:
                     np.save(temporary, part)
         job.progress(f"features of {stream}", min(start + PART, len(joints)), len(joints))
     return features
+
+
+def _check_numbers(joints: NDArray[np.float32], first: int) -> None:
+    for number, clip in enumerate(joints, first):
+        if not np.isfinite(clip).all():
+            raise FloraError(
+                f"clip {number} holds values that are not numbers", remedy="Leave it out or prepare it again."
+            )
 
 
 def _compute(

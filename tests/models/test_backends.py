@@ -63,11 +63,11 @@ def test_each_name_has_a_runner() -> None:
 # The same numbers
 
 
-@pytest.mark.parametrize(("frames", "joints", "persons"), [(16, 25, 2), (11, 25, 1), (4, 5, 2), (13, 33, 3)])
-def test_agreement_on_many_shapes(frames: int, joints: int, persons: int) -> None:
+@pytest.mark.parametrize(("joints", "persons"), [(25, 2), (5, 1), (33, 3)])
+def test_agreement_on_other_bodies(joints: int, persons: int) -> None:
     runner = make_runner("cpu_kernels", model(joints, persons))
     assert runner.known == [True] * 10
-    assert check_agreement(runner, clips(joints, persons, frames)) < 1e-3
+    assert check_agreement(runner) < 1e-3
 
 
 def test_offsets_far_beyond_the_clip_and_exactly_integer() -> None:
@@ -76,14 +76,15 @@ def test_offsets_far_beyond_the_clip_and_exactly_integer() -> None:
         for block in one.each_block():
             for offsets in (block.temporal.shift_in, block.temporal.shift_out):
                 offsets.ypos[:6] = torch.tensor([1000.5, -1000.5, 0.0, 3.0, -3.0, 9.5])
-    assert check_agreement(make_runner("cpu_kernels", one), clips()) < 1e-3
+    assert check_agreement(make_runner("cpu_kernels", one)) < 1e-3
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_cpu_kernels_equal_the_layers(training: bool) -> None:
+@pytest.mark.parametrize(("frames", "joints", "persons"), [(16, 25, 2), (11, 9, 1), (4, 5, 2), (13, 33, 3)])
+def test_cpu_kernels_equal_the_layers(frames: int, joints: int, persons: int, training: bool) -> None:
     """Float64 from clips to logits, and with the published gradient."""
-    one, other = model().double().train(training), model().double().train(training)
-    x, label = clips(dtype=torch.float64), torch.tensor([0, 1, 5, 2])
+    one, other = (model(joints, persons).double().train(training) for _ in range(2))
+    x, label = clips(joints, persons, frames, torch.float64), torch.tensor([0, 1, 5, 2])
     runner = make_runner("cpu_kernels", one)
     with torch.set_grad_enabled(training):
         found, expected = runner(x), other(x)
@@ -247,8 +248,8 @@ def test_a_kernel_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     run = CpuKernels.run_block
     runner = make_runner("cpu_kernels", model())
     monkeypatch.setattr(CpuKernels, "run_block", lambda self, block, x: run(self, block, x) * 1.01)
-    with pytest.raises(FloraError, match=r"cpu_kernels does not compute blocks.0 as network.py does: its output") as e:
-        check_agreement(runner, clips())
+    with pytest.raises(FloraError, match=r"cpu_kernels does not compute blocks.0 as network.py does: its") as e:
+        check_agreement(runner)
     assert "backend: torch" in str(e.value)
 
 
@@ -263,15 +264,15 @@ def test_a_gradient_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         return output
 
     monkeypatch.setattr(CpuKernels, "run_block", wrong)
-    with pytest.raises(FloraError, match="input gradient"):
-        check_agreement(runner, clips())
+    with pytest.raises(FloraError, match="gradient"):
+        check_agreement(runner)
 
 
 def test_the_comparison_changes_nothing() -> None:
     one = model()
     before = {name: value.clone() for name, value in one.state_dict().items()}
     state = torch.get_rng_state()
-    check_agreement(make_runner("cpu_kernels", one), clips())
+    check_agreement(make_runner("cpu_kernels", one))
     assert torch.equal(torch.get_rng_state(), state)
     for name, value in one.state_dict().items():
         assert torch.equal(value, before[name]), name

@@ -100,6 +100,10 @@ def test_stopped_it_goes_on_without_computing_parts_again(
 def test_clips_that_do_not_fit_and_missing_checkpoints_are_named(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(FloraError, match="these are"):
         extract(Job(), ShiftGCN(2, base_channels=8), np.zeros((1, 3, 8, 20, 2), np.float32))
+    wrong = np.zeros((3, 3, 8, 25, 2), np.float32)
+    wrong[1, 0, 2, 3, 0] = np.nan
+    with pytest.raises(FloraError, match="clip 1 holds values that are not numbers"):
+        extract(Job(), ShiftGCN(2, base_channels=8), wrong)
     with pytest.raises(FloraError, match="no encoder checkpoint"):
         find_checkpoints([tmp_path])
     with pytest.raises(FloraError, match="second checkpoint of the joint stream"):
