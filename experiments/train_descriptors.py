@@ -11,21 +11,19 @@ from pathlib import Path
 from descriptor_head import Evidence, write_model
 from motion_sets import NAMES, load_set
 
-from flora_engine.labelling.bundle import BUILTIN
-from flora_engine.models.descriptors import FILE
+from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", default=",".join(NAMES), help="what it is trained on; all sets calibrate")
-    parser.add_argument("--out", type=Path, default=BUILTIN / FILE)
+    parser.add_argument("--out", type=Path, default=BUILTIN / DESCRIPTORS)
     given = parser.parse_args()
     evidence = Evidence([load_set(given.data, name) for name in NAMES])
     model = write_model(evidence, given.out, given.sets.split(","))
-    print(
-        f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB, temperature {float(model.temperature):.2f}, none {model.none}"
-    )
+    print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
+    print(f"temperature {float(model.temperature):.2f}, odds of none {model.none}")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, help="write a table (.csv) or JSON lines (.jsonl) of all recordings instead"
     )
+    parser.add_argument(
+        "--why",
+        action="store_true",
+        help="the measurements that spoke most for and against each label, with their times",
+    )
+    parser.add_argument("--without-none", action="store_true", help="leave out the probability of none of the actions")
     parser.add_argument("--json", action="store_true", help="one JSON object per line, see docs/labels.md")
 
 
@@ -41,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         classes_file=arguments.classes_file,
         model=arguments.model,
         out=arguments.out,
+        why=arguments.why,
+        none=not arguments.without_none,
     )
     if arguments.out is not None:
         with console_job() as job:
@@ -61,3 +69,9 @@ def _show(one: LabelledFile, top: int) -> None:
     print(one.file)
     for label in one.ranking.labels[:top]:
         print(f"  {label.score:6.1%}  {label.name}")
+        for reason in label.why:
+            print(f"          {'+' if reason.weight > 0 else '−'} {reason.text}")
+    if one.ranking.none is not None:
+        print(f"  {one.ranking.none:6.1%}  is the probability of none of these")
+    for notice in dict.fromkeys(label.notice for label in one.ranking.labels if label.notice):
+        print(f"flora: {notice}", file=sys.stderr)

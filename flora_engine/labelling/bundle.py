@@ -10,6 +10,8 @@ scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, 
 skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
 
+`descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added.
+
 The last one is there where the bundle holds the ensemble: the score −log e is then increased by u·v_c, u being its
 output and v_c the class vector (`class_vectors`). Such a manifest has version 2.
 """
@@ -30,6 +32,7 @@ from flora_engine.resources import RESOURCES
 
 GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
 DIRECT = "skeleton_to_text.onnx"
+DESCRIPTORS = "descriptors.npz"
 MANIFEST = "manifest.json"
 BUILTIN = RESOURCES / "models" / "builtin"
 
@@ -104,14 +107,21 @@ class Decision(_Part):
     temperature: float = Field(gt=0)
 
 
+class DescriptorReference(_Part):
+    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside the descriptors'."""
+
+    graphs: float = Field(1.0, ge=0)
+
+
 class Manifest(_Part):
     format: Literal["flora-bundle"] = "flora-bundle"
-    version: Literal[1, 2] = 1
+    version: Literal[1, 2, 3] = 1
     name: str
     text_encoder: TextEncoderReference
     preparation: PreparationReference
     attunement: Attunement
     decision: Decision
+    descriptors: DescriptorReference | None = None
     seen_classes: tuple[SeenClass, ...]
     files: dict[str, str]
     accuracy: dict[str, float | str] = {}
@@ -151,7 +161,7 @@ def load_manifest(folder: Path) -> Manifest:
     except (ValidationError, UnicodeDecodeError) as error:
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise FloraError(f"the manifest is not valid: {first}", path=path, remedy=remedy) from None
-    for name in graphs_of(manifest):
+    for name in files_of(manifest):
         if not (folder / name).is_file():
             raise FloraError(f"the model bundle lacks {name}", path=folder, remedy=remedy)
         if manifest.files.get(name) != file_hash(folder / name):
@@ -161,12 +171,20 @@ def load_manifest(folder: Path) -> Manifest:
 
 def graphs_of(manifest: Manifest) -> tuple[str, ...]:
     """File names of the bundle's graphs."""
-    return GRAPHS if manifest.version == 1 else (*GRAPHS, DIRECT)
+    return (*GRAPHS, DIRECT) if manifest.version == 2 or DIRECT in manifest.files else GRAPHS
+
+
+def files_of(manifest: Manifest) -> tuple[str, ...]:
+    """File names of all that the manifest speaks of."""
+    return (*graphs_of(manifest), *(() if manifest.descriptors is None else (DESCRIPTORS,)))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last, with the hashes of the graphs that lie in `folder`: without it there is no bundle."""
     from flora_engine.files import write_text
 
-    hashed = manifest.model_copy(update={"files": {name: file_hash(folder / name) for name in graphs_of(manifest)}})
+    there = [name for name in (*GRAPHS, DIRECT, DESCRIPTORS) if (folder / name).is_file()]
+    version = 3 if manifest.descriptors is not None else 2 if DIRECT in there else 1
+    files = {name: file_hash(folder / name) for name in there}
+    hashed = manifest.model_copy(update={"files": files, "version": version})
     write_text(folder / MANIFEST, json.dumps(hashed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

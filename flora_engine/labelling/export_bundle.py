@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
-from flora_engine.labelling.bundle import DIRECT, Manifest, write_manifest
+from flora_engine.labelling.bundle import DESCRIPTORS, DIRECT, DescriptorReference, Manifest, write_manifest
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.models.flora.network import Flora, Scorer
 from flora_engine.models.shift_gcn.network import ShiftGCN
@@ -67,10 +67,12 @@ def export_bundle(
     manifest: Manifest,
     *,
     direct: DirectMap | None = None,
+    descriptors: Path | None = None,
 ) -> None:
     """Write the graphs and then the manifest into `folder`; what was there is replaced only once all is written.
 
-    encoder, flora and direct (what the ensemble has beside Flora): on the CPU, trained. Raises FloraError where a graph
+    encoder, flora and direct (what the ensemble has beside Flora): on the CPU, trained. descriptors: a stored model of
+    theirs, which the bundle then adds. Raises FloraError where a graph
     and its model disagree.
     """
     fresh = folder.with_name(f".{folder.name}.new")
@@ -110,6 +112,9 @@ def export_bundle(
     if direct is not None:
         axes = {"feature": {0: "n"}, "vector": {0: "n"}}
         _export(direct, {"feature": draw(2, flora.features)}, "vector", axes, fresh / DIRECT)
-    write_manifest(fresh, manifest.model_copy(update={"version": 1 if direct is None else 2}))
+    if descriptors is not None:
+        shutil.copyfile(descriptors, fresh / DESCRIPTORS)
+        manifest = manifest.model_copy(update={"descriptors": DescriptorReference()})
+    write_manifest(fresh, manifest)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.labeller import Labeller
-from flora_engine.labelling.ranking import LabelledFile, Ranking
+from flora_engine.labelling.ranking import LabelledFile
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.semantics.class_texts import ClassText
 
@@ -28,22 +29,25 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def label_files(job: Job, labeller: Labeller, files: Sequence[Path], texts: list[ClassText]) -> Iterator[LabelledFile]:
+def label_files(
+    job: Job, labeller: Labeller, files: Sequence[Path], texts: list[ClassText], *, why: bool = False
+) -> Iterator[LabelledFile]:
     """Rank `texts` for each of `files`, in their order.
 
+    why: with the reasons of every label.
     A recording that cannot be read or prepared has a problem and does not stop the others. Raises Cancelled, and
     FloraError if there are no texts.
     """
     for start in range(0, len(files), _AT_ONCE):
-        yield from _label(job, labeller, files, range(start, min(start + _AT_ONCE, len(files))), texts)
+        yield from _label(job, labeller, files, range(start, min(start + _AT_ONCE, len(files))), texts, why)
     job.progress("labelling", len(files), len(files))
 
 
 def _label(
-    job: Job, labeller: Labeller, files: Sequence[Path], which: range, texts: list[ClassText]
+    job: Job, labeller: Labeller, files: Sequence[Path], which: range, texts: list[ClassText], why: bool
 ) -> list[LabelledFile]:
     problems: dict[int, str] = {}
-    latents, timings = [], {}
+    latents, timings, sequences = [], {}, {}
     for i in which:
         job.progress("labelling", i, len(files))
         start = time.perf_counter()
@@ -57,6 +61,8 @@ def _label(
             continue
         latents.append(latent)
         timings[i] = {"read": read, **seconds}
+        if why:
+            sequences[i] = sequence
     ranked = labeller.rank(np.concatenate(latents), texts) if latents else []
     rankings = iter(ranked)
     results = []
@@ -66,5 +72,8 @@ def _label(
             continue
         ranking = next(rankings)
         shared = {stage: value / len(latents) for stage, value in ranking.timings.items()}
-        results.append(LabelledFile(files[i], Ranking(ranking.labels, timings[i] | shared)))
+        ranking = replace(ranking, timings=timings[i] | shared)
+        if why:
+            ranking = labeller.explain(sequences[i], texts, ranking)
+        results.append(LabelledFile(files[i], ranking))
     return results

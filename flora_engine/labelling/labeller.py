@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
-from flora_engine.labelling.bundle import BUILTIN, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.measured import Measured
 from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
@@ -38,6 +40,8 @@ class Labeller:
         self._graphs = {
             name: load_session(folder / name, threads=threads, cuda=True) for name in graphs_of(self.manifest)
         }
+        here = self.manifest.descriptors is not None
+        self._measured = Measured(folder / DESCRIPTORS, self._encoder) if here else None
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
@@ -60,17 +64,21 @@ class Labeller:
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Floats, dict[str, float]]:
         """Skeleton latents of recordings and the seconds of preparing and encoding them.
 
-        (N, H); a bundle of the ensemble has its vectors in text space behind them, (N, H + 2d).
+        (N, H); behind them the vectors in text space of an ensemble, (N, 2d), and the standardised descriptors of a
+        bundle that has them, (N, D).
         """
         start = time.perf_counter()
         how = self.manifest.preparation
         joints = np.stack([self._prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
+        measured = [] if self._measured is None else [self._measured.describe(sequence) for sequence in sequences]
         prepared = time.perf_counter()
         with self._lock:
             feature = self._run("skeleton_encoder", joints=joints)
             latent = self._run("skeleton_to_latent", feature=feature)
             if DIRECT in self._graphs:
                 latent = np.concatenate([latent, self._run("skeleton_to_text", feature=feature)], axis=1)
+            if measured:
+                latent = np.concatenate([latent, np.stack(measured).astype(np.float32)], axis=1)
         return latent, {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
 
     def _class_states(self, texts: list[ClassText]) -> Floats:
@@ -106,7 +114,8 @@ class Labeller:
         with self._lock:
             text = self._text_latents(texts)
             worded = time.perf_counter()
-            skeleton, direct = np.split(latents, [text.shape[2]], axis=1)
+            ends = [text.shape[2], latents.shape[1] - (0 if self._measured is None else self._measured.width)]
+            skeleton, direct, z = np.split(latents, ends, axis=1)
             errors = np.concatenate(
                 [
                     self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=skeleton)
@@ -117,19 +126,54 @@ class Labeller:
             surprises = np.log(np.maximum(errors.astype(np.float64), 1e-30))
             if DIRECT in self._graphs:
                 surprises -= direct @ class_vectors(self._class_states(texts)).T
+            found = self._added(-surprises / self.manifest.decision.temperature, z.astype(np.float64), texts)
         seconds = {"text": worded - start, "score": time.perf_counter() - worded}
-        return [self._ranking(*row, texts, seconds) for row in zip(surprises, errors, strict=True)]
+        return [self._ranking(*row, texts, seconds) for row in zip(*found, errors, strict=True)]
+
+    def _added(
+        self, logits: NDArray[np.float64], z: NDArray[np.float64], texts: list[ClassText]
+    ) -> tuple[NDArray[np.float64], list[float | None]]:
+        """Logits (N, K) with the descriptors' added, and the probability of none of the texts."""
+        if self._measured is None or self.manifest.descriptors is None:
+            return logits, [None] * len(logits)
+        scores, model = self._measured.scores(z, texts), self._measured.model
+        none: list[float | None] = [float(p) for p in model.none_of_these(scores)]
+        return self.manifest.descriptors.graphs * logits + scores / float(model.temperature), none
 
     def _ranking(
-        self, surprise: NDArray[np.float64], errors: Floats, texts: list[ClassText], seconds: dict[str, float]
+        self,
+        logits: NDArray[np.float64],
+        none: float | None,
+        errors: Floats,
+        texts: list[ClassText],
+        seconds: dict[str, float],
     ) -> Ranking:
-        fit = np.exp((surprise.min() - surprise) / self.manifest.decision.temperature)
+        fit = np.exp(logits - logits.max())
         scores = fit / fit.sum()
-        order = np.argsort(surprise, kind="stable")
-        return Ranking(tuple(RankedLabel(texts[i].name, float(scores[i]), float(errors[i])) for i in order), seconds)
+        read = None if self._measured is None else self._measured.read(texts)
+        labels = tuple(
+            RankedLabel(texts[i].name, float(scores[i]), float(errors[i]))
+            if read is None
+            else RankedLabel(texts[i].name, float(scores[i]), float(errors[i]), read[i].sure, read[i].notice)
+            for i in np.argsort(-logits, kind="stable")
+        )
+        return Ranking(labels, seconds, none)
 
-    def label(self, sequence: SkeletonSequence, texts: list[ClassText]) -> Ranking:
-        """Rank `texts` for one recording. Raises FloraError where it cannot be prepared or there is no text."""
+    def explain(self, sequence: SkeletonSequence, texts: list[ClassText], ranking: Ranking) -> Ranking:
+        """The ranking of these texts for this recording, with the reasons of every label (none without descriptors)."""
+        if self._measured is None:
+            return ranking
+        with self._lock:
+            reasons = self._measured.reasons(sequence, texts)
+        why = {text.name: found for text, found in zip(texts, reasons, strict=True)}
+        return replace(ranking, labels=tuple(replace(label, why=why[label.name]) for label in ranking.labels))
+
+    def label(self, sequence: SkeletonSequence, texts: list[ClassText], *, why: bool = False) -> Ranking:
+        """Rank `texts` for one recording, with reasons if `why`.
+
+        Raises FloraError if it cannot be prepared or there is no text.
+        """
         latents, seconds = self.latents([sequence])
         ranking = self.rank(latents, texts)[0]
-        return Ranking(ranking.labels, {**seconds, **ranking.timings})
+        ranking = replace(ranking, timings={**seconds, **ranking.timings})
+        return self.explain(sequence, texts, ranking) if why else ranking

@@ -18,22 +18,70 @@ TABLES = (".csv", ".jsonl")
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One measurement that spoke for a label (weight > 0) or against it (< 0).
+
+    text: in words, with value and time. start, end: seconds of the recording. joints: Kinect v2 joint names, none for
+    the whole body.
+    """
+
+    descriptor: str
+    text: str
+    weight: float
+    start: float
+    end: float
+    joints: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, as docs/labels.md says."""
+        return {
+            "descriptor": self.descriptor,
+            "text": self.text,
+            "weight": round(self.weight, 4),
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "joints": list(self.joints),
+        }
+
+
+@dataclass(frozen=True)
 class RankedLabel:
     """score: share among the candidates, 0..1, summing to 1. flow_error: Flora's e_c, smaller is better; the ensemble
     decides by more than that.
+
+    sure: how well the action's words were understood, 0..1; None without descriptors. notice: a sentence if they were
+    not. why: what spoke for the label, strongest first, then what spoke against it; empty unless asked for.
     """
 
     name: str
     score: float
     flow_error: float
+    sure: float | None = None
+    notice: str | None = None
+    why: tuple[Reason, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, as docs/labels.md says; what is not known is left out."""
+        found: dict[str, Any] = {"name": self.name, "score": round(self.score, 6), "flow_error": self.flow_error}
+        if self.sure is not None:
+            found["sure"] = round(self.sure, 3)
+        if self.notice is not None:
+            found["notice"] = self.notice
+        if self.why:
+            found["why"] = [reason.as_json() for reason in self.why]
+        return found
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """labels: best first. timings: seconds of each stage that ran (read, prepare, encode, text, score)."""
+    """labels: best first. timings: seconds of each stage that ran (read, prepare, encode, text, score).
+
+    none: the probability that none of the actions happens; None without descriptors.
+    """
 
     labels: tuple[RankedLabel, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
+    none: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -58,10 +106,9 @@ class LabelledFile:
         head: dict[str, Any] = {"format": FORMAT, "version": VERSION, "file": str(self.file)}
         if self.ranking is None:
             return head | {"problem": self.problem}
-        labels = [
-            {"name": label.name, "score": round(label.score, 6), "flow_error": label.flow_error}
-            for label in self.ranking.labels
-        ]
+        if self.ranking.none is not None:
+            head["none_of_these"] = round(self.ranking.none, 4)
+        labels = [label.as_json() for label in self.ranking.labels]
         seconds = {stage: round(value, 6) for stage, value in self.ranking.timings.items()}
         return head | {"labels": labels, "seconds": seconds}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import model_validator
@@ -22,6 +22,7 @@ from flora_engine.semantics.class_texts import ClassText, parse_typed, read_text
 class Request(request.Request):
     """folder, files: recordings, or folders of them. classes: actions as they are typed, or classes_file with them.
 
+    why: with what spoke for and against every label. none: with the probability of none of the actions.
     model: a bundle, or the run that made it; None for the built-in one. out: the table to write (.csv, .jsonl).
     """
 
@@ -31,6 +32,8 @@ class Request(request.Request):
     classes: str | None = None
     classes_file: UserPath | None = None
     model: UserPath | None = None
+    why: bool = False
+    none: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Request:
@@ -76,7 +79,10 @@ def label_all(job: Job, request: Request, texts: list[ClassText]) -> Iterator[La
     """What comes of each recording, in order. Raises FloraError before the first one, Cancelled."""
     files = recordings([*([] if request.folder is None else [request.folder]), *request.files])
     labeller = Labeller(BUILTIN if request.model is None else find_bundle(request.model))
-    yield from label_files(job, labeller, files, texts)
+    for one in label_files(job, labeller, files, texts, why=request.why):
+        if one.ranking is not None and not request.none:
+            one = replace(one, ranking=replace(one.ranking, none=None))  # noqa: PLW2901
+        yield one
 
 
 def candidate_texts(classes: str | None, file: Path | None) -> list[ClassText]:

@@ -21,6 +21,8 @@ from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import (
+    BUILTIN,
+    DESCRIPTORS,
     Attunement,
     Decision,
     Manifest,
@@ -37,6 +39,7 @@ from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
+from flora_engine.semantics.text_encoder import MINILM_SHA256
 from flora_engine.training.encoder.state import load_encoder
 from flora_engine.training.extraction import extract_streams
 
@@ -183,7 +186,11 @@ class SplitRun:
         manifest = self._manifest(experiment, model, chosen, accuracy)
         encoder = load_encoder(checkpoints["joint"])[0]
         direct = None if model.direct is None else model.direct.cpu()
-        export_bundle(self.folder.bundle, encoder, model.network.cpu().eval(), manifest, direct=direct)
+        same_words = manifest.text_encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
+        stored = BUILTIN / DESCRIPTORS
+        descriptors = stored if same_words and stored.is_file() else None
+        network = model.network.cpu().eval()
+        export_bundle(self.folder.bundle, encoder, network, manifest, direct=direct, descriptors=descriptors)
 
     def _manifest(
         self, experiment: Experiment, model: FloraModel, chosen: dict[str, Any], accuracy: dict[str, float]

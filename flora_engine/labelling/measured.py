@@ -1,0 +1,77 @@
+"""The descriptor model in a bundle: typed actions against what was measured, and why. Numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.descriptors import analyse, catalogue, measure, say
+from flora_engine.descriptors.pool import Pool
+from flora_engine.labelling.ranking import Reason
+from flora_engine.models.descriptors import load_descriptor_model
+from flora_engine.semantics.class_texts import ClassText
+from flora_engine.semantics.expectations import Expectation, Reader
+from flora_engine.semantics.lexicon import load_lexicon
+from flora_engine.semantics.text_encoder import TextEncoder
+from flora_engine.semantics.text_vectors import text_vectors
+from flora_engine.skeleton import SkeletonSequence
+
+Floats = NDArray[np.float64]
+REASONS = 5  # for a label, and as many against it
+# A descriptor that an action says nothing about is no reason, though the learned map may use it a little.
+_SPOKEN = 0.15
+
+
+class Measured:
+    """One stored model with one text encoder; texts that were read are kept. Raises FloraError if it is damaged."""
+
+    def __init__(self, path: Path, encoder: TextEncoder) -> None:
+        self.model = load_descriptor_model(path)
+        self._encoder, self._reader = encoder, Reader(load_lexicon(), encoder)
+
+    @property
+    def width(self) -> int:
+        """D, the number of descriptors."""
+        return len(self.model.mean)
+
+    def describe(self, sequence: SkeletonSequence) -> Floats:
+        """z (D,) of a recording, finite."""
+        return np.asarray(self.model.standardise(measure(sequence)[None])[0])
+
+    def read(self, texts: Sequence[ClassText]) -> list[Expectation]:
+        """What each text makes expect."""
+        return self._reader.read_all(texts)
+
+    def directions(self, texts: Sequence[ClassText]) -> tuple[Floats, Floats]:
+        """(K, D) and (K,): the score of an action is z·direction + offset."""
+        expected = np.stack([one.values for one in self.read(texts)])
+        return self.model.directions(expected, text_vectors(self._encoder, [text.motion for text in texts]))
+
+    def scores(self, z: Floats, texts: Sequence[ClassText]) -> Floats:
+        """(N, K), larger is better."""
+        weight, offset = self.directions(texts)
+        return np.asarray(z @ weight.T + offset)
+
+    def reasons(self, sequence: SkeletonSequence, texts: Sequence[ClassText]) -> list[tuple[Reason, ...]]:
+        """Per text, the measurements that spoke most for it and then those most against it, strongest first."""
+        found = analyse(sequence)
+        ranks = np.nan_to_num(Pool(self.model.quantiles).scores(found.values))
+        z = self.model.standardise(found.values[None])[0]
+        weight, _ = self.directions(texts)
+        descriptors = list(catalogue().values())
+        every = []
+        for direction, expected in zip(weight, self.read(texts), strict=True):
+            share = np.where(np.abs(expected.values) > _SPOKEN, direction * z, 0.0)
+            order = np.argsort(-share, kind="stable")
+            chosen = [d for d in order[:REASONS] if share[d] > 0] + [d for d in order[::-1][:REASONS] if share[d] < 0]
+            reasons = []
+            for d in chosen:
+                moment = found.moment(descriptors[d])
+                said = say(descriptors[d], float(found.values[d]), float(ranks[d]), moment)
+                where = (moment.start, moment.end, moment.joints)
+                reasons.append(Reason(descriptors[d].name, said, float(share[d]), *where))
+            every.append(tuple(reasons))
+        return every
