@@ -25,7 +25,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 
 Floats = NDArray[np.float64]
-# Chosen as a whole on sets left out, never on one alone (docs/decisions/0009-words.md).
+# Chosen as a whole on sets left out, never on one alone (docs/decisions/0010-words.md).
 SHARES = (0.3, 0.7, 0.3, 0.3, 0.3)  # lexicon and W as they are; lexicon, W and U divided by their spread
 _SHRINK, _TOWARDS, _TEXT_RIDGE = 3.0, 0.3, 0.3
 _LARGEST = 2.5

@@ -22,7 +22,7 @@ from flora_engine.semantics.text_encoder import TextEncoder
 from flora_engine.semantics.text_vectors import text_vectors
 
 Floats = NDArray[np.float64]
-# Chosen on the lexicon alone: expectations of entries and names that were held out (docs/decisions/0009-words.md).
+# Chosen on the lexicon alone: expectations of entries and names that were held out (docs/decisions/0010-words.md).
 _TEMPERATURE, _SHARPNESS, _RIDGE = 0.05, 4.0, 0.3
 _HALFWAY, _WIDTH = 0.8, 0.1  # cosine to the nearest text at which both regressions count equally, and how fast it turns
 _SIDED = 1.3  # expectation of the motion share of a side that is named

@@ -1,0 +1,85 @@
+"""The descriptor model: it finds what it was taught, is linear, survives its file, and refuses a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flora_engine.descriptors import catalogue
+from flora_engine.errors import FloraError
+from flora_engine.models.descriptors import DescriptorModel, fit_descriptors, load_descriptor_model, standardise, unit
+
+D, TEXT, CLASSES, EACH = len(catalogue()), 12, 6, 30
+
+
+@pytest.fixture(scope="module")
+def taught() -> tuple[DescriptorModel, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Two sets whose recordings are their class's expectation and noise; the model, and one set's arrays."""
+    random = np.random.default_rng(0)
+    sets = {}
+    for name in ("one", "two"):
+        expected = random.normal(size=(CLASSES, D)) * (random.random((CLASSES, D)) < 0.1)
+        labels = np.repeat(np.arange(CLASSES), EACH)
+        values = (expected[labels] + random.normal(size=(len(labels), D))).astype(np.float32)
+        values[random.random(values.shape) < 0.05] = np.nan
+        sets[name] = (values, labels, expected, unit(random.normal(size=(CLASSES, TEXT))))
+    return (fit_descriptors(sets), *sets["one"])
+
+
+def test_it_finds_the_class_whose_expectations_hold(taught) -> None:  # type: ignore[no-untyped-def]
+    model, values, labels, expected, vectors = taught
+    scores = model.scores(model.standardise(values), expected, vectors)
+    assert (scores.argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_a_score_is_a_sum_over_descriptors_and_no_class_alone_changes_another(taught) -> None:  # type: ignore[no-untyped-def]
+    model, values, _, expected, vectors = taught
+    z = model.standardise(values)
+    weight, offset = model.directions(expected, vectors)
+    scores = model.scores(z, expected, vectors)
+    np.testing.assert_allclose(scores[3, 2], (z[3] * weight[2]).sum() + offset[2])
+    np.testing.assert_allclose(model.scores(z, expected[2:3], vectors[2:3])[:, 0], scores[:, 2])
+
+
+def test_whatever_was_measured_becomes_finite(taught) -> None:  # type: ignore[no-untyped-def]
+    model = taught[0]
+    wild = np.full((4, D), np.nan, np.float32)
+    wild[1], wild[2] = 1e30, -1e30
+    z = model.standardise(wild)
+    assert np.isfinite(z).all() and (z[0] == 0).all() and np.abs(z).max() <= 2.5
+
+
+def test_none_of_these_falls_with_the_best_score(taught) -> None:  # type: ignore[no-untyped-def]
+    model = taught[0].calibrated(0.7, (1.0, -0.5))
+    found = model.none_of_these(np.array([[0.0, -3.0], [4.0, 0.0], [1e9, 0.0]]))
+    assert 1 > found[0] > found[1] > found[2] >= 0 and found[0] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_it_survives_its_file(taught, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model, values, _, expected, vectors = taught
+    model.save(tmp_path / "d.npz")
+    again = load_descriptor_model(tmp_path / "d.npz")
+    one, other = (m.scores(m.standardise(values), expected, vectors) for m in (model, again))
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_a_damaged_or_foreign_file_is_refused(taught, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "d.npz"
+    taught[0].save(path)
+    whole = dict(np.load(path))
+    np.savez(path, **{**whole, "names": np.array(["other"])})
+    with pytest.raises(FloraError, match="other descriptors"):
+        load_descriptor_model(path)
+    path.write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(FloraError, match="cannot be read"):
+        load_descriptor_model(path)
+
+
+def test_ranks_of_the_pool_are_close_to_normal_scores() -> None:
+    from flora_engine.descriptors import build_pool
+
+    values = np.random.default_rng(1).normal(size=(2000, D)).astype(np.float32)
+    z = standardise(build_pool({"a": values}), values)
+    assert abs(z.mean()) < 0.02 and 0.9 < z.std() < 1.1
