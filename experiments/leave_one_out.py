@@ -114,9 +114,8 @@ def main() -> None:
     given = parser.parse_args()
     sets = [load_set(given.data, name) for name in NAMES]
     rows = []
-    print(
-        "| set | head | text | all classes, % | chance | five, % | most predicted, % |\n|---|---|---|---|---|---|---|"
-    )
+    columns = ("set", "head", "text", "all classes, %", "chance", "five, %", "most predicted, %", "AUROC of none")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for head_name in given.heads or HEADS:
         head = HEADS[head_name](sets)
         for one in sets:

@@ -31,6 +31,7 @@ class Measured:
     def __init__(self, path: Path, encoder: TextEncoder) -> None:
         self.model = load_descriptor_model(path)
         self._encoder, self._reader = encoder, Reader(load_lexicon(), encoder)
+        self._reader.prepare()
 
     @property
     def width(self) -> int:

@@ -50,6 +50,11 @@ class Reader:
         self.lexicon, self.encoder = lexicon, encoder
         self._known: dict[str, Expectation] = {}
 
+    def prepare(self) -> None:
+        """Do now what the first phrase would wait for."""
+        if self.lexicon.entries:
+            self._ridge  # noqa: B018
+
     @cached_property
     def _texts(self) -> tuple[list[str], NDArray[np.int64], int]:
         """All texts of the lexicon (names first), the entry of each, and how many are names."""
