@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=2 python benchmarks/labelling.py RECORDINGS [--model BUNDLE]
 
 Every recording below RECORDINGS is read, prepared, encoded and ranked against eight actions, as `flora label` does.
-The first recording pays for starting up (the text encoder, the parser, the classes) and is told apart.
+The first recording pays for starting up (the text encoder, the parser, the classes) and is reported apart.
 """
 
 from __future__ import annotations

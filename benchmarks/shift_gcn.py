@@ -48,7 +48,7 @@ def models(classes: int = 60) -> tuple[ShiftGCN, PlainShiftGCN]:
 
 
 def real_clips(count: int) -> tuple[np.ndarray, str]:
-    """`count` recordings evenly spread over those at hand, (N, 3, 300, 25, 2), or random ones where there are none."""
+    """`count` recordings evenly spread over those at hand, (N, 3, 300, 25, 2), or random ones if there are none."""
     folder = Path(os.environ.get("FLORA_SHARED_DATA", ROOT.parent / "shared" / "data")) / "ntu" / "raw"
     paths = sorted(folder.glob("*.skeleton"))
     if not paths:

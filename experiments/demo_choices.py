@@ -64,7 +64,7 @@ def zero_shot(clips: Clips, checkpoint: Path, train: Rows, unseen: Rows, config:
 
 
 def measure(config: PipelineConfig, folder: Path, variant: tuple[int, int, int, int], draw: int | None) -> list[float]:
-    """Minutes of training, accuracy of seen classes, then of unseen ones by each head where a draw is given."""
+    """Minutes of training, accuracy of seen classes, then of unseen ones by each head if a draw is given."""
     frames, epochs, persons, base = variant
     update = {"raw": folder / "utd_mhad", "frames": frames, "persons": persons}
     clips = load_clips(Job(), config.data[0].model_copy(update=update))

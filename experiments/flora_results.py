@@ -394,7 +394,7 @@ def fill(given: argparse.Namespace, splits: list[Task], done: list[Task], end: f
             if same is not None:
                 keep(same)
     except TimeoutError:
-        print("time is over; the same command goes on where this stopped")
+        print("time is over; the same command continues where this stopped")
     finally:
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -410,7 +410,7 @@ def write(out: Path, splits: list[Task], given: argparse.Namespace, done: list[T
 
 
 def options_of(given: argparse.Namespace) -> dict[str, Any]:
-    """What cells depend on: a result file of other options is not gone on with."""
+    """What cells depend on: a result file of other options is not continued."""
     names = (
         "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds "
         "attunements published_training learning_rate"

@@ -4,7 +4,7 @@
         --out OUT [--seeds 5] [--workers 2]
 
 Writes OUT/SPLIT-seedN.npz (unified feature files), one encoder each, seeds from the outside in; files that exist are
-kept, so the same command goes on where it was stopped.
+kept, so the same command continues where it was stopped.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
 
 
 def pipeline_of(file: Path, data_root: Path | None) -> PipelineConfig:
-    """The configuration in `file`, its data folders found; ends the program where it is none on one data set."""
+    """The configuration in `file`, its data folders found; ends the program if it is none on one data set."""
     config = load_config(file)
     if not isinstance(config, PipelineConfig) or len(config.data) != 1:
         raise SystemExit(f"{file} is not a pipeline on one data set")

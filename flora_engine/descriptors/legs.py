@@ -44,7 +44,7 @@ def joint(m: Motion, near: Signals) -> Signals:
 
 
 def _flight(m: Motion) -> Floats:
-    """Torsos by which both feet and the hips are above where they usually are."""
+    """Torsos by which both feet and the hips are above their usual height."""
     lower = m.world[:, FEET, 1].min(axis=1)
     hips = m.world[:, BASE, 1]
     return np.asarray(np.clip(np.minimum(lower - quantile(lower, 0.5), hips - quantile(hips, 0.75)), 0, None))

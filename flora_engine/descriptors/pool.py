@@ -52,7 +52,7 @@ class Pool:
 
     @cached_property
     def _places(self) -> NDArray[np.float64]:
-        """(33, D): the rank 0 … 1 of every quantile, the middle of their ranks where several are equal."""
+        """(33, D): the rank 0 … 1 of every quantile, the middle of their ranks if several are equal."""
         places, steps = np.linspace(0, 1, QUANTILES), self.quantiles
         equal = steps[:, None] == steps[None]
         first, last = equal.argmax(axis=1), QUANTILES - 1 - equal[:, ::-1].argmax(axis=1)

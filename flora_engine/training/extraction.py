@@ -1,6 +1,6 @@
 """Encoder features of clips, and the unified feature file of a split (docs/method.md, section 4).
 
-Extraction can be stopped and goes on where it was: finished parts lie in a folder beside the output until all are done.
+Extraction can be stopped and continues where it was: finished parts lie beside the output until all are done.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def extract(
     """Features float32 (N, F) of clips float32 (N, 3, T, V, M) by `model`, which expects `stream`.
 
     partial: a folder that keeps finished parts while this runs; parts found there are not computed again (the caller
-    sees to it that they belong to the same model and clips). device: None for CUDA where it works. backend: see
-    `FeatureExtractor`; which one runs is told as a log event. Raises Cancelled when stopped, FloraError if the clips do
+    sees to it that they belong to the same model and clips). device: None for CUDA if it works. backend: see
+    `FeatureExtractor`; a log event says which one runs. Raises Cancelled when stopped, FloraError if the clips do
     not fit or the back end does not compute what the network does.
     """
     fits = (joints.shape[1], *joints.shape[3:]) == (model.channels, model.joints, model.persons)
@@ -93,7 +93,7 @@ def _compute(
 
 
 def _read_part(file: Path, out: NDArray[np.float32]) -> bool:
-    """Fill `out` from a finished part; False where there is none or it does not fit."""
+    """Fill `out` from a finished part; False if there is none or it does not fit."""
     try:
         found = np.load(file, allow_pickle=False)
     except (OSError, ValueError):
@@ -151,7 +151,7 @@ def load_any_encoder(path: Path) -> tuple[ShiftGCN, dict[str, Any]]:
 def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
     """stream → checkpoint, from files or run folders (the best checkpoint of each of their streams).
 
-    Raises FloraError where there is none, or two of one stream.
+    Raises FloraError if there is none, or two of one stream.
     """
     found: dict[str, Path] = {}
     for path in paths:

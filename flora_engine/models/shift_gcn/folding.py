@@ -34,5 +34,5 @@ def folded(pointwise: Pointwise) -> tuple[Array, Array]:
 
 
 def conv_bias(conv: nn.Conv2d) -> Array:
-    """(C',), zeros where the convolution has none."""
+    """(C',), zeros if the convolution has none."""
     return np.zeros(conv.out_channels) if conv.bias is None else array(conv.bias)

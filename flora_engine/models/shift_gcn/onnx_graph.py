@@ -44,7 +44,7 @@ def taps(ypos: Array, stride: int) -> tuple[Array, int]:
 
 
 def shifted_ones(ypos: Array, frames: int) -> Array:
-    """(C, T): what the stride-1 shift makes of a constant 1, which is less than 1 where it reads outside."""
+    """(C, T): what the stride-1 shift makes of a constant 1, which is less than 1 if it reads outside."""
     kernel, first = taps(ypos, 1)
     source = np.arange(frames)[:, None] + first + np.arange(kernel.shape[1])
     inside: Array = ((source >= 0) & (source < frames)).astype(float)

@@ -78,7 +78,7 @@ def _published_rows(rows: tuple[int, ...], joints: int) -> Tensor:
 
 
 def from_published(state: Mapping[str, Tensor], path: Path | None = None) -> ShiftGCN:
-    """A model with the sizes and weights of a published state; FloraError where a key or shape does not fit."""
+    """A model with the sizes and weights of a published state; FloraError if a key or shape does not fit."""
     try:
         classes, _ = state["fc.weight"].shape
         _, joints, channels = state["l1.gcn1.Feature_Mask"].shape
@@ -111,7 +111,7 @@ def from_published(state: Mapping[str, Tensor], path: Path | None = None) -> Shi
 
 
 def read_published(path: Path) -> ShiftGCN:
-    """Read a published `.pt` without running any code of it; FloraError where it is something else."""
+    """Read a published `.pt` without running any code of it; FloraError if it is something else."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for foreign or damaged files

@@ -69,7 +69,7 @@ class _TemporalShift(torch.autograd.Function):
 
 
 def normalise(gradient: Tensor) -> Tensor:
-    """The published step of `ypos`: 0.01 in the direction of the gradient, 0.0001 where it is exactly 0."""
+    """The published step of `ypos`: 0.01 in the direction of the gradient, 0.0001 if it is exactly 0."""
     return torch.where(gradient == 0, torch.full_like(gradient, _STEP_AT_ZERO), gradient.sign() * _STEP)
 
 

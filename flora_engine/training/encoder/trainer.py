@@ -79,7 +79,7 @@ def train_encoder(
     save_seconds: how often the last state is written at least, beside every stop and the end.
 
     Returns ``{"streams": {stream: {"epoch", "accuracy", "loss", "checkpoint", "history"}}}``; accuracy and loss are of
-    the clips that chose the epoch (None where nothing was held out). The back end that runs is told as a ``log``
+    the clips that chose the epoch (None if nothing was held out). The back end that runs is reported as a ``log``
     event, each epoch as ``metric`` events ``STREAM/loss``, ``/accuracy``, ``/held_out_loss``, ``/held_out_accuracy``,
     ``/learning_rate``, ``/seconds_left``, on `job` and in the run. Raises Cancelled when stopped, FloraError for
     unusable data, a checkpoint of another experiment, a back end that does not compute what the network does,

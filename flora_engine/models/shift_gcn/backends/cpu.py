@@ -26,7 +26,7 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class CpuKernels(Runner):
-    """Trains with batch statistics, and evaluates with running ones where no gradient is asked for."""
+    """Trains with batch statistics, and evaluates with running ones if no gradient is asked for."""
 
     name = "cpu_kernels"
 
