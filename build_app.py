@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+TESTED = ROOT / "constraints" / "tested.txt"  # the versions that the tests ran with; constraints/update.py writes it
 WINDOWS = os.name == "nt"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
@@ -81,9 +82,10 @@ def wants_gpu(choice: bool | None) -> bool:
     return input("An NVIDIA GPU is here. Install its runtimes, several GB? [y/N] ").strip().lower() == "y"
 
 
-def stamp(extras: str) -> str:
+def stamp(extras: str, constraints: Path | None) -> str:
     """Changes whenever what has to be installed changes."""
-    text = (ROOT / "pyproject.toml").read_bytes() + extras.encode() + sys.version.encode()
+    pins = constraints.read_bytes() if constraints else b""
+    text = (ROOT / "pyproject.toml").read_bytes() + pins + extras.encode() + sys.version.encode()
     return hashlib.sha256(text).hexdigest()
 
 
@@ -100,15 +102,16 @@ def need_venv_module() -> None:
         raise SystemExit(f"build_app: Python's venv module is missing; run:  sudo apt-get install {package}")
 
 
-def install(extras: set[str], torch_index: str | None = None) -> None:
+def install(extras: set[str], torch_index: str | None = None, constraints: Path | None = TESTED) -> None:
     """Make `.venv` hold the project and `extras`; does nothing if it already does.
 
     torch_index: a package index to take torch alone from, for a build other than the default of the platform.
+    constraints: a file with the versions to take; None takes the newest that pyproject.toml allows.
     """
     mark = VENV / "installed.txt"
     extras = extras | installed_extras(mark)
     wanted = ",".join(sorted(extras))
-    if PYTHON.exists() and mark.exists() and mark.read_text().splitlines()[:1] == [stamp(wanted)]:
+    if PYTHON.exists() and mark.exists() and mark.read_text().splitlines()[:1] == [stamp(wanted, constraints)]:
         return
     if not PYTHON.exists():
         need_venv_module()
@@ -117,6 +120,10 @@ def install(extras: set[str], torch_index: str | None = None) -> None:
     mark.unlink(missing_ok=True)
     say("installing; the first time this takes a few minutes")
     pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if constraints:
+        pip += ["--constraint", constraints]
+    else:
+        pip += ["--upgrade", "--upgrade-strategy", "eager"]
     if torch_index:
         call(*pip, "--index-url", torch_index, TORCH)
     call(*pip, "--editable", f".[{wanted}]" if wanted else ".")
@@ -126,7 +133,7 @@ def install(extras: set[str], torch_index: str | None = None) -> None:
         call(*pip, "--force-reinstall", "--no-deps", "onnxruntime-gpu")
         if subprocess.run([PYTHON, "-c", "import torch; assert torch.cuda.is_available()"], check=False).returncode:
             say(f"torch sees no GPU; delete .venv and add:  --torch-index {TORCH_CUDA}")
-    mark.write_text("\n".join([stamp(wanted), *sorted(extras)]))
+    mark.write_text("\n".join([stamp(wanted, constraints), *sorted(extras)]))
 
 
 def missing_packages() -> list[str]:
@@ -173,7 +180,7 @@ def has_display() -> bool:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    install({"gpu"} if wants_gpu(arguments.gpu) else set(), arguments.torch_index)
+    install({"gpu"} if wants_gpu(arguments.gpu) else set(), arguments.torch_index, arguments.constraints)
     # What is wrong has been told, with its mend; much works all the same, so the window opens.
     subprocess.run([PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare"], cwd=ROOT, check=False)
     if not has_display():
@@ -185,7 +192,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def test(arguments: argparse.Namespace) -> None:
     """Lint, types, and all tests; widgets offscreen, then OpenGL on a virtual display."""
-    install({"dev"}, arguments.torch_index)
+    install({"dev"}, arguments.torch_index, arguments.constraints)
     libraries = system_libraries(("xvfb",) if not shutil.which("xvfb-run") else ())
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
     call(PYTHON, "-m", "ruff", "check", ".")
@@ -202,13 +209,13 @@ def test(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    install(set(), arguments.torch_index)
+    install(set(), arguments.torch_index, arguments.constraints)
     call(PYTHON, "-m", "flora_engine.cli", "doctor")
 
 
 def bundle(arguments: argparse.Namespace) -> None:
     """One folder with the program and its own Python, under dist/."""
-    install(set(), arguments.torch_index)
+    install(set(), arguments.torch_index, arguments.constraints)
     call(PYTHON, "-m", "pip", "install", "--quiet", "pyinstaller>=6.6")
     find = "from flora_engine.semantics.text_encoder import *; print(prepare_text_encoder(Job()))"
     prepared = subprocess.run([PYTHON, "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -235,8 +242,12 @@ def main() -> None:
     )
     parsers = [start, *(commands.add_parser(name) for name in ("test", "doctor", "bundle"))]
     index_help = f"take torch from this index: {TORCH_CPU} saves GBs on Linux, {TORCH_CUDA} brings CUDA on Windows"
+    versions_help = "versions to install; the default is constraints/tested.txt, those that the tests ran with"
+    newest_help = "install the newest versions that pyproject.toml allows instead"
     for one in parsers:
         one.add_argument("--torch-index", metavar="URL", help=index_help)
+        one.add_argument("--constraints", metavar="FILE", type=Path, default=TESTED, help=versions_help)
+        one.add_argument("--newest", dest="constraints", action="store_const", const=None, help=newest_help)
     arguments = parser.parse_args()
     {"run": run, "test": test, "doctor": doctor, "bundle": bundle}[arguments.command](arguments)
 

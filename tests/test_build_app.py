@@ -6,10 +6,13 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,9 +54,33 @@ def test_a_second_start_installs_nothing(
     build_app.install(set())  # what was installed for tests stays
     assert len(calls) == 1
     build_app.install({"dev"}, None)
-    monkeypatch.setattr(build_app, "stamp", lambda extras: "something changed")
+    monkeypatch.setattr(build_app, "stamp", lambda *_: "something changed")
     build_app.install({"dev"})
     assert len(calls) == 2
+
+
+def test_versions_are_pinned_and_a_changed_pin_installs_again(build_app: ModuleType, tmp_path: Path) -> None:
+    (pins := tmp_path / "pins.txt").write_text("numpy==2.0\n")
+    first = build_app.stamp("dev", pins)
+    assert first == build_app.stamp("dev", pins) != build_app.stamp("dev", None)
+    pins.write_text("numpy==2.1\n")
+    assert build_app.stamp("dev", pins) != first
+
+
+@pytest.mark.parametrize("name", ["tested.txt", "lowest.txt"])
+def test_every_direct_dependency_is_pinned_within_its_range(name: str) -> None:
+    """If this fails after a change of pyproject.toml: pip install uv, then python constraints/update.py."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = (ROOT / "constraints" / name).read_text("utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    here = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    extras = project["optional-dependencies"]
+    wanted = [Requirement(text) for text in [*project["dependencies"], *extras["dev"]]]
+    assert not [pin for pin in here if pin.startswith(("torch", "triton", "nvidia", "cuda"))]
+    for one in wanted:
+        if one.name != "torch":
+            (version,) = here[canonicalize_name(one.name)].specifier
+            assert version.operator == "==" and one.specifier.contains(version.version), one
 
 
 def test_a_gpu_is_offered_only_where_there_is_one(build_app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
