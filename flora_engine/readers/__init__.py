@@ -11,7 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, bvh, mediapipe, npz, ntu, nw_ucla, pku, table, utd_mhad
+from flora_engine.readers import (
+    _input,
+    arrays,
+    asf,
+    bvh,
+    c3d_file,
+    gaps,
+    landmarks,
+    npz,
+    ntu,
+    number_text,
+    nw_ucla,
+    pickles,
+    pku,
+    table,
+    trc,
+    unreadable,
+    utd_mhad,
+)
 from flora_engine.readers.corrections import correct
 from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
@@ -44,8 +62,22 @@ READERS: tuple[Reader, ...] = (
     Reader("utd_mhad", "UTD-MHAD MATLAB file", "UTD-MHAD", (".mat",), utd_mhad.claims, utd_mhad.read),
     Reader("nw_ucla", "NW-UCLA JSON", "NW-UCLA", (".json",), nw_ucla.claims, nw_ucla.read),
     Reader("npz", "Flora exchange archive", "npz", (".npz",), npz.claims, npz.read),
-    Reader("mediapipe", "MediaPipe world landmarks, JSON", "MediaPipe", (".json",), mediapipe.claims, mediapipe.read),
+    Reader(
+        "landmarks",
+        "landmarks or bodies as JSON (MediaPipe, Azure Kinect, MMPose)",
+        "MediaPipe",
+        (".json",),
+        landmarks.claims,
+        landmarks.read,
+        landmarks.is_other_json,
+    ),
+    Reader("npy", "array of joints", "npy", (".npy",), arrays.claims_npy, arrays.read_npy),
     Reader("bvh", "BVH motion capture", "BVH", (".bvh",), bvh.claims, bvh.read),
+    Reader("trc", "TRC markers (OpenSim, OpenCap, Theia)", "TRC", (".trc",), trc.claims, trc.read),
+    Reader("c3d", "C3D markers (Vicon, Qualisys, OptiTrack)", "C3D", (".c3d",), c3d_file.claims, c3d_file.read),
+    Reader("asf", "Acclaim motion (CMU, HDM05)", "AMC", (".amc",), asf.claims, asf.read),
+    Reader("text", "numbers in text (UTKinect)", "text", (".txt",), number_text.claims, number_text.read),
+    Reader("pickle", "pyskl annotation", "pickle", (".pkl",), pickles.claims, pickles.read),
     Reader("pku", "PKU-MMD skeleton text", "PKU-MMD", (".txt",), pku.claims, pku.read),
     Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read, table.is_other_list),
 )
@@ -68,12 +100,13 @@ def can_read(path: Path) -> bool:
 def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
     """Read one recording of any known format, in the layout of its file.
 
-    NaN joints are refused unless `allow_nan` (for inspecting a file). Raises FloraError and nothing else.
+    Gaps (NaN joints) are kept if `allow_nan`, for inspecting a file. Otherwise those of formats in which gaps are usual
+    are filled in and noted, others are refused. Raises FloraError and nothing else.
     """
     path = Path(path)
     head = _input.read_head(path)
     reader = _reader_of(path, head)
-    sequence = reader.read(path, head) if reader else None
+    sequence = reader.read(path, head) if reader else unreadable.read(path, head)
     if sequence is None:
         known = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
         raise FloraError(
@@ -81,4 +114,8 @@ def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
             path=path,
             remedy=f"Known are {known}; docs/formats.md describes each.",
         )
-    return sequence if allow_nan else _input.check_finite(sequence, path)
+    if allow_nan:
+        return sequence
+    if any(note.about == "gaps" for note in sequence.notes):
+        sequence = gaps.fill(sequence)
+    return _input.check_finite(sequence, path)

@@ -24,6 +24,31 @@ _DAMAGE = (
 )
 
 
+def _npy_header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(stream, max_header_size=_NPY_HEADER)
+    return shape, fortran, dtype
+
+
+def parse_npy(data: bytes) -> NDArray[np.generic]:
+    """The array in the bytes of a `.npy` file; ValueError for damage, objects, or a false claim in its header."""
+    stream = io.BytesIO(data)
+    try:
+        shape, fortran, dtype = _npy_header(stream)
+    except _DAMAGE as error:
+        raise ValueError(f"holds a damaged array ({_input.shown(error) or type(error).__name__})") from None
+    if dtype.hasobject or dtype.kind not in "biufUS":
+        raise ValueError("holds Python objects, which are never loaded")
+    left = len(data) - stream.tell()
+    if math.prod(shape) * dtype.itemsize != left or min(shape, default=0) < 0:
+        raise ValueError(f"claims shape {_input.shown(shape)} of {dtype}, but holds {left} bytes")
+    if left == 0:
+        return np.empty(shape, dtype)
+    flat = np.frombuffer(data, dtype, offset=stream.tell())
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
 class Archive:
     """The arrays of an `.npz` file, read one by one within bounds; object arrays (pickles) are refused."""
 
@@ -44,21 +69,20 @@ class Archive:
         try:
             with self._zip.open(f"{name}.npy") as member:
                 data = member.read(_MEMBER_BYTES + _NPY_HEADER)
-            stream = io.BytesIO(data)
-            version = np.lib.format.read_magic(stream)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = header(stream, max_header_size=_NPY_HEADER)
         except _DAMAGE as error:
             raise self.wrong(f"holds a damaged array ({_input.shown(error) or type(error).__name__})", name) from None
-        if dtype.hasobject or dtype.kind not in "biufUS":
-            raise self.wrong("holds Python objects, which are never loaded", name)
-        left = len(data) - stream.tell()
-        if math.prod(shape) * dtype.itemsize != left or min(shape, default=0) < 0:
-            raise self.wrong(f"claims shape {_input.shown(shape)} of {dtype}, but holds {left} bytes", name)
-        if left == 0:
-            return np.empty(shape, dtype)
-        flat = np.frombuffer(data, dtype, offset=stream.tell())
-        return flat.reshape(shape, order="F" if fortran else "C")
+        try:
+            return parse_npy(data)
+        except ValueError as error:
+            raise self.wrong(str(error), name) from None
+
+    def dtype_kind(self, name: str) -> str:
+        """NumPy's letter for the kind of an array, from its header alone; "" where that is damaged."""
+        try:
+            with self._zip.open(f"{name}.npy") as member:
+                return _npy_header(io.BytesIO(member.read(_NPY_HEADER)))[2].kind
+        except (*_DAMAGE, KeyError):
+            return ""
 
     def text(self, name: str) -> str | None:
         value = self.array(name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from flora_engine.readers import _input
 from flora_engine.skeleton import KINECT_V2, Note, SkeletonSequence
-from flora_engine.skeleton.orientation import Claim, align, look
+from flora_engine.skeleton.orientation import HEIGHT, KINECT_HEIGHT, Claim, align, look
 
 
 def finish(
@@ -27,7 +27,8 @@ def finish(
     None: as the layout says. notes: what the reader guessed before.
     """
     seen = look(sequence.joints, sequence.layout)
-    aligned = align(seen, claim, unit)
+    by_kinect = invented is None and sequence.layout.startswith(("kinect", "sbu"))
+    aligned = align(seen, claim, unit, KINECT_HEIGHT if by_kinect else HEIGHT)
     turned = sequence.joints.astype(np.float64) @ aligned.turn.T + 0.0  # + 0: no -0 for an absent person
     known = (*notes, *aligned.notes, *_invented(sequence, invented), *_gaps(sequence))
     return replace(sequence, joints=_input.as_joints(turned, path), notes=known)

@@ -184,7 +184,7 @@ def _motion(data: bytes, channels: int, path: Path) -> tuple[Array, float]:
     return values, 1.0 / step
 
 
-def _rotation(axis: int, degrees: Array) -> Array:
+def about_axis(axis: int, degrees: Array) -> Array:
     """(T, 3, 3) rotations about one axis, for column vectors."""
     angle = np.radians(degrees)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -232,7 +232,7 @@ def positions_of(joints: list[Joint], values: Array) -> Array:
             column = values[:, channel]
             channel += 1
             if kind == "rotation":
-                turn = turn @ _rotation(axis, column)
+                turn = turn @ about_axis(axis, column)
             else:
                 moved[:, axis] += column
                 has_position = True

@@ -11,7 +11,7 @@ import numpy as np
 
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.readers import _input, mediapipe
+from flora_engine.readers import _input, arrays, landmarks
 from flora_engine.readers._archive import Archive
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence
 
@@ -34,11 +34,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     for name, build in _KINDS.items():
         if name in archive.names:
             return build(archive)
-    raise FloraError(
-        f"holds no array `joints`, only {_input.shown(', '.join(sorted(archive.names)[:8])) or 'nothing'}",
-        path=path,
-        remedy="A recording needs joints (T, M, V, 3); docs/formats.md describes the rest.",
-    )
+    return arrays.from_archive(archive)
 
 
 def _exchange(archive: Archive) -> SkeletonSequence:
@@ -48,7 +44,8 @@ def _exchange(archive: Archive) -> SkeletonSequence:
         raise FloraError(
             f"has version {version:g} of our format, known is {VERSION}", path=path, remedy="Update Flora."
         )
-    layout = archive.text("layout") or KINECT_V2.name
+    stated = archive.text("layout")
+    layout = stated or KINECT_V2.name
     if layout not in LAYOUTS:
         raise FloraError(
             f"has the unknown layout {_input.shown(layout)!r}", path=path, remedy=f"Known are {', '.join(LAYOUTS)}."
@@ -58,6 +55,8 @@ def _exchange(archive: Archive) -> SkeletonSequence:
     if values.ndim == 3:
         values = values[:, None]
     joint_count = len(LAYOUTS[layout].joints)
+    if stated is None and version is None and values.ndim == 4 and values.shape[2] in arrays.COUNTS - {joint_count}:
+        return arrays.from_archive(archive)  # somebody else's, who calls them joints too
     if values.ndim != 4 or values.shape[2:] != (joint_count, 3) or values.dtype.kind not in "iuf" or not values.size:
         raise archive.wrong(
             f"has shape {values.shape} of {values.dtype}; {layout} needs numbers (T, M, {joint_count}, 3)", "joints"
@@ -108,7 +107,7 @@ def _body_ids(archive: Archive, persons: int) -> tuple[str, ...] | None:
 # What an archive is, by the array it must hold.
 _KINDS: dict[str, Callable[[Archive], SkeletonSequence]] = {
     "joints": _exchange,
-    "world_landmarks": mediapipe.from_archive,
+    "world_landmarks": landmarks.from_archive,
 }
 
 

@@ -21,7 +21,8 @@ Array = NDArray[np.float64]
 # Hip to ankle by the knee, plus spine base to head, in metres: 0.76 to 1.72 in 4,087 recordings of people of all ages.
 STATURE = 1.45
 STATURES = (0.7, 1.9)
-HEIGHT = 1.22  # a person's height over that length
+# A person's height over that length: by anatomy, and as Kinects see people, with shorter limbs.
+HEIGHT, KINECT_HEIGHT = 1.12, 1.22
 # Metres per unit, in order of asking: the first that gives a person's size is meant.
 UNITS = {
     "metres": 1.0,
@@ -242,14 +243,15 @@ class Alignment:
     notes: tuple[Note, ...]
 
 
-def align(seen: Look, claim: Claim | None = None, unit: str | None = None) -> Alignment:
+def align(seen: Look, claim: Claim | None = None, unit: str | None = None, height: float = HEIGHT) -> Alignment:
     """The turn and scale to Kinect axes and metres, and notes on what was taken for what.
 
     claim: what the format says of its axes, believed unless the body clearly contradicts it. unit: what the file says
-    (a key of UNITS). Without a claim the person is made to face the camera, by quarter turns about the vertical.
+    (a key of UNITS). height: HEIGHT or KINECT_HEIGHT. Without a claim the person is made to face the camera, by quarter
+    turns about the vertical.
     """
     turn, notes = _axes(seen, claim)
-    scale, told = _scale(seen, unit)
+    scale, told = _scale(seen, unit, height)
     return Alignment(turn * scale, (*notes, *told))
 
 
@@ -311,7 +313,7 @@ def _to_camera(turn: Array, forward: Array | None) -> Array:
     return np.asarray(np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float64) @ turn)
 
 
-def _scale(seen: Look, unit: str | None) -> tuple[float, list[Note]]:
+def _scale(seen: Look, unit: str | None, tall: float) -> tuple[float, list[Note]]:
     """Metres per unit of the file."""
     if seen.stature is None:
         return UNITS[unit or "metres"], [Note("unit", f"{unit or 'metres'}, not checked: nobody is whole", "unsure")]
@@ -321,9 +323,9 @@ def _scale(seen: Look, unit: str | None) -> tuple[float, list[Note]]:
     found = seen.unit
     if found is None:
         factor = STATURE / seen.stature
-        text = f"a size of {seen.stature:.3g} fits no unit of length; scaled to a person of {STATURE * HEIGHT:.2f} m"
+        text = f"a size of {seen.stature:.3g} fits no unit of length; scaled to a person of {STATURE * tall:.2f} m"
         return factor, [Note("unit", text, "unsure", conflict=unit is not None)]
-    height = seen.stature * UNITS[found] * HEIGHT
+    height = seen.stature * UNITS[found] * tall
     said = "" if unit is None else f", although the file says {unit}"
     sure: Sure = "likely" if found.startswith("units of") or found == "decimetres" else "sure"
     return UNITS[found], [Note("unit", f"{found}: a person about {height:.2f} m tall{said}", sure, unit is not None)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_samples import FOREIGN
 
 from flora_engine.readers import READERS, read_sequence
 from flora_engine.skeleton import LAYOUTS
@@ -22,6 +23,11 @@ def test_the_archive_example_writes_a_recording(tmp_path: Path, monkeypatch: pyt
     assert sequence.joints.shape == (90, 1, 25, 3) and sequence.metadata["class_name"] == "drink water"
     assert sequence.tracking is not None and (sequence.tracking == 2).all() and sequence.body_ids == ("1",)
     np.testing.assert_array_equal(sequence.joints[..., 2], 3)
+
+
+def test_the_table_of_tools_is_what_the_tests_read() -> None:
+    for name, (_, layout, rate, _) in FOREIGN.items():
+        assert re.search(rf"\| `{re.escape(name)}` \| `{layout}` \| {rate:g} \|", PAGE), name
 
 
 def test_every_suffix_and_layout_is_described() -> None:

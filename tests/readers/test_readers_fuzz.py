@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_samples import FOREIGN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import PATIENCE
@@ -18,6 +19,7 @@ from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.inspection import inspect
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence, to_kinect_v2
 
+FOREIGN_KINDS = tuple(FOREIGN)
 KINDS = (
     *("ntu", "npz", "utd_mhad", "mat_plain", "nw_ucla", "pku", "wide", "long", "bvh"),
     *("mediapipe_json", "mediapipe_npz"),
@@ -113,6 +115,19 @@ def test_damaged_samples(tmp_path: Path, kind: str, edits: list[tuple[str, float
     assert_well_behaved(damaged)
 
 
+@pytest.mark.parametrize("kind", FOREIGN_KINDS)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=changes)
+def test_damaged_foreign_files(tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]) -> None:
+    whole = tmp_path / "samples" / kind
+    if not whole.exists():
+        whole.parent.mkdir(exist_ok=True)
+        FOREIGN[kind][0](whole)
+    damaged = tmp_path / kind
+    damaged.write_bytes(mutate(whole.read_bytes(), edits))
+    assert_well_behaved(damaged)
+
+
 def _sample(folder: Path, kind: str) -> Path:
     names = {
         **{"ntu": "S001C002P003R001A004.skeleton", "npz": "own.npz", "utd_mhad": "a3_s2_t1_skeleton.mat"},
@@ -137,7 +152,7 @@ def test_damaged_real_files(
     assert_well_behaved(damaged)
 
 
-@pytest.mark.parametrize("suffix", [".skeleton", ".mat", ".json", ".npz", ".txt", ".csv", ".bvh", ""])
+@pytest.mark.parametrize("suffix", [".skeleton", ".mat", ".json", ".npz", ".txt", ".csv", ".bvh", ".npy", ""])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
 def test_any_bytes(tmp_path: Path, suffix: str, data: bytes) -> None:

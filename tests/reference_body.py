@@ -31,6 +31,7 @@ _MIDDLE = {
     "hips": (0.53, 0.0),
     # of the bone lengths in the CMU database: three vertebrae of 0.055, upon a trunk of 0.2 above the root
     "lower neck": (0.79, 0.01),
+    **{"c7": (0.845, 0.045), "t10": (0.7, 0.06), "clav": (0.815, -0.035), "strn": (0.73, -0.055)},
     "upper neck": (0.845, 0.01),
     "skull base": (0.9, 0.0),
 }
@@ -56,6 +57,16 @@ _SIDE = {
     "ball": (0.05, 0.01, -0.08),
     "toe": (0.05, 0.01, -0.115),
     "small toe": (0.075, 0.01, -0.09),
+    # markers on the skin, as the Plug-in Gait guide places them
+    **{"fhd": (0.045, 0.96, -0.045), "bhd": (0.045, 0.96, 0.05), "sho": (0.115, 0.845, 0.0)},
+    **{"elb": (0.135, 0.632, 0.0), "wra": (0.115, 0.486, -0.018), "wrb": (0.115, 0.486, 0.018)},
+    **{"fin": (0.115, 0.44, 0.0), "asi": (0.07, 0.575, -0.055), "psi": (0.03, 0.575, 0.05)},
+    **{
+        "kne": (0.08, 0.285, 0.0),
+        "ank": (0.075, 0.039, 0.0),
+        "hee": (0.05, 0.02, 0.03),
+        "toe marker": (0.05, 0.02, -0.085),
+    },
 }
 # What the joints of single layouts are, where their names do not say it.
 _TRUNK = {
@@ -103,20 +114,44 @@ _OWN_LIMBS = {
         **{"hipjoint": "hip", "femur": "knee", "tibia": "ankle", "foot": "ball", "toes": "toe", "clavicle": "shoulder"},
         **{"humerus": "elbow", "radius": "wrist", "hand": "knuckles", "fingers": "finger tip"},
     },
+    "plug_in_gait_30": {"toe": "toe marker"},
     "sbu_15": {"hand": "knuckles", "foot": "ankle"},
 }
 
 
+_RIGHT_ARM = (
+    *("elbow", "wrist", "knuckles", "finger middle", "finger tip", "thumb base", "thumb tip"),
+    *("elb", "wra", "wrb", "fin"),
+)
+
+
+def _landmark(layout: Layout, joint: str) -> tuple[str, str]:
+    """("", part) or (side, part) of a joint of the layout."""
+    trunk, limbs = _TRUNK.get(layout.name, {}), {**_LIMBS, **_OWN_LIMBS.get(layout.name, {})}
+    side, _, part = joint.partition(" ")
+    return (side, limbs.get(part, part)) if side in ("left", "right") else ("", trunk.get(joint, joint))
+
+
+def _place(side: str, part: str) -> tuple[float, float, float]:
+    if not side:
+        return (0.0, *_MIDDLE[part])
+    x, y, z = _SIDE[part]
+    return (x if side == "right" else -x), y, z
+
+
 def standing(layout: Layout) -> NDArray[np.float64]:
     """(V, 3): the joints of a layout on the reference person, metres."""
-    trunk, limbs = _TRUNK.get(layout.name, {}), {**_LIMBS, **_OWN_LIMBS.get(layout.name, {})}
-    places = []
-    for joint in layout.joints:
-        side, _, part = joint.partition(" ")
-        if side in ("left", "right"):
-            x, y, z = _SIDE[limbs.get(part, part)]
-            places.append((x if side == "right" else -x, y, z))
-        else:
-            y, z = _MIDDLE[trunk.get(joint, joint)]
-            places.append((0.0, y, z))
-    return HEIGHT * np.array(places)
+    return HEIGHT * np.array([_place(*_landmark(layout, joint)) for joint in layout.joints])
+
+
+def raising(layout: Layout, frames: int = 40) -> NDArray[np.float64]:
+    """(T, V, 3): the reference person raises the stretched right arm forward, to the height of the shoulder."""
+    joints = np.tile(standing(layout), (frames, 1, 1))
+    moved = [i for i, joint in enumerate(layout.joints) if (m := _landmark(layout, joint))[0] == "right"
+             and m[1] in _RIGHT_ARM]  # fmt: skip
+    shoulder = HEIGHT * np.array(_place("right", "shoulder"))
+    for t, angle in enumerate(np.linspace(0, np.pi / 2, frames)):
+        cos, sin = np.cos(angle), np.sin(angle)
+        turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+        joints[t, moved] = (joints[t, moved] - shoulder) @ turn.T + shoulder
+    return joints

@@ -1,0 +1,131 @@
+"""Files as other people's tools write them are read right: who stands where, how tall, and which hand moves."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from foreign_samples import FOREIGN, FRAMES
+
+from flora_engine.errors import FloraError
+from flora_engine.readers import can_read, read_sequence
+from flora_engine.skeleton import KINECT_V2, to_kinect_v2
+from flora_engine.skeleton.orientation import HEIGHT, stature_of
+
+J = {name: i for i, name in enumerate(KINECT_V2.joints)}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_foreign_file_shows_the_person_as_it_was(tmp_path: Path, name: str) -> None:
+    write, layout, fps, words = FOREIGN[name]
+    path = tmp_path / name
+    write(path)
+    assert can_read(path)
+    sequence = read_sequence(path)
+    notes = "\n".join(note.text for note in sequence.notes)
+    assert sequence.layout == layout, notes
+    assert sequence.fps == pytest.approx(fps, rel=1e-3) and sequence.frames == FRAMES
+    assert all(word in notes for word in words), notes
+    body = to_kinect_v2(sequence, matched=True).joints[:, 0].astype(np.float64)
+    assert stature_of(body) * HEIGHT == pytest.approx(1.7, abs=0.12)  # type: ignore[operator]
+    first, last = body[0], body[-1]
+    assert first[J["head"], 1] > first[J["spine base"], 1] + 0.5 > first[J["left knee"], 1] + 0.5
+    assert first[J["left hip"], 0] < first[J["right hip"], 0] - 0.05, "the left side of who faces the viewer"
+    assert abs(first[J["left hip"], 2] - first[J["right hip"], 2]) < 0.02, "square to the viewer"
+    moved = last - first
+    assert moved[J["right wrist"], 1] > 0.4 and moved[J["right wrist"], 2] < -0.4, "up, and towards the viewer"
+    assert np.abs(np.delete(moved, [J[f"right {p}"] for p in ("shoulder", "elbow", "wrist", "hand", "hand tip",
+                                                              "thumb")], axis=0)).max() < 0.02  # fmt: skip
+
+
+def test_two_persons_of_one_table(tmp_path: Path) -> None:
+    path = tmp_path / "two.tsv"
+    FOREIGN["two.tsv"][0](path)
+    sequence = read_sequence(path)
+    assert sequence.persons == 2 and sequence.body_ids == ("1", "2")
+    assert np.median(np.abs(sequence.joints[0, 1] - sequence.joints[0, 0]).max(axis=1)) == pytest.approx(1.5, abs=1e-3)
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(FloraError) as caught:
+        read_sequence(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("scene.fbx", b"Kaydara FBX Binary", "Export the animation as BVH"),
+        ("scene.usd", b"PXR-USDC", "Export the animation as BVH"),
+        ("scene.glb", b"glTF", "Export the animation as BVH"),
+        ("film.mp4", b"\0\0\0 ftyp", "is a video, not a recording of joints"),
+        ("01.asf", b":version 1.10", "Open the .amc file beside it"),
+        ("lonely.amc", b":FULLY-SPECIFIED\n1\nroot 0 0 0 0 0 0\n", "has no .asf file beside it"),
+        ("a01_s01_e01_skeleton3D.txt", b"0.1 0.2 0.3 1\n" * 40, "order of left and right joints no document gives"),
+        ("broken.c3d", b"\x02\x50" + b"\xff" * 2000, "claims"),
+        ("none.c3d", b"text" * 500, "is not a C3D file (it looks like text)"),
+        ("broken.trc", b"PathFileType\t4\n", "is not a TRC file"),
+        ("keypoints.json", b'{"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": [1.0, 2.0, 0.9]}]}',
+         "holds 2D joints (x and y, but no z)"),
+        ("keypoints.json", b'[{"image_id": "1.jpg", "keypoints": [[1, 2], [3, 4]]}]', "holds 2D joints"),
+        ("smpl.npz", None, "holds SMPL parameters"),
+        ("NTU60_CS.npz", None, "flora prepare"),
+        ("several.npz", None, "holds 2 arrays that may be joints: a, b"),
+        ("flat.npy", None, "has the shape (5, 17, 2), which is not one of joints"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_answered_with_what_to_do(
+    tmp_path: Path, name: str, content: bytes | None, expected: str
+) -> None:
+    path = tmp_path / name
+    arrays = {
+        "smpl.npz": {"poses": np.zeros((5, 72)), "trans": np.zeros((5, 3))},
+        "NTU60_CS.npz": {"x_train": np.zeros((2, 300, 150)), "y_train": np.zeros((2, 60)), "x_test": np.zeros(1)},
+        "several.npz": {"a": np.ones((5, 17, 3)), "b": np.ones((5, 22, 3))},
+    }
+    if content is not None:
+        path.write_bytes(content)
+    elif name in arrays:
+        np.savez(path, **arrays[name])  # type: ignore[arg-type]
+    else:
+        np.save(path, np.ones((5, 17, 2)))
+    assert expected in refusal(path)
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("echo ran > ran.txt",)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_is_never_executed(tmp_path: Path, protocol: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "evil.pkl"
+    for content in (_Evil(), {"keypoint": _Evil()}, [np.array([_Evil()])], np.array([_Evil()], object)):
+        path.write_bytes(pickle.dumps(content, protocol))
+        assert "cannot be read as plain data" in refusal(path)
+    assert not (tmp_path / "ran.txt").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickles_of_every_protocol(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "one.pkl"
+    joints = np.random.default_rng(0).normal(size=(1, 9, 17, 3)).astype(np.float32)
+    path.write_bytes(pickle.dumps({"keypoint": joints, "label": np.int64(2), "total_frames": 9}, protocol))
+    assert read_sequence(path).frames == 9
+    path.write_bytes(pickle.dumps({"annotations": [{"keypoint": joints}] * 2, "split": {}}, protocol))
+    assert "holds 2 recordings, a whole data set" in refusal(path)
+    path.write_bytes(pickle.dumps({"keypoint": joints[..., :2]}, protocol))
+    assert "holds 2D joints" in refusal(path)
+
+
+def test_a_pickle_cannot_ask_for_memory(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pkl"
+    path.write_bytes(b"cnumpy\nndarray\n((I1000000000\nI1000\ntR.")
+    assert "cannot be read as plain data" in refusal(path)
+    path.write_bytes(b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I1000000000\ntS'd'\ntR.")
+    assert "not one of joints" in refusal(path)
