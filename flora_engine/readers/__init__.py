@@ -76,8 +76,8 @@ READERS: tuple[Reader, ...] = (
     Reader("trc", "TRC markers (OpenSim, OpenCap, Theia)", "TRC", (".trc",), trc.claims, trc.read),
     Reader("c3d", "C3D markers (Vicon, Qualisys, OptiTrack)", "C3D", (".c3d",), c3d_file.claims, c3d_file.read),
     Reader("asf", "Acclaim motion (CMU, HDM05)", "AMC", (".amc",), asf.claims, asf.read),
-    Reader("text", "numbers in text (UTKinect)", "text", (".txt",), number_text.claims, number_text.read),
-    Reader("pickle", "pyskl annotation", "pickle", (".pkl",), pickles.claims, pickles.read),
+    Reader("text", "numbers in text (UTKinect)", "UTKinect", (".txt",), number_text.claims, number_text.read),
+    Reader("pickle", "pyskl annotation", "pyskl", (".pkl",), pickles.claims, pickles.read),
     Reader("pku", "PKU-MMD skeleton text", "PKU-MMD", (".txt",), pku.claims, pku.read),
     Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read, table.is_other_list),
 )
