@@ -108,7 +108,8 @@ class Decision(_Part):
 
 
 class DescriptorReference(_Part):
-    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside the descriptors'."""
+    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside
+    the descriptors'; with 0 they are not loaded."""
 
     graphs: float = Field(1.0, ge=0)
 

@@ -37,11 +37,10 @@ class Labeller:
         self._lock = threading.RLock()
         self._prepare = self.manifest.preparation.matching(folder)
         self._encoder = self._matching_text_encoder()
-        self._graphs = {
-            name: load_session(folder / name, threads=threads, cuda=True) for name in graphs_of(self.manifest)
-        }
-        here = self.manifest.descriptors is not None
-        self._measured = Measured(folder / DESCRIPTORS, self._encoder) if here else None
+        added = self.manifest.descriptors
+        used = () if added is not None and added.graphs == 0 else graphs_of(self.manifest)
+        self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in used}
+        self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder)
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
@@ -62,24 +61,27 @@ class Labeller:
         return result
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Floats, dict[str, float]]:
-        """Skeleton latents of recordings and the seconds of preparing and encoding them.
+        """What `rank` needs of recordings, (N, …), and the seconds of preparing and encoding them.
 
-        (N, H); behind them the vectors in text space of an ensemble, (N, 2d), and the standardised descriptors of a
-        bundle that has them, (N, D).
+        Skeleton latents (N, H), the vectors in text space of an ensemble (N, 2d), and the standardised descriptors of a
+        bundle that has them (N, D), as far as the bundle uses each.
         """
         start = time.perf_counter()
-        how = self.manifest.preparation
-        joints = np.stack([self._prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
-        measured = [] if self._measured is None else [self._measured.describe(sequence) for sequence in sequences]
+        how, parts = self.manifest.preparation, []
+        if self._graphs:
+            joints = np.stack([self._prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
+        if self._measured is not None:
+            measured = np.stack([self._measured.describe(sequence) for sequence in sequences])
         prepared = time.perf_counter()
-        with self._lock:
-            feature = self._run("skeleton_encoder", joints=joints)
-            latent = self._run("skeleton_to_latent", feature=feature)
-            if DIRECT in self._graphs:
-                latent = np.concatenate([latent, self._run("skeleton_to_text", feature=feature)], axis=1)
-            if measured:
-                latent = np.concatenate([latent, np.stack(measured).astype(np.float32)], axis=1)
-        return latent, {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
+        if self._graphs:
+            with self._lock:
+                feature = self._run("skeleton_encoder", joints=joints)
+                parts.append(self._run("skeleton_to_latent", feature=feature))
+                if DIRECT in self._graphs:
+                    parts.append(self._run("skeleton_to_text", feature=feature))
+        if self._measured is not None:
+            parts.append(measured.astype(np.float32))
+        return np.concatenate(parts, axis=1), {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
 
     def _class_states(self, texts: list[ClassText]) -> Floats:
         """(K, L+1, 2d); each text is encoded once and kept."""
@@ -111,24 +113,35 @@ class Labeller:
         if not texts:
             raise FloraError("no action to rank", remedy="Type at least one action.")
         start = time.perf_counter()
+        width = 0 if self._measured is None else self._measured.width
         with self._lock:
-            text = self._text_latents(texts)
+            if self._measured is not None:
+                self._measured.read(texts)
+            text = self._text_latents(texts) if self._graphs else None
             worded = time.perf_counter()
-            ends = [text.shape[2], latents.shape[1] - (0 if self._measured is None else self._measured.width)]
-            skeleton, direct, z = np.split(latents, ends, axis=1)
-            errors = np.concatenate(
-                [
-                    self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=skeleton)
-                    for i in range(0, len(texts), _CANDIDATES_AT_ONCE)
-                ],
-                axis=1,
-            )
-            surprises = np.log(np.maximum(errors.astype(np.float64), 1e-30))
-            if DIRECT in self._graphs:
-                surprises -= direct @ class_vectors(self._class_states(texts)).T
-            found = self._added(-surprises / self.manifest.decision.temperature, z.astype(np.float64), texts)
+            mine, z = np.split(latents, [latents.shape[1] - width], axis=1)
+            logits, errors = np.zeros((len(latents), len(texts))), None
+            if text is not None:
+                logits, errors = self._by_graphs(mine, text, texts)
+            found = self._added(logits, z.astype(np.float64), texts)
         seconds = {"text": worded - start, "score": time.perf_counter() - worded}
-        return [self._ranking(*row, texts, seconds) for row in zip(*found, errors, strict=True)]
+        rows = [None] * len(latents) if errors is None else list(errors)
+        return [self._ranking(*row, texts, seconds) for row in zip(*found, rows, strict=True)]
+
+    def _by_graphs(self, latents: Floats, text: Floats, texts: list[ClassText]) -> tuple[NDArray[np.float64], Floats]:
+        """Logits and Flora's errors, (N, K) each."""
+        skeleton, direct = np.split(latents, [text.shape[2]], axis=1)
+        errors = np.concatenate(
+            [
+                self._run("scorer", text=text[i : i + _CANDIDATES_AT_ONCE], skeleton=skeleton)
+                for i in range(0, len(texts), _CANDIDATES_AT_ONCE)
+            ],
+            axis=1,
+        )
+        surprises = np.log(np.maximum(errors.astype(np.float64), 1e-30))
+        if DIRECT in self._graphs:
+            surprises -= direct @ class_vectors(self._class_states(texts)).T
+        return -surprises / self.manifest.decision.temperature, errors
 
     def _added(
         self, logits: NDArray[np.float64], z: NDArray[np.float64], texts: list[ClassText]
@@ -144,7 +157,7 @@ class Labeller:
         self,
         logits: NDArray[np.float64],
         none: float | None,
-        errors: Floats,
+        errors: Floats | None,
         texts: list[ClassText],
         seconds: dict[str, float],
     ) -> Ranking:
@@ -152,9 +165,13 @@ class Labeller:
         scores = fit / fit.sum()
         read = None if self._measured is None else self._measured.read(texts)
         labels = tuple(
-            RankedLabel(texts[i].name, float(scores[i]), float(errors[i]))
-            if read is None
-            else RankedLabel(texts[i].name, float(scores[i]), float(errors[i]), read[i].sure, read[i].notice)
+            RankedLabel(
+                texts[i].name,
+                float(scores[i]),
+                None if errors is None else float(errors[i]),
+                None if read is None else read[i].sure,
+                None if read is None else read[i].notice,
+            )
             for i in np.argsort(-logits, kind="stable")
         )
         return Ranking(labels, seconds, none)

