@@ -17,8 +17,10 @@ from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import MAX_FPS
 from flora_engine.readers._guessing import finish
-from flora_engine.skeleton import KINECT_V2, SkeletonSequence, rigs
+from flora_engine.skeleton import KINECT_V2, Note, SkeletonSequence, rigs
+from flora_engine.skeleton.names import keys
 from flora_engine.skeleton.orientation import Claim, look
+from flora_engine.skeleton.topology import names_by_shape
 
 Array = NDArray[np.float64]
 MAX_JOINTS = 500
@@ -60,29 +62,65 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     joints = _hierarchy(data[: split.start()], path)
     values, fps = _motion(data[split.end() :], sum(len(joint.channels) for joint in joints), path)
     _input.check_size(path, len(values), 1, len(joints))
-    rig = kinect_joints(joints, path)
+    rest = positions_of([replace(joint, channels=[]) for joint in joints], np.zeros((1, 0)))[0]
+    rig, notes = kinect_joints(joints, rest, path)
     moving = absolute_positions(joints, values)
     body = np.concatenate(
         [rig.matrix @ positions_of(moving, values[t : t + _CHUNK]) for t in range(0, len(values), _CHUNK)]
     )
-    rest = rig.matrix @ positions_of([replace(joint, channels=[]) for joint in joints], np.zeros((1, 0)))
-    claim = Claim(_USUAL, "BVH files usually have +y up", standing=look(rest[:, None], KINECT_V2.name).up)
+    standing = look((rig.matrix @ rest)[None, None], KINECT_V2.name).up
+    claim = Claim(_USUAL, "BVH files usually have +y up", standing)
     sequence = SkeletonSequence(_input.as_joints(body[:, None], path), fps, name=path.stem, source=path)
-    return finish(sequence, path, claim=claim, invented=rig.invented)
+    return finish(sequence, path, claim=claim, invented=rig.invented, notes=notes)
 
 
-def kinect_joints(joints: list[Joint], path: Path) -> rigs.Rig:
-    """The Kinect joints among those of the hierarchy; FloraError naming the body parts not found."""
-    rig = rigs.recognise([joint.name for joint in joints])
-    if rig.missing:
-        shown = _input.shown(", ".join(joint.name for joint in joints[:8]))
-        raise FloraError(
-            f"has no joint that is called {' or '.join(rig.missing[:4])} in any known way (it has {shown} ...)",
-            path=path,
-            remedy="Rename its joints as CMU or Mixamo do (Hips, Spine, Neck, Head, LeftArm, LeftForeArm, LeftHand, "
-            "LeftUpLeg, LeftLeg, LeftFoot), or convert it to .npz.",
-        )
+def kinect_joints(joints: list[Joint], rest: Array, path: Path) -> tuple[rigs.Rig, tuple[Note, ...]]:
+    """The Kinect joints among those of the hierarchy, by their names, else by the shape of the rest pose (J, 3).
+
+    FloraError naming the body parts not found.
+    """
+    names = [joint.name for joint in joints]
+    rig = rigs.recognise(names)
+    if not rig.missing:
+        return rig, ()
+    found = names_by_shape([joint.parent for joint in joints], rest, [name.endswith(rigs.END) for name in names])
+    if found is not None:
+        rig = _by_shape(joints, rest, found)
+        return rig, (Note("layout", "the joints are found by the shape of the skeleton, not by name", "likely"),)
+    shown = _input.shown(", ".join(joint.name for joint in joints[:8]))
+    raise FloraError(
+        f"has no joint that is called {' or '.join(rig.missing[:4])} in any known way (it has {shown} ...)",
+        path=path,
+        remedy="Rename its joints as CMU or Mixamo do (Hips, Spine, Neck, Head, LeftArm, LeftForeArm, LeftHand, "
+        "LeftUpLeg, LeftLeg, LeftFoot), or convert it to .npz.",
+    )
+
+
+def _by_shape(joints: list[Joint], rest: Array, found: dict[int, str]) -> rigs.Rig:
+    """The rig of joints that were found by shape; left is what any names say, else where it is in right-handed axes."""
+    said = [side for i, name in found.items() if (side := _agrees(joints[i].name, name))]
+    rig = _rig_of(joints, found)
+    if sum(said) < 0 or (not sum(said) and look((rig.matrix @ rest)[None, None], KINECT_V2.name).left_handed):
+        rig = _rig_of(joints, {i: _other_side(name) for i, name in found.items()})
     return rig
+
+
+def _rig_of(joints: list[Joint], found: dict[int, str]) -> rigs.Rig:
+    names = [found.get(i, "") for i in range(len(joints))]
+    for i, joint in enumerate(joints):
+        if joint.name.endswith(rigs.END) and names[joint.parent]:
+            names[i] = names[joint.parent] + rigs.END
+    return rigs.recognise(names)
+
+
+def _agrees(name: str, found: str) -> int:
+    """1 if a joint's name is of the same side as what it was found to be, -1 if of the other, 0 if of none."""
+    side = keys(name)[0].split()[0]
+    return 0 if side not in ("left", "right") else 1 if found.lower().startswith(side) else -1
+
+
+def _other_side(name: str) -> str:
+    return name.replace("Left", "Right") if "Left" in name else name.replace("Right", "Left")
 
 
 def _hierarchy(data: bytes, path: Path) -> list[Joint]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,6 @@ def test_rate_and_length(tmp_path: Path) -> None:
         ("CHANNELS 6 X", "CHANNELS 99 X", "CHANNELS that are not"),
         ("Xposition", "Wposition", "CHANNELS that are not"),
         ("JOINT Spine ", "ROOT Spine ", "misplaced or surplus ROOT (line 3)"),
-        ("JOINT LeftUpLeg ", "JOINT Unknown ", "no joint that is called left hip"),
         ("{ OFFSET 0 20 0 }", "{ OFFSET 0 20 0", "in the middle of its hierarchy"),
     ],
 )
@@ -162,6 +162,26 @@ def test_broken_files(tmp_path: Path, old: str, new: str, expected: str) -> None
     with pytest.raises(FloraError) as caught:
         read_sequence(path)
     assert expected in str(caught.value)
+
+
+def test_a_tree_that_is_not_a_body(tmp_path: Path) -> None:
+    path = tmp_path / "tail.bvh"
+    bones = " JOINT b { OFFSET 0 1 0 CHANNELS 0" * 9
+    path.write_text(f"HIERARCHY\nROOT a {{ OFFSET 0 0 0 CHANNELS 1 Xrotation{bones}{' }' * 10}\n"
+                    "MOTION\nFrames: 1\nFrame Time: 0.1\n0\n")  # fmt: skip
+    with pytest.raises(FloraError, match="no joint that is called left shoulder or left elbow"):
+        read_sequence(path)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_one_unknown_name_does_not_exchange_the_sides(tmp_path: Path, mirrored: bool) -> None:
+    """Even in a file whose axes are left-handed, the names that are known say which side is which."""
+    text = bvh(2).replace("JOINT LeftUpLeg ", "JOINT Oberschenkel ")
+    expected = read(tmp_path, bvh(2))
+    if mirrored:
+        text = re.sub(r"OFFSET (-?\d+)", lambda found: f"OFFSET {-int(found[1])}", text)
+    body = read(tmp_path, text)
+    np.testing.assert_allclose(body[0, J["left wrist"]], expected[0, J["left wrist"]], atol=1e-5)
 
 
 def test_too_many_joints(tmp_path: Path) -> None:
@@ -239,3 +259,86 @@ def test_positions_of_every_joint_replace_or_move_the_offsets(tmp_path: Path) ->
         text = " ".join(hierarchy).replace("CHANNELS 3", "CHANNELS 6 Xposition Yposition Zposition")
         text = f"{text}\nMOTION\nFrames: 1\nFrame Time: 0.01\n{' '.join(values)}\n"
         np.testing.assert_allclose(read(tmp_path, text), expected, atol=1e-6)
+
+
+PARTS = (
+    *("Hips", "Spine", "Spine1", "Neck", "Head", "LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand"),
+    *("LeftUpLeg", "LeftLeg", "LeftFoot"),
+)
+RIGS = {  # the names of the parts above; the right side follows from the left
+    "biped": (
+        *("Bip01 Pelvis", "Bip01 Spine", "Bip01 Spine1", "Bip01 Neck", "Bip01 Head", "Bip01 L Clavicle"),
+        *("Bip01 L UpperArm", "Bip01 L Forearm", "Bip01 L Hand", "Bip01 L Thigh", "Bip01 L Calf", "Bip01 L Foot"),
+    ),
+    "xsens": (
+        *("Hips", "Chest", "Chest2", "Neck", "Head", "LeftCollar", "LeftShoulder", "LeftElbow", "LeftWrist"),
+        *("LeftHip", "LeftKnee", "LeftAnkle"),
+    ),
+    "perception_neuron": (
+        *("Robot_Hips", "Robot_Spine", "Robot_Spine1", "Robot_Neck", "Robot_Head", "Robot_LeftShoulder"),
+        *("Robot_LeftArm", "Robot_LeftForeArm", "Robot_LeftHand", "Robot_LeftUpLeg", "Robot_LeftLeg", "Robot_LeftFoot"),
+    ),
+    "rokoko": (
+        *("Hips", "Spine1", "Spine2", "Neck", "Head", "LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand"),
+        *("LeftThigh", "LeftShin", "LeftFoot"),
+    ),
+    "cascadeur": (
+        *("pelvis", "stomach", "chest", "neck", "head", "clavicle_l", "arm_l", "forearm_l", "hand_l"),
+        *("thigh_l", "calf_l", "foot_l"),
+    ),
+    "bandai_namco": (
+        *("Hips", "Spine", "Chest", "Neck", "Head", "Shoulder_L", "UpperArm_L", "LowerArm_L", "Hand_L"),
+        *("UpperLeg_L", "LowerLeg_L", "Foot_L"),
+    ),
+    "lafan1": PARTS,
+    "unreal": (
+        *("pelvis", "spine_01", "spine_02", "neck_01", "head", "clavicle_l", "upperarm_l", "lowerarm_l", "hand_l"),
+        *("thigh_l", "calf_l", "foot_l"),
+    ),
+    "smpl": (
+        *("m_avg_Pelvis", "m_avg_Spine1", "m_avg_Spine2", "m_avg_Neck", "m_avg_Head", "m_avg_L_Collar"),
+        *("m_avg_L_Shoulder", "m_avg_L_Elbow", "m_avg_L_Wrist", "m_avg_L_Hip", "m_avg_L_Knee", "m_avg_L_Ankle"),
+    ),
+    "daz": (
+        *("hip", "abdomen", "chest", "neck", "head", "lCollar", "lShldr", "lForeArm", "lHand"),
+        *("lThigh", "lShin", "lFoot"),
+    ),
+    "no_names": tuple(f"bone{number}" for number in (3, 14, 15, 92, 65, 35, 89, 79, 32, 38, 46, 26)),
+}
+
+
+def renamed(rig: str) -> str:
+    text = bvh(2)
+    for old, new in zip(PARTS, RIGS[rig], strict=True):
+        text = text.replace(f"T {old} ", f"T {new} ")
+        if old.startswith("Left"):
+            other = f"{new}0" if rig == "no_names" else re.sub(r"^l(?=[A-Z])", "r", new)
+            for left, right in (("Left", "Right"), (" L ", " R "), ("_L_", "_R_"), ("_l", "_r"), ("_L", "_R")):
+                other = other.replace(left, right)
+            assert other != new
+            text = text.replace(f"T {old.replace('Left', 'Right')} ", f"T {other} ")
+    return text
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_rigs_by_names_or_else_by_shape(tmp_path: Path, rig: str) -> None:
+    expected = read(tmp_path, bvh(2))
+    found = read(tmp_path, renamed(rig))
+    joints = [J[f"{s} {p}"] for s in ("left", "right") for p in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
+    np.testing.assert_allclose(found[:, joints], expected[:, joints], atol=1e-5)
+    np.testing.assert_allclose(found[:, J["head"]], expected[:, J["head"]], atol=0.06)
+    np.testing.assert_allclose(found[:, J["spine base"]], expected[:, J["spine base"]], atol=1e-5)
+
+
+def test_a_file_without_a_head_has_one_made_up(tmp_path: Path) -> None:
+    path = tmp_path / "headless.bvh"
+    text = bvh(2)
+    start = text.index("JOINT Head")
+    end = text.index("}", text.index("}", start) + 1) + 1
+    path.write_text(text[:start] + "End Site { OFFSET 0 18 0 }" + text[end:])
+    values = path.read_text().split("\n")
+    at = values.index("MOTION") + 3
+    path.write_text("\n".join([*values[:at], *(" ".join(row.split()[:-3]) for row in values[at:] if row)]))
+    sequence = read_sequence(path)
+    assert sequence.joints[0, 0, J["head"], 1] == pytest.approx(1.58, abs=0.01)
+    assert any("head" in note.text for note in sequence.notes if note.about == "joints")
