@@ -1,8 +1,4 @@
-"""Two processes on the CPU give what one process gives with the same global batch.
-
-In float64: a step of so small a network doubles rounding errors many times, so after a few steps in float32 two orders
-of summation differ in the second digit, and nothing could be told from that.
-"""
+"""Two processes on the CPU give what one process gives with the same global batch (in float64: double_precision)."""
 
 from __future__ import annotations
 
@@ -13,16 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from double_precision import TOLERANCE, in_float64
 from patience import PATIENCE
 from test_encoder import SMALL, clips
 
-from flora_engine.config import EncoderSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.runs import checkpoint
 from flora_engine.runs.folder import RunFolder
 from flora_engine.training.distributed import world
-from flora_engine.training.encoder.data import Rows
 from flora_engine.training.encoder.trainer import train_encoder
 
 PLAIN = SMALL.model_copy(
@@ -31,25 +26,14 @@ PLAIN = SMALL.model_copy(
 VARIANTS = {"plain": PLAIN, "accumulated": PLAIN.model_copy(update={"accumulate": 2, "batch_size": 6})}
 
 
-def in_float64(folder: Path, settings: EncoderSettings) -> None:
-    """Train with float64 weights and clips."""
-    take = Rows.take
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rows, "take", lambda rows, indices: take(rows, indices).double())
-        torch.set_default_dtype(torch.float64)
-        try:
-            train_encoder(Job(), settings, *clips(), folder)
-        finally:
-            torch.set_default_dtype(torch.float32)
-
-
 def in_each_process(folder: Path) -> None:
     """What torchrun runs: every variant, and a batch size that two processes cannot share."""
     with world("cpu") as here:
         assert here.size == 2
         assert here.from_first(str(here.rank)) == "0"
-        for name, settings in VARIANTS.items():
-            in_float64(folder / name, settings)
+        with in_float64():
+            for name, settings in VARIANTS.items():
+                train_encoder(Job(), settings, *clips(), folder / name)
         with pytest.raises(FloraError, match="cannot be shared by 2 processes"):
             train_encoder(Job(), PLAIN.model_copy(update={"batch_size": 9}), *clips(), folder / "plain")
 
@@ -62,7 +46,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
         RunFolder.at(folder / name, {})  # as the command does: one process makes the folder
     program = folder / "program.py"
     program.write_text(
-        f"import sys\nfrom pathlib import Path\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys\nfrom pathlib import Path\nsys.path[:0] = {[str(p) for p in Path(__file__).parents[:2]]!r}\n"
         f"from test_distributed import in_each_process\nin_each_process(Path({str(folder)!r}))\n"
     )
     done = subprocess.run(
@@ -79,12 +63,13 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_two_processes_equal_one(variant: str, together: Path, tmp_path: Path) -> None:
-    in_float64(tmp_path, VARIANTS[variant])
+    with in_float64():
+        train_encoder(Job(), VARIANTS[variant], *clips(), tmp_path)
     one, two = RunFolder.open(tmp_path), RunFolder.open(together / variant)
     for name in ("joint.last", "joint.best"):
         ours, theirs = checkpoint.load(two.checkpoint(name))["model"], checkpoint.load(one.checkpoint(name))["model"]
-        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE)
     curves, expected = two.curves(), one.curves()
     assert curves.keys() == expected.keys()
     for name in ("joint/loss", "joint/accuracy", "joint/held_out_loss", "joint/held_out_accuracy"):
-        assert [v for _, v in curves[name]] == pytest.approx([v for _, v in expected[name]], rel=1e-6)
+        assert [v for _, v in curves[name]] == pytest.approx([v for _, v in expected[name]], rel=TOLERANCE)

@@ -1,14 +1,11 @@
 """Resuming after a stop or a crash equals never having stopped.
 
-Batch normalisation over eight clips multiplies a rounding difference by about three in each step: after twelve steps in
-float32, one thread and two differ by as much as the weights themselves. So these trainings compute in float64, in
-which the same difference stays below 1e-11 (measured), and compare at 1e-6. What a resume could lose (momentum, the
-position, the order of an epoch, the draws of augmentation and dropout) changes weights by more than 1e-3.
+Compared in float64 at 1e-6 (see double_precision). What a resume could lose (momentum, the position, the order of an
+epoch, the draws of augmentation and dropout) changes weights by more than 1e-3.
 """
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from double_precision import TOLERANCE, in_float64
 from test_encoder import SMALL, clips
 
 from flora_engine.config import EncoderSettings
@@ -24,29 +22,11 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.runs import checkpoint
 from flora_engine.runs.folder import RunFolder
-from flora_engine.training.encoder import trainer
 from flora_engine.training.encoder.trainer import train_encoder
 
 SETTINGS = SMALL.model_copy(
     update={"dropout": 0.2, "augmentations": ("rotate", "jitter", "crop"), "streams": ("joint", "bone")}
 )
-
-
-TOLERANCE = 1e-6
-
-
-@contextlib.contextmanager
-def in_float64() -> Iterator[None]:
-    """Train in double precision: the model is made with it, and clips take it before they are augmented."""
-    augment, make_stream = trainer.augment, trainer.make_stream
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "augment", lambda x, *more, **options: augment(x.double(), *more, **options))
-        patch.setattr(trainer, "make_stream", lambda x, stream: make_stream(x.double(), stream))
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,7 +117,7 @@ def test_a_killed_process_leaves_a_usable_checkpoint(
     tmp_path: Path, uninterrupted: tuple[dict[str, Any], Path]
 ) -> None:
     program = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import sys; sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]!r}\n"
         "from pathlib import Path; from test_resume import *\n"
         "torch.set_num_threads(1)\n"
         "def tell(event):\n    print(event['kind'], flush=True)\n"
