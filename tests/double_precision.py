@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -29,3 +30,19 @@ def in_float64() -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(torch.float32)
+
+
+def assert_close(found: Any, expected: Any, tolerance: float = TOLERANCE) -> None:
+    """Dictionaries, lists and numbers as in a result; numbers to the tolerance, all else equal."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_close(found[key], value, tolerance)
+    elif isinstance(expected, (list, tuple)):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, other, tolerance)
+    elif isinstance(expected, float):
+        assert found == pytest.approx(expected, rel=tolerance)
+    else:
+        assert found == expected

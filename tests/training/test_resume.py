@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from double_precision import TOLERANCE, in_float64
+from double_precision import TOLERANCE, assert_close, in_float64
 from test_encoder import SMALL, clips
 
 from flora_engine.config import EncoderSettings
@@ -46,22 +46,6 @@ def uninterrupted(float64: None, tmp_path_factory: pytest.TempPathFactory) -> tu
     weights = checkpoint.load(RunFolder.open(folder).checkpoint("joint.last"))["model"].values()
     assert {value.dtype for value in weights if value.is_floating_point()} == {torch.float64}
     return result, folder
-
-
-def assert_close(found: Any, expected: Any) -> None:
-    """Dictionaries, lists and numbers as in a result; numbers to the tolerance, all else equal."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_close(found[key], value)
-    elif isinstance(expected, (list, tuple)):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
-            assert_close(one, other)
-    elif isinstance(expected, float):
-        assert found == pytest.approx(expected, rel=TOLERANCE)
-    else:
-        assert found == expected
 
 
 def equal(folder: Path, result: dict[str, Any], whole: tuple[dict[str, Any], Path]) -> None:
