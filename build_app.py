@@ -126,7 +126,7 @@ def install(extras: set[str], torch_index: str | None = None, constraints: Path 
         pip += ["--upgrade", "--upgrade-strategy", "eager"]
     if torch_index:
         call(*pip, "--index-url", torch_index, TORCH)
-    call(*pip, "--editable", f".[{wanted}]" if wanted else ".")
+    call(*pip, "--editable", f".[{wanted}]")
     if "gpu" in extras:
         # Both packages own the same folder: the CPU one has to go before the GPU one is laid down.
         call(PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", "onnxruntime")
@@ -180,7 +180,7 @@ def has_display() -> bool:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    install({"gpu"} if wants_gpu(arguments.gpu) else set(), arguments.torch_index, arguments.constraints)
+    install({"all", "gpu"} if wants_gpu(arguments.gpu) else {"all"}, arguments.torch_index, arguments.constraints)
     # What is wrong has been told, with its mend; much works all the same, so the window opens.
     subprocess.run([PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare"], cwd=ROOT, check=False)
     if not has_display():
@@ -209,13 +209,13 @@ def test(arguments: argparse.Namespace) -> None:
 
 
 def doctor(arguments: argparse.Namespace) -> None:
-    install(set(), arguments.torch_index, arguments.constraints)
+    install({"all"}, arguments.torch_index, arguments.constraints)
     call(PYTHON, "-m", "flora_engine.cli", "doctor")
 
 
 def bundle(arguments: argparse.Namespace) -> None:
     """One folder with the program and its own Python, under dist/."""
-    install(set(), arguments.torch_index, arguments.constraints)
+    install({"all"}, arguments.torch_index, arguments.constraints)
     call(PYTHON, "-m", "pip", "install", "--quiet", "pyinstaller>=6.6")
     find = "from flora_engine.semantics.text_encoder import *; print(prepare_text_encoder(Job()))"
     prepared = subprocess.run([PYTHON, "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from flora_engine.files import write_text
+from flora_engine.resources import settings_folder
 
 VERSION = 1
 THEMES = ("system", "light", "dark")
@@ -39,13 +39,11 @@ class Settings:
         return replace(self, recent=(path, *others)[:_RECENT])
 
 
-def settings_path(environment: Mapping[str, str] | None = None) -> Path:
-    """The settings file; the variable FLORA_SETTINGS names another one."""
-    environment = os.environ if environment is None else environment
-    if chosen := environment.get("FLORA_SETTINGS"):
+def settings_path() -> Path:
+    """The settings file: $FLORA_SETTINGS, else in the platform's folder for settings."""
+    if chosen := os.environ.get("FLORA_SETTINGS"):
         return Path(chosen)
-    base = environment.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "flora-studio" / "settings.json"
+    return settings_folder() / "settings.json"
 
 
 def load_settings(path: Path) -> Settings:

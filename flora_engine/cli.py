@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from flora_engine import __version__
-from flora_engine.errors import Cancelled, FloraError
+from flora_engine.errors import Cancelled, FloraError, extra_missing
 
 # command -> (module, one line of help; kept here so that `flora --help` imports nothing)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -58,6 +58,11 @@ def main(argv: list[str] | None = None) -> int:
         return int(_module(arguments.command).run(arguments))
     except FloraError as error:
         print(f"flora: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (missing := extra_missing(error)) is None:
+            raise
+        print(f"flora: {missing}", file=sys.stderr)
         return 1
     except (Cancelled, KeyboardInterrupt):
         print("flora: stopped", file=sys.stderr)

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Top-level modules that the core goes without → the extra of pyproject.toml that brings them.
+_EXTRA_OF = {
+    **dict.fromkeys(("PySide6", "pyqtgraph", "OpenGL"), "gui"),
+    **dict.fromkeys(("torch", "onnx", "safetensors", "transformers"), "train"),
+}
+
 
 class FloraError(Exception):
     """Something the user can act on, said in one sentence.
@@ -25,3 +31,14 @@ class FloraError(Exception):
 
 class Cancelled(Exception):  # noqa: N818 - being stopped is not an error
     """Raised inside a job when its user asked it to stop; never an error."""
+
+
+def extra_missing(error: ModuleNotFoundError) -> FloraError | None:
+    """What to install if `error` is about a library of an extra; None if it is about anything else."""
+    library = (error.name or "").split(".")[0]
+    if library not in _EXTRA_OF:
+        return None
+    return FloraError(
+        f"{library} is not installed, and this needs it",
+        remedy=f"Install it: pip install 'flora-studio[{_EXTRA_OF[library]}]'.",
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.resources
 import os
-import sys
 from pathlib import Path
 
+import platformdirs
+
+NAME = "flora-studio"  # of the folders below the user's home
 PACKAGE = Path(str(importlib.resources.files("flora_engine")))
 
 
@@ -24,8 +26,9 @@ def cache_folder() -> Path:
     """The user's folder for files that can be made again: $FLORA_CACHE, else the platform's cache folder."""
     if chosen := os.environ.get("FLORA_CACHE"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Flora Studio" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "Flora Studio"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flora-studio"
+    return platformdirs.user_cache_path(NAME, appauthor=False)
+
+
+def settings_folder() -> Path:
+    """The platform's folder for what the window remembers between starts."""
+    return platformdirs.user_config_path(NAME, appauthor=False)

@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from flora_engine.errors import Cancelled, FloraError
+from flora_engine.errors import Cancelled, FloraError, extra_missing
 from flora_engine.jobs import Event, Job, Listener
 from flora_engine.recipes.actions import checked, plain
 
@@ -98,6 +98,8 @@ def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None]) -> None:
 def _failure(error: BaseException) -> Event:
     if isinstance(error, FloraError):
         return {"kind": "failed", "text": str(error)}
+    if isinstance(error, ModuleNotFoundError) and (missing := extra_missing(error)):
+        return {"kind": "failed", "text": str(missing)}
     details = "".join(traceback.format_exception(error))
     return {"kind": "failed", "text": f"unexpected {type(error).__name__}: {error}", "details": details}
 

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from patience import PATIENCE
 
+from flora_engine.errors import extra_missing
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -75,7 +77,8 @@ def test_every_direct_dependency_is_pinned_within_its_range(name: str) -> None:
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
     here = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
     extras = project["optional-dependencies"]
-    wanted = [Requirement(text) for text in [*project["dependencies"], *extras["dev"]]]
+    lists = (project["dependencies"], extras["gui"], extras["train"], extras["dev"])
+    wanted = [Requirement(text) for many in lists for text in many if "flora-studio" not in text]
     assert not [pin for pin in here if pin.startswith(("torch", "triton", "nvidia", "cuda"))]
     for one in wanted:
         if one.name != "torch":
@@ -130,3 +133,13 @@ def test_the_bundles_program_runs_its_own_workers() -> None:
     done = subprocess.run(command, input=job, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert '"failed"' in done.stdout.splitlines()[-1]
+
+
+def test_a_missing_library_is_one_sentence_with_its_extra() -> None:
+    code = "import sys; sys.modules['PySide6'] = None; from flora_engine.cli import main; sys.exit(main(['gui']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+    assert "PySide6 is not installed" in done.stderr and "flora-studio[gui]" in done.stderr
+    assert "flora-studio[train]" in str(extra_missing(ModuleNotFoundError(name="torch.nn")))
+    assert extra_missing(ModuleNotFoundError(name="flora_engine.nothing")) is None
+    assert extra_missing(ModuleNotFoundError()) is None

@@ -19,6 +19,8 @@ from flora_engine.jobs import Event, Job
 from flora_engine.resources import PACKAGE, cache_folder
 
 _INSTALL = "python3 build_app.py run installs it"
+_GUI = "pip install 'flora-studio[gui]' installs it"
+_TRAIN = "pip install 'flora-studio[train]' installs it"
 _FREE_GB = 2
 
 
@@ -52,6 +54,8 @@ def check_torch() -> Finding:
     try:
         import torch
     except (ImportError, OSError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            return Finding("torch", True, "not installed; training needs it, labelling does not", _TRAIN)
         return Finding("torch", False, f"cannot be imported ({error}); training needs it, labelling does not", _INSTALL)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     start = time.perf_counter()
@@ -79,7 +83,7 @@ def _qt_probe(code: str) -> subprocess.CompletedProcess[str]:
 def check_qt() -> Finding:
     version = _version("PySide6-Essentials")
     if not version:
-        return Finding("Qt", False, "PySide6 is not installed", _INSTALL)
+        return Finding("Qt", True, "PySide6 is not installed; the window needs it, labelling does not", _GUI)
     probe = _qt_probe("import PySide6.QtWidgets, PySide6.QtOpenGLWidgets")
     if probe.returncode:
         reason = (probe.stderr.strip().splitlines() or ["it aborts"])[-1]

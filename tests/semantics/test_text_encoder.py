@@ -125,12 +125,26 @@ def test_an_encoder_that_ships_with_the_program_is_used_as_it_is(tmp_path: Path,
     """`build_app.py bundle` puts one there: a bundle has neither torch nor the package of the weights."""
     monkeypatch.setattr(text_encoder, "RESOURCES", tmp_path)
     monkeypatch.setattr(text_encoder, "MINILM_PACKAGE", "no_such_package")
+    monkeypatch.setenv("FLORA_CACHE", str(tmp_path / "cache"))
     with pytest.raises(FloraError, match="not installed"):
         prepare_text_encoder(Job())
     shipped = tmp_path / "text-encoders" / "minilm"
     shipped.mkdir(parents=True)
     (shipped / "manifest.json").write_text("{}")
     assert is_prepared() and prepare_text_encoder(Job()) == shipped
+
+
+def test_a_prepared_encoder_of_another_computer_is_used_without_the_package(
+    minilm: OnnxTextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    prepared = prepare_text_encoder(Job())
+    monkeypatch.setattr(text_encoder, "MINILM_PACKAGE", "no_such_package")
+    monkeypatch.setenv("FLORA_CACHE", str(tmp_path))
+    (tmp_path / "text-encoders").mkdir()
+    (tmp_path / "text-encoders" / prepared.name).symlink_to(prepared)
+    assert is_prepared()
+    texts = ["raise the right hand"]
+    np.testing.assert_allclose(text_encoder.load_text_encoder().encode(texts, 8), minilm.encode(texts, 8), atol=1e-5)
 
 
 def test_a_prepared_encoder_needs_neither_torch_nor_transformers(minilm: OnnxTextEncoder):
