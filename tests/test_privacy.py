@@ -31,7 +31,7 @@ from app.main_window import MainWindow
 window = MainWindow()
 window.show()
 window.labels.set_text("wave hand\\nsit down")
-window.open_paths([Path(sys.argv[1])])
+window.opening.open_paths([Path(sys.argv[1])])
 def check():
     if window.labels.answer is not None:
         print("ranked", len(window.labels.answer.rows))
