@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "train Flora, from raw files or from features"),
     "evaluate": ("evaluate", "evaluate a run again"),
     "compare": ("compare", "train all heads on the same features and print one table"),
+    "lexicon": ("lexicon", "check lexicon files, and show what is expected of an action"),
     "config": ("config", "check configuration files"),
     "runs": ("runs", "list, show, compare and prune runs"),
     "demo": ("demo", "write plainly synthetic recordings to try the program with"),

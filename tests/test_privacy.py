@@ -34,7 +34,7 @@ window.labels.set_text("wave hand\\nsit down")
 window.opening.open_paths([Path(sys.argv[1])])
 def check():
     if window.labels.answer is not None:
-        print("ranked", len(window.labels.answer.rows))
+        print("ranked", len(window.labels.answer.labels))
         window.close()
         application.quit()
 timer = QTimer(interval=50)

@@ -29,6 +29,7 @@ from flora_engine.semantics import phrases
 FOLDER = RESOURCES / "lexicon"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Floats = NDArray[np.float64]
+_REMEDY = "docs/lexicon.md describes an entry; “flora lexicon check” lists what the shipped ones keep to."
 
 
 class Entry(BaseModel):
@@ -86,9 +87,8 @@ def load_lexicon(own: tuple[Path, ...] = ()) -> Lexicon:
     return Lexicon(tuple(entry for path in paths for entry in read_entries(path)))
 
 
-def read_entries(path: Path) -> list[Entry]:
-    """The entries of one file. Raises FloraError: the first thing that is wrong, and where."""
-    remedy = "docs/lexicon.md describes an entry; “flora lexicon check” lists every problem."
+def plain_entries(path: Path) -> list[dict[str, Any]]:
+    """The entries of one file as they stand there, unchecked. Raises FloraError if it is not a list of entries."""
     try:
         data = _parsed(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -97,9 +97,14 @@ def read_entries(path: Path) -> list[Entry]:
         raise FloraError("the lexicon is not UTF-8", path=path, remedy="Save the file as UTF-8.") from None
     except yaml.YAMLError as error:
         raise FloraError(f"not readable as YAML: {' '.join(str(error).split())}", path=path) from None
-    if not isinstance(data, list) or not data:
-        raise FloraError("expected a list of actions", path=path, remedy=remedy)
-    return [_entry(one, path, number, remedy) for number, one in enumerate(data, start=1)]
+    if not isinstance(data, list) or not data or not all(isinstance(one, dict) for one in data):
+        raise FloraError("expected a list of actions", path=path, remedy=_REMEDY)
+    return data
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """The entries of one file. Raises FloraError: the first thing that is wrong, and where."""
+    return [_entry(one, path, number, _REMEDY) for number, one in enumerate(plain_entries(path), start=1)]
 
 
 def _parsed(text: str) -> Any:

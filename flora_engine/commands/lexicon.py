@@ -1,0 +1,85 @@
+"""`flora lexicon check|show|suggest`: check lexicon files, and see what the program makes of an action's name."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from flora_engine.descriptors.catalogue import catalogue
+from flora_engine.semantics import lexicon_checks
+from flora_engine.semantics.class_texts import parse_typed
+from flora_engine.semantics.expectations import Expectation, Reader
+from flora_engine.semantics.lexicon import FOLDER, Lexicon, load_lexicon, plain_entries, read_entries
+from flora_engine.semantics.text_encoder import load_text_encoder
+
+SHOWN = 12  # expectations per action
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    check = verbs.add_parser("check", help="list every problem of lexicon files (default: the shipped ones)")
+    check.add_argument("files", nargs="*", type=Path)
+    show = verbs.add_parser("show", help="show which movements an action is expected to make")
+    show.add_argument("action", help='as after --classes: "wave", or "wave: one hand swings beside the head"')
+    show.add_argument("--own", nargs="+", type=Path, default=[], metavar="FILE", help="lexicon files of your own")
+    suggest = verbs.add_parser("suggest", help="write the beginning of an entry for an action that has none")
+    suggest.add_argument("action")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.verb == "check":
+        return _check(arguments.files)
+    own = tuple(arguments.own) if arguments.verb == "show" else ()
+    lexicon = load_lexicon(own)
+    (text, *_) = parse_typed(arguments.action)
+    found = Reader(lexicon, load_text_encoder()).read(text)
+    if arguments.verb == "show":
+        _show(text.name, found, lexicon)
+    else:
+        _suggest(text.name, text.motion, found)
+    return 0
+
+
+def _check(files: list[Path]) -> int:
+    paths = files or sorted(FOLDER.glob("*.yaml"))
+    lexicon = Lexicon(tuple(entry for path in paths for entry in read_entries(path)))
+    found = list(lexicon_checks.problems([(p, plain_entries(p)) for p in paths], lexicon, whole=not files))
+    for problem in found:
+        print(problem)
+    names = sum(len(entry.names) for entry in lexicon.entries)
+    print(f"{len(lexicon.entries)} actions, {names} names, {len(found) or 'no'} problems")
+    return 1 if found else 0
+
+
+def _strongest(found: Expectation) -> list[tuple[str, float]]:
+    """(descriptor, expectation), the strongest first."""
+    pairs = zip(catalogue(), found.values.tolist(), strict=True)
+    return sorted((pair for pair in pairs if abs(pair[1]) > 0.1), key=lambda pair: -abs(pair[1]))
+
+
+def _show(name: str, found: Expectation, lexicon: Lexicon) -> None:
+    place = lexicon.find(name)
+    if place is not None:
+        entry = lexicon.entries[place]
+        print(f"{name}: {entry.motion} {entry.meaning}")
+        print(f"also called {', '.join(n for n in entry.names if n != name)}")
+    else:
+        print(f"{name}: not in the lexicon; read from {', '.join(found.entries)} (sure: {found.sure:.2f})")
+    if found.notice:
+        print(found.notice)
+    descriptors = catalogue()
+    for descriptor, value in _strongest(found)[:SHOWN]:
+        one = descriptors[descriptor]
+        print(f"  {value:+.1f}  {one.high if value > 0 else one.low}  ({descriptor})")
+
+
+def _suggest(name: str, motion: str, found: Expectation) -> None:
+    sentence = motion if motion != name else "DESCRIBE HOW THE BODY MOVES"
+    expect = {d: 2 if v > 1 else 1 if v > 0 else -2 if v < -1 else -1 for d, v in _strongest(found)[:10]}
+    print(f"# a start, taken from: {', '.join(found.entries)}; correct every line")
+    print(f"- names: [{name}, ANOTHER NAME]")
+    print(f"  motion: {sentence[:1].upper()}{sentence[1:].rstrip('.')}.")
+    print("  meaning: SAY WHAT THE ACTION IS.")
+    print("  persons: 1")
+    print("  seconds: [1, 5]")
+    print(f"  expect: {{{', '.join(f'{d}: {v}' for d, v in expect.items())}}}")
