@@ -56,7 +56,8 @@ def test_names_are_unique_descriptors_used_and_entries_different() -> None:
 def test_the_command_checks_shows_and_suggests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(
-        "- {names: [flail], motion: Arms fly., meaning: A joke.,\n   persons: 1, seconds: [1, 2], expect: {travel_path: 1}}\n"
+        "- {names: [flail], motion: Arms fly., meaning: A joke.,\n"
+        "   persons: 1, seconds: [1, 2], expect: {travel_path: 1}}\n"
     )
     assert main(["lexicon", "check", str(own)]) == 1
     assert "“flail”: it needs two names or more" in capsys.readouterr().out
