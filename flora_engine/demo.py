@@ -6,6 +6,7 @@ evidence of how well a model recognises real people.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -418,6 +419,25 @@ def synthesise(
             "class_name": chosen.name,
         },
     )
+
+
+def synthesise_stream(
+    actions: Sequence[int], *, subject: int = 1, pause: float = 0.0, seed: int = 0
+) -> tuple[SkeletonSequence, list[tuple[str, int, int]]]:
+    """One long synthetic recording: takes of `actions` one after the other, `pause` seconds without anybody between.
+
+    Beside it the truth: (name, first frame, last frame) of each. Places jump from one take to the next.
+    """
+    takes = [synthesise(action, subject=subject, replication=i + 1, seed=seed) for i, action in enumerate(actions)]
+    persons, gap = max(take.persons for take in takes), round(pause * takes[0].fps)
+    parts, truth, begin = [], [], 0
+    for take in takes:
+        joints = np.pad(take.joints, ((0, gap), (0, persons - take.persons), (0, 0), (0, 0)))
+        parts.append(joints)
+        truth.append((str(take.metadata["class_name"]), begin, begin + take.frames - 1))
+        begin += len(joints)
+    joined = np.concatenate(parts)[: begin - gap]
+    return SkeletonSequence(joined, takes[0].fps, name="stream"), truth
 
 
 def write_demo(job: Job, folder: Path, *, subjects: int = 2, replications: int = 1, seed: int = 0) -> list[Path]:

@@ -1,4 +1,4 @@
-"""`flora label FILE… --classes "drink water; wave hand" [--json | --out FILE]`: rank your own actions."""
+"""`flora label FILE… --classes "drink water; wave hand" [--timeline] [--json | --out FILE]`: rank your own actions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from flora_engine.commands import timeline
 from flora_engine.commands.console import console_job
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN
@@ -35,10 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the measurements that spoke most for and against each label, with their times",
     )
     parser.add_argument("--without-none", action="store_true", help="leave out the probability of none of the actions")
+    timeline.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line, see docs/labels.md")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.timeline:
+        return timeline.run(arguments)
+    timeline.refuse_alone(arguments)
     from flora_engine.recipes import label
 
     request = label.Request.of(

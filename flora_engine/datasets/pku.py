@@ -99,11 +99,24 @@ def _is_labels(path: Path) -> bool:
     return b"," in head or len(head.split()) < 4
 
 
-def read_labels(path: Path) -> list[Label]:
-    """The clips of a label file, in file order: `class,first,last,confidence` a line, frames from 1, both included.
+def parse_label(line: str) -> Label | str:
+    """The clip that a line `class,first,last,confidence` names, frames from 1, both included; or what is wrong.
 
-    The published scripts take frames [first - 1, last), and so does this. Raises FloraError.
+    The published scripts take frames [first - 1, last), and so does this.
     """
+    try:
+        action, first, last = (int(part) for part in line.strip().split(",")[:3])
+    except ValueError:
+        return "is not a line of class,start,end,confidence"
+    if not 1 <= action <= CLASSES or not 1 <= first <= last:
+        return (
+            f"labels frames {first} to {last} with class {action}, and classes are 1 to {CLASSES}, frames count from 1"
+        )
+    return Label(action, first - 1, last)
+
+
+def read_labels(path: Path) -> list[Label]:
+    """The clips of a label file, in file order; see `parse_label`. Raises FloraError."""
     found = []
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
@@ -112,19 +125,10 @@ def read_labels(path: Path) -> list[Label]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        parts = line.strip().split(",")
-        try:
-            action, first, last = (int(part) for part in parts[:3])
-        except ValueError:
-            raise FloraError("is no line of class,start,end,confidence", path=path, where=f"line {number}") from None
-        if not 1 <= action <= CLASSES or not 1 <= first <= last:
-            raise FloraError(
-                f"labels frames {first} to {last} with class {action}",
-                path=path,
-                where=f"line {number}",
-                remedy=f"Classes are 1 to {CLASSES}, and frames count from 1.",
-            )
-        found.append(Label(action, first - 1, last))
+        label = parse_label(line)
+        if isinstance(label, str):
+            raise FloraError(label, path=path, where=f"line {number}")
+        found.append(label)
     return found
 
 

@@ -32,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "compare": "flora_engine.recipes.compare",
     "evaluate": "flora_engine.recipes.evaluate",
     "label-folder": "flora_engine.recipes.label",
+    "label-timeline": "flora_engine.recipes.timeline",
 }
 
 

@@ -1,0 +1,88 @@
+"""How long the timeline of a long synthetic recording takes with the built-in model, and how good it is.
+
+    OMP_NUM_THREADS=2 python benchmarks/timeline.py [--minutes 10] [--costs 0.5] [--model BUNDLE]
+
+Takes of ten synthetic one-person actions stand in random order until the recording is long enough. The seconds are
+those of the whole timeline (all windows, Viterbi, segments); the first pieces are those of the first event. --costs
+compares several costs of a change on the scores of one run, to choose the default on synthetic streams alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from flora_engine.demo import ACTIONS, synthesise_stream
+from flora_engine.evaluation.segments import segment_measures
+from flora_engine.jobs import Event, Job
+from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.labeller import Labeller
+from flora_engine.labelling.segments import Segment
+from flora_engine.labelling.smoothing import emissions, segments_of, viterbi, without_short
+from flora_engine.labelling.timeline import Options, Timeline, timeline
+from flora_engine.semantics.class_texts import parse_typed, with_known_texts
+from flora_engine.skeleton import SkeletonSequence
+
+CHOSEN = (0, 2, 3, 5, 6, 10, 11, 12, 15, 17)  # wave, drink, sit, squat, jump, kick, bow, clap, throw, phone
+
+
+def stream(minutes: float, seed: int) -> tuple[SkeletonSequence, list[Segment]]:
+    """A recording of about so many minutes and its true segments."""
+    random = np.random.default_rng(seed)
+    actions = [int(random.choice(CHOSEN)) for _ in range(max(1, round(minutes * 60 / 2.8)))]
+    sequence, truth = synthesise_stream(actions, seed=seed)
+    return sequence, [Segment(*one) for one in truth]
+
+
+def again(found: Timeline, cost: float) -> list[Segment]:
+    """The segments of a finished timeline with another cost."""
+    cells, seconds = len(found.scores), found.step / found.annotation.fps
+    evidence = emissions(found.scores, np.full(cells, np.nan), np.zeros(cells, bool), seconds)
+    path = without_short(viterbi(evidence, cost), evidence, round(Options().least_seconds / seconds))
+    return list(segments_of(path, found.scores, found.names, found.step, found.annotation.frames))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--model", type=Path, default=BUILTIN)
+    parser.add_argument("--costs", type=float, nargs="*", default=[Options().cost])
+    parser.add_argument("--hop", type=float, default=Options().hop)
+    parser.add_argument("--seed", type=int, default=1000)
+    arguments = parser.parse_args()
+    sequence, truth = stream(arguments.minutes, arguments.seed)
+    texts = with_known_texts(parse_typed("; ".join(ACTIONS[i].name for i in CHOSEN)))
+    labeller = Labeller(arguments.model)
+    labeller.label(sequence, texts)  # the texts are encoded once per session
+    firsts: list[float] = []
+    start, used = time.perf_counter(), time.process_time()
+
+    def listen(event: Event) -> None:
+        if event["kind"] == "segments":
+            firsts.append(time.perf_counter() - start)
+
+    found = timeline(Job(listen), labeller, sequence, texts, Options(hop=arguments.hop))
+    seconds, processor = time.perf_counter() - start, time.process_time() - used
+    windows = sum(len(lane.scores) for lane in found.lanes)
+    print(
+        f"{sequence.seconds / 60:.1f} minutes, {sequence.frames} frames, {len(texts)} actions, {windows} windows of "
+        f"{', '.join(f'{lane.scale.seconds:g}' for lane in found.lanes)} s; load {os.getloadavg()[0]:.0f}"
+    )
+    print(
+        f"whole timeline {seconds:.1f} s ({processor:.1f} s of processor), first pieces after {firsts[0]:.2f} s, "
+        f"{1000 * seconds / windows:.2f} ms per window"
+    )
+    print(f"true segments {len(truth)}; scored windows hold their background apart, so costs are compared without it")
+    for cost in arguments.costs:
+        segments = again(found, cost)
+        measures = segment_measures(segments, truth, sequence.frames)
+        shown = ", ".join(f"{k} {measures[k]:.3f}" for k in ("mAP@0.5", "frame_accuracy", "edit", "F1@10", "F1@50"))
+        print(f"cost {cost:g}: {len(segments)} segments, {shown}")
+
+
+if __name__ == "__main__":
+    main()
