@@ -53,13 +53,14 @@ class Options:
 
     lengths: of the windows in seconds; None chooses them by the classes' usual durations. hop: step between windows
     as a share of their length. cost: of a change of action, in natural logarithms of evidence, of which a second of
-    recording counts once. least_seconds: segments shorter than this go to a neighbour. background: whether a model that
-    gives the probability of "none of these" may leave stretches without a class.
+    recording counts once; the default is from synthetic streams (docs/timeline.md). least_seconds: segments shorter
+    than this go to a neighbour. background: whether a model that gives the probability of "none of these" may leave
+    stretches without a class.
     """
 
     lengths: tuple[float, ...] | None = None
     hop: float = 0.5
-    cost: float = 0.5
+    cost: float = 0.15
     least_seconds: float = 0.5
     background: bool = True
 

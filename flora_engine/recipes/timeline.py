@@ -33,7 +33,8 @@ class Request(label.Request):
     """As for `label`, and: export, the format that `out` is written in; None takes the one of out's ending.
 
     out: a file for one recording, a folder for several. truth: true segments of the one recording, in any format.
-    lengths: of the windows in seconds. hop, cost, least_seconds, background: see `flora_engine.labelling.timeline.Options`.
+    lengths: of the windows in seconds. hop, cost, least_seconds, background: see
+    `flora_engine.labelling.timeline.Options`.
     """
 
     export: str | None = None
@@ -101,6 +102,8 @@ def timelines(job: Job, request: Request) -> Iterator[tuple[TimelineOfFile, Path
     if request.truth is not None and len(files) != 1:
         raise FloraError("truth is of one recording, and there are several", path=request.truth)
     texts = label.candidate_texts(request.classes, request.classes_file)
+    if request.out is not None:
+        _check_names(texts, _format(request))
     labeller = Labeller(BUILTIN if request.model is None else find_bundle(request.model))
     for file, out in zip(files, outs, strict=True):
         one = _one(job, labeller, file, texts, request)
@@ -117,17 +120,19 @@ def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], reque
         least_seconds=request.least_seconds,
         background=request.background,
     )
+    truth: Sequence[Segment] = ()
     try:
         sequence = read_sequence(file)
+        if request.truth is not None:
+            recording = Recording(sequence.fps, sequence.frames)
+            truth = _as_typed(job, read_segments(request.truth, recording), texts)
         found = timeline(job, labeller, sequence, texts, options).annotation
     except FloraError as error:
         job.warn(str(error))
         return TimelineOfFile(file, None, str(error))
     if request.truth is None:
         return TimelineOfFile(file, found)
-    truth = read_segments(request.truth, Recording(found.fps, found.frames))
-    named = _as_typed(job, truth, texts)
-    return TimelineOfFile(file, found, measures=segment_measures(found.segments, named, found.frames))
+    return TimelineOfFile(file, found, measures=segment_measures(found.segments, truth, found.frames))
 
 
 def _as_typed(job: Job, truth: Sequence[Segment], texts: list[ClassText]) -> list[Segment]:
@@ -137,6 +142,12 @@ def _as_typed(job: Job, truth: Sequence[Segment], texts: list[ClassText]) -> lis
     if unknown:
         job.warn(f"the truth has actions that were not typed and count as missed: {', '.join(unknown)}")
     return [replace(segment, name=typed.get(segment.name.casefold(), segment.name)) for segment in truth]
+
+
+def _check_names(texts: list[ClassText], export: str) -> None:
+    """FloraError if the format cannot hold one of the actions, before minutes of work and not after them."""
+    segments = tuple(Segment(text.name, i, i) for i, text in enumerate(texts))
+    format_called(export).write(Annotation("", 30.0, len(texts), segments))
 
 
 def _format(request: Request) -> str:
@@ -159,7 +170,6 @@ def _outs(request: Request, files: list[Path]) -> list[Path | None]:
     if request.out is None:
         return [None] * len(files)
     if len(files) == 1 and not request.out.is_dir():
-        _format(request)
         return [request.out]
     if request.export is None:
         raise FloraError(
