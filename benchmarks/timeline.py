@@ -23,7 +23,7 @@ from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.segments import Segment
 from flora_engine.labelling.smoothing import emissions, segments_of, viterbi, without_short
-from flora_engine.labelling.timeline import Options, Timeline, timeline
+from flora_engine.labelling.timeline import Options, Timeline, timeline, usual_seconds
 from flora_engine.semantics.class_texts import parse_typed, with_known_texts
 from flora_engine.skeleton import SkeletonSequence
 
@@ -46,16 +46,23 @@ def again(found: Timeline, cost: float) -> list[Segment]:
     return list(segments_of(path, found.scores, found.names, found.step, found.annotation.frames))
 
 
+def shown(measures: dict[str, float]) -> str:
+    """Some of the measures in one line."""
+    return ", ".join(f"{k} {measures[k]:.3f}" for k in ("mAP@0.5", "frame_accuracy", "edit", "F1@10", "F1@50"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--model", type=Path, default=BUILTIN)
-    parser.add_argument("--costs", type=float, nargs="*", default=[Options().cost])
+    parser.add_argument("--costs", type=float, nargs="*", default=[])
     parser.add_argument("--hop", type=float, default=Options().hop)
+    parser.add_argument("--without-none", action="store_true")
     parser.add_argument("--seed", type=int, default=1000)
     arguments = parser.parse_args()
     sequence, truth = stream(arguments.minutes, arguments.seed)
     texts = with_known_texts(parse_typed("; ".join(ACTIONS[i].name for i in CHOSEN)))
+    options = Options(hop=arguments.hop, background=not arguments.without_none)
     labeller = Labeller(arguments.model)
     labeller.label(sequence, texts)  # the texts are encoded once per session
     firsts: list[float] = []
@@ -65,7 +72,7 @@ def main() -> None:
         if event["kind"] == "segments":
             firsts.append(time.perf_counter() - start)
 
-    found = timeline(Job(listen), labeller, sequence, texts, Options(hop=arguments.hop))
+    found = timeline(Job(listen), labeller, sequence, texts, options, usual_seconds(texts))
     seconds, processor = time.perf_counter() - start, time.process_time() - used
     windows = sum(len(lane.scores) for lane in found.lanes)
     print(
@@ -76,12 +83,12 @@ def main() -> None:
         f"whole timeline {seconds:.1f} s ({processor:.1f} s of processor), first pieces after {firsts[0]:.2f} s, "
         f"{1000 * seconds / windows:.2f} ms per window"
     )
-    print(f"true segments {len(truth)}; scored windows hold their background apart, so costs are compared without it")
+    own = segment_measures(found.annotation.segments, truth, sequence.frames)
+    print(f"true segments {len(truth)}, found {len(found.annotation.segments)}: {shown(own)}")
     for cost in arguments.costs:
         segments = again(found, cost)
         measures = segment_measures(segments, truth, sequence.frames)
-        shown = ", ".join(f"{k} {measures[k]:.3f}" for k in ("mAP@0.5", "frame_accuracy", "edit", "F1@10", "F1@50"))
-        print(f"cost {cost:g}: {len(segments)} segments, {shown}")
+        print(f"cost {cost:g}, no background: {len(segments)} segments, {shown(measures)}")
 
 
 if __name__ == "__main__":

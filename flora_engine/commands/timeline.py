@@ -13,7 +13,7 @@ from flora_engine.errors import FloraError
 if TYPE_CHECKING:
     from flora_engine.recipes.timeline import TimelineOfFile
 
-_OPTIONS = ("export", "truth", "lengths", "hop", "cost", "least_seconds", "no_background")
+_OPTIONS = ("export", "truth", "lengths", "hop", "cost", "least_seconds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,14 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hop", type=float, metavar="SHARE", help="step between windows as a share of their length")
     group.add_argument("--cost", type=float, help="cost of a change of action; more gives fewer, longer segments")
     group.add_argument("--least-seconds", type=float, metavar="SECONDS", help="length of the shortest segment")
-    group.add_argument(
-        "--no-background", action="store_true", help="give every frame with somebody in it one of the actions"
-    )
 
 
 def refuse_alone(arguments: argparse.Namespace) -> None:
     """FloraError if an option of `--timeline` stands without it."""
-    alone = [name for name in _OPTIONS if getattr(arguments, name) not in (None, False)]
+    alone = [name for name in _OPTIONS if getattr(arguments, name) is not None]
     if alone:
         raise FloraError(f"--{alone[0].replace('_', '-')} belongs to --timeline", remedy="Add --timeline.")
 
@@ -50,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         classes_file=arguments.classes_file,
         model=arguments.model,
         out=arguments.out,
-        background=not arguments.no_background,
+        why=arguments.why,
+        none=not arguments.without_none,
         **{name: value for name, value in given.items() if value is not None},
     )
     failed = 0

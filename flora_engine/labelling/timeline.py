@@ -6,6 +6,7 @@ one time axis and fused, and Viterbi's algorithm with a cost for every change ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +31,7 @@ from flora_engine.labelling.smoothing import (
 from flora_engine.labelling.windows import Scale, cut, lengths_for, scale_weights, scales
 from flora_engine.preprocessing.clip import LONGEST_GAP_SECONDS
 from flora_engine.semantics.class_texts import ClassText
+from flora_engine.semantics.lexicon import load_lexicon
 from flora_engine.skeleton import SkeletonSequence
 
 Floats = NDArray[np.float64]
@@ -85,6 +87,18 @@ class Timeline:
     scores: Floats
 
 
+def usual_seconds(texts: Sequence[ClassText]) -> list[float | None]:
+    """How long each action usually lasts by the lexicon (the geometric mean of its range); None if that is not known.
+
+    Raises FloraError if the lexicon is damaged.
+    """
+    lexicon = load_lexicon()
+    numbers = [lexicon.find(text.name) for text in texts]
+    entries = [None if number is None else lexicon.entries[number] for number in numbers]
+    known = [None if entry is None or "seconds" not in entry.model_fields_set else entry.seconds for entry in entries]
+    return [None if seconds is None else math.sqrt(seconds[0] * seconds[1]) for seconds in known]
+
+
 class _Work:
     """The scores of one recording while they are being filled in."""
 
@@ -130,9 +144,8 @@ class _Work:
         for (number, w), ranking in zip(good, ranker.rank(np.concatenate(latents), self.texts), strict=True):
             scores = {label.name: label.score for label in ranking.labels}
             self.lanes[number].scores[w] = [scores[name] for name in self.names]
-            none = getattr(ranking, "none", None)
-            if self.options.background and none is not None:
-                self.lanes[number].none[w] = none
+            if self.options.background and ranking.none is not None:
+                self.lanes[number].none[w] = ranking.none
 
     def _latents(
         self, ranker: Ranker, batch: list[tuple[int, int]]

@@ -19,7 +19,7 @@ from flora_engine.labelling.exchange.json_object import FORMAT_NAME, VERSION, as
 from flora_engine.labelling.folder import recordings
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.segments import Annotation, Segment
-from flora_engine.labelling.timeline import Options, timeline
+from flora_engine.labelling.timeline import Options, timeline, usual_seconds
 from flora_engine.readers import read_sequence
 from flora_engine.recipes import label
 from flora_engine.recipes.request import UserPath
@@ -33,8 +33,8 @@ class Request(label.Request):
     """As for `label`, and: export, the format that `out` is written in; None takes the one of out's ending.
 
     out: a file for one recording, a folder for several. truth: true segments of the one recording, in any format.
-    lengths: of the windows in seconds. hop, cost, least_seconds, background: see
-    `flora_engine.labelling.timeline.Options`.
+    lengths: of the windows in seconds. hop, cost, least_seconds: see
+    `flora_engine.labelling.timeline.Options`. none: leave stretches without a class, if the model knows when.
     """
 
     export: str | None = None
@@ -43,7 +43,6 @@ class Request(label.Request):
     hop: Annotated[float, Field(gt=0, le=1)] = _DEFAULT.hop
     cost: Annotated[float, Field(ge=0)] = _DEFAULT.cost
     least_seconds: Annotated[float, Field(ge=0)] = _DEFAULT.least_seconds
-    background: bool = _DEFAULT.background
 
     @model_validator(mode="after")
     def _formats(self) -> Request:
@@ -51,6 +50,8 @@ class Request(label.Request):
             raise ValueError(f"export is one of {', '.join(FORMATS)}")
         if self.out is None and self.export is not None:
             raise ValueError("give out, the file to export into")
+        if self.why:
+            raise ValueError("why is of rankings, not of timelines")
         return self
 
 
@@ -118,7 +119,7 @@ def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], reque
         hop=request.hop,
         cost=request.cost,
         least_seconds=request.least_seconds,
-        background=request.background,
+        background=request.none,
     )
     truth: Sequence[Segment] = ()
     try:
@@ -126,7 +127,7 @@ def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], reque
         if request.truth is not None:
             recording = Recording(sequence.fps, sequence.frames)
             truth = _as_typed(job, read_segments(request.truth, recording), texts)
-        found = timeline(job, labeller, sequence, texts, options).annotation
+        found = timeline(job, labeller, sequence, texts, options, usual_seconds(texts)).annotation
     except FloraError as error:
         job.warn(str(error))
         return TimelineOfFile(file, None, str(error))

@@ -18,10 +18,11 @@ from flora_engine.jobs import Event, Job
 from flora_engine.labelling.exchange import Recording, read_segments
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import RankedLabel, Ranking
-from flora_engine.labelling.timeline import Options, timeline
+from flora_engine.labelling.timeline import Options, timeline, usual_seconds
 from flora_engine.readers import write_ntu
 from flora_engine.recipes.actions import perform
 from flora_engine.semantics.class_texts import ClassText
+from flora_engine.semantics.lexicon import load_lexicon
 from flora_engine.skeleton import SkeletonSequence
 
 TEXTS = [ClassText(name, name, name) for name in ("a", "b", "c")]
@@ -95,19 +96,8 @@ class WithNone(Perfect):
 
     def rank(self, latents: NDArray[np.float32], texts: list[ClassText]) -> list[Ranking]:
         shares = latents / latents.sum(axis=1, keepdims=True)
-        return [
-            _Unsure(ranking.labels, none=float(row[2]))
-            for ranking, row in zip(super().rank(latents[:, :2], texts), shares, strict=True)
-        ]
-
-
-@dataclass(frozen=True, init=False)
-class _Unsure(Ranking):
-    none: float | None = None
-
-    def __init__(self, labels: tuple[RankedLabel, ...], none: float) -> None:
-        super().__init__(labels)
-        object.__setattr__(self, "none", none)
+        rankings = super().rank(latents[:, :2], texts)
+        return [replace(ranking, none=float(row[2])) for ranking, row in zip(rankings, shares, strict=True)]
 
 
 class Only(Perfect):
@@ -129,6 +119,14 @@ def test_none_of_these_leaves_a_gap_if_the_model_knows_it() -> None:
 def test_known_durations_choose_the_windows() -> None:
     found = timeline(Job(), Perfect(), coded((1, 300)), TEXTS, durations=[0.6, 0.6, 3.0])
     assert [lane.scale.frames for lane in found.lanes] == [18, 90]
+
+
+def test_usual_durations_come_from_the_lexicon() -> None:
+    """By hand, from resources/lexicon/falls.yaml and of a word that it does not hold."""
+    entry = load_lexicon().entries[load_lexicon().find("fall down") or 0]
+    assert "fall down" in entry.names
+    known, unknown = usual_seconds([ClassText("Fall down", "", ""), ClassText("xyzzy", "", "")])
+    assert known is not None and entry.seconds[0] < known < entry.seconds[1] and unknown is None
 
 
 def test_windows_that_cannot_be_prepared_are_counted_and_passed_over() -> None:
@@ -223,6 +221,7 @@ def test_what_is_wrong_is_said_before_the_work(
     for more, text in (
         (["--export", "elan"], "Add --timeline"),
         (["--timeline", "--export", "elan"], "give out"),
+        (["--timeline", "--why"], "not of timelines"),
         (["--timeline", "--export", "word", "--out", "x"], "export is one of"),
         (["--timeline", "--out", str(tmp_path / "x.txt")], "Add --export"),
         (["--timeline", "--export", "pku", "--out", str(tmp_path / "x.txt")], "“wave” is not one of their names"),
