@@ -57,12 +57,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=BUILTIN)
     parser.add_argument("--costs", type=float, nargs="*", default=[])
     parser.add_argument("--hop", type=float, default=Options().hop)
-    parser.add_argument("--without-none", action="store_true")
+    parser.add_argument("--background", action="store_true")
     parser.add_argument("--seed", type=int, default=1000)
     arguments = parser.parse_args()
     sequence, truth = stream(arguments.minutes, arguments.seed)
     texts = with_known_texts(parse_typed("; ".join(ACTIONS[i].name for i in CHOSEN)))
-    options = Options(hop=arguments.hop, background=not arguments.without_none)
+    options = Options(hop=arguments.hop, background=arguments.background)
     labeller = Labeller(arguments.model)
     labeller.label(sequence, texts)  # the texts are encoded once per session
     firsts: list[float] = []

@@ -13,7 +13,7 @@ from flora_engine.errors import FloraError
 if TYPE_CHECKING:
     from flora_engine.recipes.timeline import TimelineOfFile
 
-_OPTIONS = ("export", "truth", "lengths", "hop", "cost", "least_seconds")
+_OPTIONS = ("export", "truth", "lengths", "hop", "cost", "least_seconds", "background")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hop", type=float, metavar="SHARE", help="step between windows as a share of their length")
     group.add_argument("--cost", type=float, help="cost of a change of action; more gives fewer, longer segments")
     group.add_argument("--least-seconds", type=float, metavar="SECONDS", help="length of the shortest segment")
+    group.add_argument(
+        "--background", action="store_true", help="leave stretches without a segment where the model says none of these"
+    )
 
 
 def refuse_alone(arguments: argparse.Namespace) -> None:
     """FloraError if an option of `--timeline` stands without it."""
-    alone = [name for name in _OPTIONS if getattr(arguments, name) is not None]
+    alone = [name for name in _OPTIONS if getattr(arguments, name) not in (None, False)]
     if alone:
         raise FloraError(f"--{alone[0].replace('_', '-')} belongs to --timeline", remedy="Add --timeline.")
 
@@ -49,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         why=arguments.why,
         none=not arguments.without_none,
+        background=arguments.background,
         **{name: value for name, value in given.items() if value is not None},
     )
     failed = 0

@@ -62,19 +62,25 @@ def fuse(parts: Sequence[Floats], weights: Floats) -> Floats:
 def emissions(scores: Floats, none: Floats, absent: Mask, cell_seconds: float) -> Floats:
     """Log evidence (N, K + 1) per cell; the last column is the background.
 
-    scores: (N, K), rows sum to 1, NaN without evidence. none: (N,), the probability of the background; NaN if
-    nobody knows: then the background is not possible there. absent: (N,), cells without anybody; there and without
-    evidence only the background is possible. Neighbouring cells share their windows and are no independent
-    evidence, so a second of recording counts as one observation: log p is multiplied by `cell_seconds`.
+    scores: (N, K), rows sum to 1, NaN without evidence. none: (N,), the probability of the background; NaN if nobody
+    knows: then the background is not possible there. absent: (N,), cells without anybody; there and without evidence
+    only the background is possible.
+
+    The background is decided first, as `none` is calibrated for: the best class has log(1 - none), however many
+    classes share the rest, so that the background wins a cell only if none > 0.5. Neighbouring cells share their
+    windows and are no independent evidence, so a second of recording counts as one observation: all is multiplied by
+    `cell_seconds`.
     """
     cells, classes = scores.shape
+    known = ~np.isnan(none)
     result = np.empty((cells, classes + 1))
-    with np.errstate(invalid="ignore"):
-        result[:, :classes] = np.log(np.maximum(scores * (1 - np.nan_to_num(none))[:, None], _LEAST))
-        result[:, classes] = np.where(np.isnan(none), -np.inf, np.log(np.maximum(none, _LEAST)))
     forced = absent | np.isnan(scores).any(axis=1)
-    result[forced, :classes] = -np.inf
-    result[forced, classes] = 0.0
+    safe = np.where(forced[:, None], 1.0 / classes, scores)
+    result[:, :classes] = np.log(np.maximum(safe, _LEAST))
+    result[known, :classes] -= result[known, :classes].max(axis=1, keepdims=True)
+    result[known, :classes] += np.log(np.maximum(1 - none[known], _LEAST))[:, None]
+    result[:, classes] = np.where(known, np.log(np.maximum(np.where(known, none, 1.0), _LEAST)), -np.inf)
+    result[forced, :classes], result[forced, classes] = -np.inf, 0.0
     return result * cell_seconds
 
 

@@ -37,7 +37,7 @@ from flora_engine.skeleton import SkeletonSequence
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 CELLS_PER_SECOND = 10
-_AT_ONCE = 16  # windows per batch: small enough for first pieces within a second
+_FIRST, _AT_ONCE = 4, 16  # windows of the first batch, few so that the first pieces come soon, and of the others
 _ENOUGH = 0.5  # share of a window's frames in which somebody must be there
 
 
@@ -57,14 +57,14 @@ class Options:
     as a share of their length. cost: of a change of action, in natural logarithms of evidence, of which a second of
     recording counts once; the default is from synthetic streams (docs/timeline.md). least_seconds: segments shorter
     than this go to a neighbour. background: whether a model that gives the probability of "none of these" may leave
-    stretches without a class.
+    stretches without a class; off, because that probability was not good enough for windows (docs/timeline.md).
     """
 
     lengths: tuple[float, ...] | None = None
     hop: float = 0.5
     cost: float = 0.15
     least_seconds: float = 0.5
-    background: bool = True
+    background: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,17 +226,20 @@ def _score_all(job: Job, ranker: Ranker, work: _Work) -> None:
     windows = work.windows()
     if not windows:
         job.warn("nobody is there for long enough to tell an action")
-    begins = np.array([work.lanes[number].scale.starts[w] for number, w in windows], np.int64)
-    open_from = np.append(np.minimum.accumulate(begins[::-1])[::-1], work.sequence.frames)
-    shown = 0
-    for first in range(0, len(windows), _AT_ONCE):
+    # where the first window of the shortest length begins that is still to do; the longer ones need not be complete
+    shortest = [int(work.lanes[0].scale.starts[w]) if number == 0 else work.sequence.frames for number, w in windows]
+    open_from = np.append(np.minimum.accumulate(shortest[::-1])[::-1], work.sequence.frames).astype(np.int64)
+    shown = first = 0
+    while first < len(windows):
         job.progress("finding actions", first, len(windows))
-        work.score(ranker, windows[first : first + _AT_ONCE])
-        done = int(open_from[min(first + _AT_ONCE, len(windows))]) // work.step
+        after = min(first + (_AT_ONCE if first else _FIRST), len(windows))
+        work.score(ranker, windows[first:after])
+        done = int(open_from[after]) // work.step if after < len(windows) else work.cells
         if done > shown:
             pieces = [vars(segment) for segment in work.segments(shown, done)[0]]
             job.emit("segments", segments=pieces, until=min(done * work.step, work.sequence.frames) - 1)
             shown = done
+        first = after
     job.progress("finding actions", len(windows), len(windows))
     if windows and len(work.problems) == len(windows):
         raise FloraError(f"not a single window can be prepared: {work.problems[0]}", path=work.sequence.source)

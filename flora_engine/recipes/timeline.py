@@ -34,7 +34,7 @@ class Request(label.Request):
 
     out: a file for one recording, a folder for several. truth: true segments of the one recording, in any format.
     lengths: of the windows in seconds. hop, cost, least_seconds: see
-    `flora_engine.labelling.timeline.Options`. none: leave stretches without a class, if the model knows when.
+    `flora_engine.labelling.timeline.Options`. background: leave stretches without a class.
     """
 
     export: str | None = None
@@ -43,6 +43,7 @@ class Request(label.Request):
     hop: Annotated[float, Field(gt=0, le=1)] = _DEFAULT.hop
     cost: Annotated[float, Field(ge=0)] = _DEFAULT.cost
     least_seconds: Annotated[float, Field(ge=0)] = _DEFAULT.least_seconds
+    background: bool = _DEFAULT.background
 
     @model_validator(mode="after")
     def _formats(self) -> Request:
@@ -50,8 +51,8 @@ class Request(label.Request):
             raise ValueError(f"export is one of {', '.join(FORMATS)}")
         if self.out is None and self.export is not None:
             raise ValueError("give out, the file to export into")
-        if self.why:
-            raise ValueError("why is of rankings, not of timelines")
+        if self.why or not self.none:
+            raise ValueError("why and none are of rankings, not of timelines")
         return self
 
 
@@ -119,7 +120,7 @@ def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], reque
         hop=request.hop,
         cost=request.cost,
         least_seconds=request.least_seconds,
-        background=request.none,
+        background=request.background,
     )
     truth: Sequence[Segment] = ()
     try:

@@ -67,10 +67,10 @@ def test_fusing_weighs_scales_per_class_and_forgives_holes() -> None:
 
 
 def test_evidence_of_a_cell() -> None:
-    scores, none = np.array([[0.5, 0.5], [1.0, 0.0], [0.5, 0.5], [NAN, NAN]]), np.array([NAN, 0.2, 0.2, NAN])
+    scores, none = np.array([[0.5, 0.5], [0.8, 0.2], [0.5, 0.5], [NAN, NAN]]), np.array([NAN, 0.3, 0.2, NAN])
     found = emissions(scores, none, np.array([False, False, True, False]), 0.1)
     assert found[0] == pytest.approx([0.1 * np.log(0.5), 0.1 * np.log(0.5), -np.inf])
-    assert found[1] == pytest.approx([0.1 * np.log(0.8), 0.1 * np.log(1e-3), 0.1 * np.log(0.2)])
+    assert found[1] == pytest.approx([0.1 * np.log(0.7), 0.1 * np.log(0.7 * 0.25), 0.1 * np.log(0.3)])
     for forced in (found[2], found[3]):
         assert forced == pytest.approx([-np.inf, -np.inf, 0])
 
