@@ -340,7 +340,7 @@ def test_pku_names_labels_and_reasons(tmp_path: Path) -> None:
     assert project_names(tmp_path / "p") == ["A001N002V003C005L001", "A001N002V003C014L002"]
     assert report.excluded == ["A001N002V003C007L004"]
     assert "no person is present" in report.skipped["A001N002V003C041L003"]
-    assert "no line of class" in report.skipped["A002N002V001"]
+    assert "not a line of class" in report.skipped["A002N002V001"]
     assert "no label file" in report.skipped["A09N09-L"]
     with Project.open(tmp_path / "p", "read") as project:
         lengths = dict(zip(project.table.names, project.table.frames.tolist(), strict=True))
