@@ -25,7 +25,7 @@ def names_by_shape(parents: Sequence[int], rest: Array, ends: Sequence[bool]) ->
     which joints are end sites. Which side is called left is arbitrary; it is the same for arms and legs.
     """
     tree = _Tree(parents, rest, ends)
-    for hips in sorted(range(len(parents)), key=tree.depth):
+    for hips in sorted(range(len(parents)), key=tree.depth.__getitem__):
         for legs in _pairs(tree, hips):
             for trunk in tree.branches(hips):
                 if trunk in legs:
@@ -45,20 +45,19 @@ class _Tree:
             if parent >= 0 and not ends[joint]:
                 self.children[parent].append(joint)
         self.length = [0.0] * len(parents)  # of the longest way down from each joint
+        self.steps = [1] * len(parents)  # its joints, that joint among them
+        self.depth = [0] * len(parents)
+        for joint in range(1, len(parents)):
+            self.depth[joint] = self.depth[parents[joint]] + 1
         for joint in reversed(range(len(parents))):
-            parent = parents[joint]
-            if parent >= 0:
-                self.length[parent] = max(self.length[parent], self.length[joint] + self.bone(joint))
+            if self.children[joint]:
+                below = self.branches(joint)[0]
+                self.length[joint] = self.length[below] + self.bone(below)
+                self.steps[joint] = self.steps[below] + 1
 
     def bone(self, joint: int) -> float:
         parent = self.parents[joint]
         return float(np.linalg.norm(self.rest[joint] - self.rest[parent])) if parent >= 0 else 0.0
-
-    def depth(self, joint: int) -> int:
-        depth = 0
-        while self.parents[joint] >= 0:
-            joint, depth = self.parents[joint], depth + 1
-        return depth
 
     def branches(self, joint: int) -> list[int]:
         """The longest branches below a joint."""
@@ -68,18 +67,18 @@ class _Tree:
         """The longest way down from a joint."""
         way = [top]
         while self.children[way[-1]]:
-            way.append(max(self.children[way[-1]], key=lambda child: self.length[child] + self.bone(child)))
+            way.append(self.branches(way[-1])[0])
         return way
 
 
 def _pairs(tree: _Tree, joint: int) -> list[tuple[int, int]]:
     """Pairs of branches that may be two legs or two arms, the longest first."""
-    branches = [child for child in tree.branches(joint) if len(tree.chain(child)) >= 3]
+    branches = [child for child in tree.branches(joint) if tree.steps[child] >= 3]
     alike = [
         (a, b)
         for a, b in combinations(branches, 2)
         if abs(tree.length[a] - tree.length[b]) <= _EQUAL * max(tree.length[a], tree.length[b])
-        and len(tree.chain(a)) == len(tree.chain(b))
+        and tree.steps[a] == tree.steps[b]
     ]
     return sorted(alike, key=lambda pair: -tree.length[pair[0]])
 
