@@ -6,8 +6,11 @@ Every problem is one `FloraError` sentence: which file, what is wrong, where, wh
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from flora_engine.errors import FloraError
@@ -35,7 +38,10 @@ from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
 from flora_engine.skeleton import SkeletonSequence
 
-__all__ = ["READERS", "Reader", "can_read", "correct", "read_sequence", "write_npz", "write_ntu"]
+__all__ = ["READERS", "Reader", "added_readers", "can_read", "correct", "read_sequence", "write_npz", "write_ntu"]
+
+
+ENTRY_POINTS = "flora.readers"
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,41 @@ READERS: tuple[Reader, ...] = (
 )
 
 
+@cache
+def added_readers() -> tuple[Reader, ...]:
+    """Readers of other packages: the entry points of the group `flora.readers`, each a `Reader`.
+
+    They are asked before ours. One that cannot be loaded is left out with a warning. docs/formats.md has an example.
+    """
+    found: list[Reader] = []
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            reader = point.load()
+        except Exception as error:  # whatever a stranger's module raises
+            warnings.warn(f"the reader {point.name} cannot be loaded: {error}", RuntimeWarning, stacklevel=2)
+            continue
+        if isinstance(reader, Reader):
+            found.append(reader)
+        else:
+            warnings.warn(f"the entry point {point.name} is not a Reader", RuntimeWarning, stacklevel=2)
+    return tuple(found)
+
+
 def _reader_of(path: Path, head: bytes) -> Reader | None:
-    return next((reader for reader in READERS if reader.claims(path, head)), None)
+    return next((reader for reader in (*added_readers(), *READERS) if reader.claims(path, head)), None)
+
+
+def _read(reader: Reader, path: Path, head: bytes) -> SkeletonSequence | None:
+    """What a reader makes of a file; a fault of an added reader is named after it."""
+    if reader in READERS:
+        return reader.read(path, head)
+    try:
+        return reader.read(path, head)
+    except FloraError:
+        raise
+    except Exception as error:
+        problem = f"cannot be read: the added reader {reader.name} failed ({_input.shown(error)})"
+        raise FloraError(problem, path=path, remedy="Report it to the package that it came with.") from error
 
 
 def can_read(path: Path) -> bool:
@@ -106,9 +145,9 @@ def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
     path = Path(path)
     head = _input.read_head(path)
     reader = _reader_of(path, head)
-    sequence = reader.read(path, head) if reader else unreadable.read(path, head)
+    sequence = _read(reader, path, head) if reader else unreadable.read(path, head)
     if sequence is None:
-        known = ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
+        known = ", ".join(sorted({suffix for reader in (*added_readers(), *READERS) for suffix in reader.suffixes}))
         raise FloraError(
             f"is not a recording of a known format (it looks like {_input.looks_like(head)})",
             path=path,

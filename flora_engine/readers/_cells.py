@@ -112,6 +112,13 @@ class Cells:
                 return float("nan")
             raise self.wrong(f"holds {cell[:20]!r} where a number should be", line) from None
 
+    def numbers(self, cells: list[str], line: int) -> list[float]:
+        """Many cells as numbers."""
+        try:
+            return [float(cell) for cell in cells]
+        except ValueError:
+            return [self.number(cell, line) for cell in cells]
+
     def whole(self, cell: str, line: int) -> int:
         value = self.number(cell, line)
         if not abs(value) < 2**53 or value != int(value):  # also refuses NaN

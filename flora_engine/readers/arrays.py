@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import MAX_FPS, Archive, parse_npy
-from flora_engine.readers._assembly import by_count, from_layout
+from flora_engine.readers.assembly import by_count, from_layout
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
-from flora_engine.readers._assembly import from_names
+from flora_engine.readers.assembly import from_names
 from flora_engine.readers.bvh import about_axis
 from flora_engine.skeleton import Note, SkeletonSequence
 

@@ -16,7 +16,7 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import check_fps
-from flora_engine.readers._assembly import from_names
+from flora_engine.readers.assembly import from_names
 from flora_engine.skeleton import SkeletonSequence
 
 MAX_POINTS = 1000

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input, _json
 from flora_engine.readers._archive import MAX_FPS, Archive, check_fps
-from flora_engine.readers._assembly import from_layout, from_names
 from flora_engine.readers.arrays import COUNTS
+from flora_engine.readers.assembly import from_layout, from_names
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 Array = NDArray[np.float64]

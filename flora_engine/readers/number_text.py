@@ -9,9 +9,9 @@ import numpy as np
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input, table
-from flora_engine.readers._assembly import from_layout
 from flora_engine.readers._cells import decode
 from flora_engine.readers.arrays import COUNTS
+from flora_engine.readers.assembly import from_layout
 from flora_engine.skeleton import Note, SkeletonSequence
 
 UTKINECT = 1 + 20 * 3  # the number of the picture, and 20 joints in the order of the Kinect v1 SDK

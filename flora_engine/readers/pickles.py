@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input, arrays
-from flora_engine.readers._assembly import by_count, from_layout
+from flora_engine.readers.assembly import by_count, from_layout
 from flora_engine.skeleton import SkeletonSequence
 
 _CONVERT = "Save the joints of one recording with numpy.save as (T, V, 3) and open that."

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import MAX_FPS, check_fps
-from flora_engine.readers._assembly import HELP, from_names
 from flora_engine.readers._cells import FEWEST_COLUMNS, Cells, decode
 from flora_engine.readers._columns import Columns, Role, understand
+from flora_engine.readers.assembly import HELP, from_names
 from flora_engine.skeleton import SkeletonSequence
 
 Array = NDArray[np.float64]
@@ -95,6 +95,11 @@ def _wide(cells: Cells, columns: Columns) -> tuple[list[str], list[_Body]]:
     if len(names) > MAX_JOINTS:
         raise cells.wrong(f"names {len(names)} joints", cells.first_line)
     index = {name: i for i, name in enumerate(names)}
+    slots = {
+        who: tuple(zip(*((index[joint], _ROLES.index(role), column) for joint, roles in joints.items()
+                         for role, column in roles.items()), strict=True))
+        for who, joints in persons.items()
+    }  # fmt: skip
     bodies: list[_Body] = []
     last: dict[str, int] = {}
     for line, row in cells.rows():
@@ -102,12 +107,9 @@ def _wide(cells: Cells, columns: Columns) -> tuple[list[str], list[_Body]]:
         number = last.get(who, -1) + 1 if columns.frame is None else cells.whole(row[columns.frame], line)
         last[who] = number
         seconds = float("nan") if columns.time is None else _seconds(cells, row[columns.time], line)
-        for column, joints in persons.items():
+        for column, (joint, k, source) in slots.items():
             values = np.full((len(names), 4), np.nan)
-            for joint, roles in joints.items():
-                for k, role in enumerate(_ROLES):
-                    if role in roles:
-                        values[index[joint], k] = cells.number(row[roles[role]], line)
+            values[joint, k] = cells.numbers([row[i] for i in source], line)
             bodies.append(_Body(number, f"{who} {column}".strip(), values, seconds))
     return names, bodies
 
