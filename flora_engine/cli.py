@@ -19,6 +19,7 @@ from flora_engine.errors import Cancelled, FloraError, extra_missing
 COMMANDS: dict[str, tuple[str, str]] = {
     "gui": ("gui", "open the window"),
     "info": ("info", "say what a recording holds"),
+    "convert": ("convert", "write a recording in another format"),
     "label": ("label", "rank your own actions for recordings"),
     "import": ("import_", "bring recordings into a project"),
     "prepare": ("prepare", "prepare NTU RGB+D or PKU-MMD as published"),

@@ -92,6 +92,11 @@ _TRUNK = {
     },
     "sbu_15": {"head": "head centre", "neck": "neck base", "torso": "l3"},
 }
+_TRUNK["kinect_v1_utd"] = _TRUNK["kinect_v1"]
+_TRUNK["kinect_v2"] = {
+    **{"spine base": "hips", "spine mid": "t12", "spine shoulder": "neck base", "neck": "head joint"},
+    "head": "head centre",
+}
 _TRUNK["smpl_24"] = _TRUNK["smplx_55"] = _TRUNK["smpl_22"]
 _LIMBS = {
     **{"clavicle": "collar", "index": "knuckles", "pinky": "knuckles", "thumb": "thumb tip"},

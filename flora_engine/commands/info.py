@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.readers import read_sequence
 from flora_engine.readers.inspection import inspect
-from flora_engine.skeleton import SkeletonSequence
+from flora_engine.skeleton import Note, SkeletonSequence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,11 +80,13 @@ def sequence_details(facts: dict[str, object]) -> list[tuple[str, object]]:
 
 def reading_lines(facts: dict[str, object]) -> list[str]:
     """What was guessed, how sure it is, and what looks wrong."""
-    lines = []
     notes, doubts = facts["notes"], facts["doubts"]
     assert isinstance(notes, list) and isinstance(doubts, list)
-    for note in notes:
-        sure = {"sure": "", "likely": " (likely)", "unsure": " (not sure)"}[note["sure"]]
-        lines.append(f"{'! ' if note['conflict'] else ''}{note['about']}: {note['text']}{sure}")
-    lines += [f"? {doubt['about']}: {doubt['text']}. {doubt['advice']}" for doubt in doubts]
-    return lines
+    lines = note_lines([Note(**note) for note in notes])
+    return lines + [f"? {doubt['about']}: {doubt['text']}. {doubt['advice']}" for doubt in doubts]
+
+
+def note_lines(notes: Sequence[Note]) -> list[str]:
+    """A line per guess; one that contradicts the file begins with "!"."""
+    sure = {"sure": "", "likely": " (likely)", "unsure": " (not sure)"}
+    return [f"{'! ' if note.conflict else ''}{note.about}: {note.text}{sure[note.sure]}" for note in notes]

@@ -13,6 +13,7 @@ from flora_engine.readers import _input
 from flora_engine.readers._archive import check_fps
 
 FEWEST_COLUMNS, MAX_COLUMNS = 4, 5000
+OURS = "Flora Studio: metres, y up, z away from the camera"  # says so of the axes of a table that we wrote
 _COMMENTS = ("#", "%", "//")
 _MISSING = {"", "nan", "na", "n/a", "none", "null", "-", "--", "#n/a", "inf", "-inf"}
 _HELP = "docs/formats.md shows how it should look."
@@ -29,11 +30,13 @@ def decode(data: bytes, head: bytes, path: Path) -> str:
 
 
 class Cells:
-    """header: the column names, or numbers from 0 in the file without a header (`bare`). fps: from a comment."""
+    """header: the column names, or numbers from 0 in the file without a header (`bare`). fps: from a
+    comment. ours: it says that we wrote it."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.fps: float | None = None
+        self.ours = False
         self._commas = False  # decimal commas, where the comma does not part cells
         lines = text.splitlines()
         skipped = 0
@@ -60,6 +63,7 @@ class Cells:
         self.header = [str(i) for i in range(len(names))] if self.bare else [name.strip() for name in names]
 
     def _comment(self, line: str, number: int) -> None:
+        self.ours = self.ours or OURS in line
         match = re.search(
             r"\b(?:fps|frame[ _]?rate|sampling[ _]?rate|rate)\b\s*[:=,]\s*([^\s,;]{1,30})", line, re.IGNORECASE
         )

@@ -20,6 +20,7 @@ from flora_engine.readers._cells import FEWEST_COLUMNS, Cells, decode
 from flora_engine.readers._columns import Columns, Role, understand
 from flora_engine.readers.assembly import HELP, from_names
 from flora_engine.skeleton import SkeletonSequence
+from flora_engine.skeleton.orientation import Claim
 
 Array = NDArray[np.float64]
 MAX_PERSONS = 16
@@ -179,7 +180,8 @@ def _sequence(names: list[str], bodies: list[_Body], cells: Cells, columns: Colu
         cells.fps if cells.fps is not None else _fps_of(bodies, columns.time_unit, path),
         path,
         confidence=confidence,
-        unit=columns.unit,
+        claim=Claim(np.eye(3), "the file says that +y is up") if cells.ours else None,
+        unit="metres" if cells.ours else columns.unit,
         body_ids=tuple(ids),
         where=f"line {cells.first_line}",
     )
