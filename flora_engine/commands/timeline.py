@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--timeline", action="store_true", help="find segments; --out is then a file of them, or a folder"
     )
-    group.add_argument("--export", metavar="FORMAT", help="format of --out: csv, json, elan, boris, audacity, pku")
+    group.add_argument("--export", metavar="FORMAT", help="format of --out: audacity, boris, csv, elan, json, pku")
     group.add_argument("--truth", type=Path, help="true segments of the recording, to compare with")
     group.add_argument("--lengths", type=float, nargs="+", metavar="SECONDS", help="window lengths")
     group.add_argument("--hop", type=float, metavar="SHARE", help="step between windows as a share of their length")

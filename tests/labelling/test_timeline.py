@@ -15,7 +15,7 @@ from flora_engine.cli import main
 from flora_engine.demo import ACTIONS, synthesise_stream
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
-from flora_engine.labelling.exchange import Recording, read_segments
+from flora_engine.labelling.exchange import FORMATS, Recording, read_segments
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.labelling.timeline import Options, timeline, usual_seconds
@@ -249,3 +249,9 @@ def test_a_folder_gives_one_file_for_each_recording_and_names_the_bad_one(bundle
     write_ntu(synthesise_stream((0,))[0], tmp_path / "in" / "more" / "a.skeleton")
     with pytest.raises(FloraError, match="2 recordings are called “a”"):
         perform(Job(), "label-timeline", given | {"export": "csv"})
+
+
+def test_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["label", "--help"])
+    assert ", ".join(sorted(FORMATS)) in " ".join(capsys.readouterr().out.split())
