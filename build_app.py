@@ -191,13 +191,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def test(arguments: argparse.Namespace) -> None:
-    """Lint, types, and all tests; widgets offscreen, then OpenGL on a virtual display."""
+    """Lint, types, links of the documents, and all tests; widgets offscreen, then OpenGL on a virtual display."""
     install({"dev"}, arguments.torch_index, arguments.constraints)
     libraries = system_libraries(("xvfb",) if not shutil.which("xvfb-run") else ())
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
     call(PYTHON, "-m", "ruff", "check", ".")
     call(PYTHON, "-m", "mypy")
     call(PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare")
+    call(PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet", env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
     offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     call(PYTHON, "-m", "pytest", "-q", "-n", "2", "-m", "not gl", env=offscreen)
     if not sys.platform.startswith("linux") or (libraries and shutil.which("xvfb-run")):

@@ -77,7 +77,7 @@ def test_every_direct_dependency_is_pinned_within_its_range(name: str) -> None:
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
     here = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
     extras = project["optional-dependencies"]
-    lists = (project["dependencies"], extras["gui"], extras["train"], extras["dev"])
+    lists = (project["dependencies"], extras["gui"], extras["train"], extras["docs"], extras["dev"])
     wanted = [Requirement(text) for many in lists for text in many if "flora-studio" not in text]
     assert not [pin for pin in here if pin.startswith(("torch", "triton", "nvidia", "cuda"))]
     for one in wanted:

@@ -78,3 +78,11 @@ def test_issue_forms_have_what_forms_need(name: str) -> None:
     for part in form["body"]:
         assert part["type"] in ("markdown", "textarea", "input") and part["attributes"]
         assert part["type"] == "markdown" or part["id"]
+
+
+def test_the_five_lines_to_label_name_the_action(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) == 5
+    exec(compile(code, "docs/reference/python.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == "wave"
