@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.icons import application_icon
 from flora_engine.errors import FloraError
-from flora_engine.resources import cache_folder
+from flora_engine.resources import log_path
 
 if TYPE_CHECKING:
     from app.main_window import MainWindow
@@ -55,11 +55,6 @@ def calm_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def log_path() -> Path:
-    """The log of the window: errors that nothing handled, with their tracebacks."""
-    return cache_folder() / "logs" / "window.log"
 
 
 def start_log() -> list[logging.Handler]:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "list, show, compare and prune runs"),
     "demo": ("demo", "write plainly synthetic recordings to try the program with"),
     "doctor": ("doctor", "say what this machine can do and what to fix"),
+    "report": ("report", "pack what helps to find a fault into one file, after asking"),
 }
 
 

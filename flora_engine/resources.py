@@ -32,3 +32,8 @@ def cache_folder() -> Path:
 def settings_folder() -> Path:
     """The platform's folder for what the window remembers between starts."""
     return platformdirs.user_config_path(NAME, appauthor=False)
+
+
+def log_path() -> Path:
+    """The log of the window: errors that nothing handled, with their tracebacks."""
+    return cache_folder() / "logs" / "window.log"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 
-from app.application import log_path, report_bugs, start_log, stop_log
+from app.application import report_bugs, start_log, stop_log
 from app.main_window import MainWindow
+from flora_engine.resources import log_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,7 @@ from app.application import make_application
 application = make_application()
 from app.labelling.panel import class_presets
 from app.main_window import MainWindow
+from flora_engine.resources import log_path
 window = MainWindow()
 window.show()
 window.opening.open_paths([__import__("pathlib").Path(sys.argv[1])])
