@@ -26,7 +26,7 @@ def finish(
     claim, unit: what the file or its format says, see `orientation.align`. invented: Kinect joints that were made up;
     None: as the layout says. notes: what the reader guessed before.
     """
-    seen = look(sequence.joints, sequence.layout)
+    seen = look(sequence.joints, sequence.layout, invented)
     by_kinect = invented is None and sequence.layout.startswith(("kinect", "sbu"))
     aligned = align(seen, claim, unit, KINECT_HEIGHT if by_kinect else HEIGHT)
     turned = sequence.joints.astype(np.float64) @ aligned.turn.T + 0.0  # + 0: no -0 for an absent person

@@ -26,6 +26,12 @@ CLAIMS = {
     "mediapipe_33": Claim(_PICTURE, "MediaPipe has -y up"),
     "azure_kinect_32": Claim(_PICTURE, "an Azure Kinect has -y up"),
 }
+_PICTURE_LANDMARKS = Note(
+    "unit",
+    "x and y are shares of a picture, which distorts the body: MediaPipe's world landmarks are better",
+    "likely",
+    conflict=True,
+)
 ASSUMED_RATE = Note("frame rate", "the file does not say it; 30 frames per second are assumed", "unsure")
 HELP = "docs/formats.md lists the layouts and shows how a table should look."
 
@@ -121,8 +127,16 @@ def from_layout(
         body_ids=ids if ids and any(ids) else None,
     )
     rate = () if fps is not None else (ASSUMED_RATE,)
+    if layout == "mediapipe_33" and _in_a_picture(values):
+        notes = (*notes, _PICTURE_LANDMARKS)
     claim = claim or (CLAIMS.get(layout) if invented is None else None)
     return finish(sequence, path, claim=claim, unit=unit, invented=invented, notes=(*notes, *rate))
+
+
+def _in_a_picture(values: Array) -> bool:
+    """Whether all x and y are shares of a picture; world landmarks lie about the hips, on both sides of zero."""
+    flat = values[..., :2][np.isfinite(values[..., :2]) & (values[..., :2] != 0)]
+    return bool(flat.size) and bool(flat.min() > -0.2) and bool(flat.max() < 1.2)
 
 
 def _without_lost(values: Array) -> Array:

@@ -89,8 +89,11 @@ def unit_of(stature: float) -> str | None:
     return next((name for name, factor in UNITS.items() if low <= stature * factor <= high), None)
 
 
-def look(joints: NDArray[np.float32] | Array, layout: str) -> Look:
-    """Measure joints (T, M, V, 3) of a layout, as they are in the file; NaN joints are left out; never raises."""
+def look(joints: NDArray[np.float32] | Array, layout: str, invented: tuple[str, ...] | None = None) -> Look:
+    """Measure joints (T, M, V, 3) of a layout, as they are in the file; NaN joints are left out; never raises.
+
+    invented: Kinect joints that were made up, so that they show nothing; None: as the layout says.
+    """
     present = np.argwhere(np.any(joints != 0, axis=(2, 3)))
     start = max(1, len(joints) // 50)
     chosen = present[:: max(1, len(present) // _SAMPLES)]
@@ -99,7 +102,8 @@ def look(joints: NDArray[np.float32] | Array, layout: str) -> Look:
         body = _in_kinect_joints(source, layout)
         stature = stature_of(body)
         up, up_sure = _up_axis(body, stature)
-        score = _forward_score(body, source, layout, stature)
+        made_up = LAYOUTS[layout].invented if invented is None else invented
+        score = _forward_score(body, source, layout, stature, {"left foot", "right foot"}.isdisjoint(made_up))
         ahead = _forward(body[chosen[:, 0] <= start], score < 0)
     strength = abs(score)
     return Look(
@@ -181,7 +185,7 @@ def _frame(body: Array) -> tuple[Array, Array]:
     return np.asarray(shoulders + 2 * hips), trunk  # hips are half as wide and twist less
 
 
-def _forward_score(body: Array, source: Array, layout: str, stature: float | None) -> float:
+def _forward_score(body: Array, source: Array, layout: str, stature: float | None, feet: bool) -> float:
     """Above 0: what is in front of the body lies at left × up, as in right-handed axes; below: at the other side."""
     if stature is None:
         return 0.0
@@ -200,7 +204,7 @@ def _forward_score(body: Array, source: Array, layout: str, stature: float | Non
         "head": _at(body, "head") - _at(body, "spine shoulder"),
     }
     known = LAYOUTS[layout]
-    weights = _WITHOUT_FEET if {"left foot", "right foot"} & set(known.invented) else _WITH_FEET
+    weights = _WITH_FEET if feet else _WITHOUT_FEET
     if known.front:
         index = {name: i for i, name in enumerate(known.joints)}
         front, back = (source[:, [index[name] for name in names]].mean(axis=1) for names in known.front)

@@ -74,7 +74,6 @@ def recognise(names: Sequence[str]) -> Rig:
     parts: dict[str, Weights] = {}
     invented: list[str] = []
     hips, spine, neck, head = (joints.first(_TRUNK[part]) for part in _TRUNK)
-    parts["spine base"] = {0 if hips is None else hips: 1.0}
     for side in SIDES:
         for part, spellings in _LIMBS.items():
             found = joints.first(spellings, side)
@@ -82,7 +81,10 @@ def recognise(names: Sequence[str]) -> Rig:
                 parts[f"{side} {part}"] = {found: 1.0}
         if {f"{side} {part}" for part in _LIMBS} <= parts.keys():
             _extremities(joints, side, parts, invented)
-    if {f"{side} shoulder" for side in SIDES} <= parts.keys():
+    if {f"{side} {part}" for side in SIDES for part in ("shoulder", "hip")} <= parts.keys():
+        parts["spine base"] = _mean(hips) or {**parts["left hip"], **parts["right hip"]}
+        if hips is None:
+            parts["spine base"] = dict.fromkeys(parts["spine base"], 0.5)
         _upper_trunk(joints, spine, neck, head, parts, invented)
     missing = tuple(name for side in SIDES for part in _LIMBS if (name := f"{side} {part}") not in parts)
     matrix = np.zeros((len(KINECT_V2.joints), len(names)))
@@ -123,27 +125,30 @@ def _upper_trunk(
     parts: dict[str, Weights],
     invented: list[str],
 ) -> None:
-    (base,), (left,), (right,) = (parts[name] for name in ("spine base", "left shoulder", "right shoulder"))
-    parts["spine mid"] = _mean(spine) if spine is not None else _mean(base, base, left, right)
-    parts["spine shoulder"] = _mean(neck) if neck is not None else _mean(left, right)
+    base, (left,), (right,) = (parts[name] for name in ("spine base", "left shoulder", "right shoulder"))
+    shoulders = _mean(left, right)
+    parts["spine mid"] = _mean(spine) if spine is not None else _mixed((base, 0.43), (shoulders, 0.57))
+    parts["spine shoulder"] = _mean(neck) if neck is not None else shoulders
     if head is not None:
         end = joints.first(("head",), end=True)
         top = end if end is not None else joints.first(("headtopend", "headend", "headtop", "headnub"))
         parts["head"] = _mean(head, top)
-        parts["neck"] = _mean(*parts["spine shoulder"], head) if neck is not None else _mean(left, right, head, head)
+        parts["neck"] = _mixed((parts["spine shoulder"], 0.5), (_mean(head), 0.5))
         return
     end = joints.first(_TRUNK["neck"], end=True)
-    if end is not None:
-        parts["head"] = _mean(end)
-    else:  # as far above the shoulders as the head of a Kinect v2 person is, as a share of the trunk
-        parts["head"] = {left: 0.5, right: 0.5}
-        for place, weight in ((left, 0.22), (right, 0.22), (base, -0.44)):
-            parts["head"][place] = parts["head"].get(place, 0.0) + weight
+    # Without one, as far above the shoulders as the head of a Kinect v2 person is, as a share of the trunk.
+    parts["head"] = _mean(end) if end is not None else _mixed((shoulders, 1.44), (base, -0.44))
     invented.append("head")
-    parts["neck"] = {
-        place: (parts["spine shoulder"].get(place, 0.0) + parts["head"].get(place, 0.0)) / 2
-        for place in {**parts["spine shoulder"], **parts["head"]}
-    }
+    parts["neck"] = _mixed((parts["spine shoulder"], 0.5), (parts["head"], 0.5))
+
+
+def _mixed(*parts: tuple[Weights, float]) -> Weights:
+    """The weighted sum of weights."""
+    mixed: Weights = {}
+    for weights, share in parts:
+        for place, weight in weights.items():
+            mixed[place] = mixed.get(place, 0.0) + share * weight
+    return mixed
 
 
 def _extremities(joints: _Names, side: str, parts: dict[str, Weights], invented: list[str]) -> None:

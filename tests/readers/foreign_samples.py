@@ -169,6 +169,22 @@ def xsens_table(path: Path) -> None:
     path.write_text(table(columns, np.column_stack([np.arange(FRAMES), joints.reshape(FRAMES, -1)])))
 
 
+def mixamo_limbs(path: Path) -> None:
+    """Limbs and a head by the names of an animation rig, without any joint of the trunk."""
+    parts = {"shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand", "hip": "UpLeg", "knee": "Leg", "ankle": "Foot"}
+    names = {f"{s} {part}": f"mixamorig:{s.title()}{own}" for s in ("left", "right") for part, own in parts.items()}
+    names["head"] = "mixamorig:Head"
+    layout = LAYOUTS["smpl_22"].joints
+    joints = person("smpl_22", Y_UP, 100)[:, [layout.index(name) for name in names]]
+    path.write_text(table([f"{name} {a} (cm)" for name in names.values() for a in "xyz"], joints.reshape(FRAMES, -1)))
+
+
+def mediapipe_image(path: Path) -> None:
+    """Landmarks in shares of a square picture."""
+    joints = person("mediapipe_33", PICTURE, 0.4) + np.array([0.5, 0.85, 0])
+    path.write_text(table([f"{n}_{a}" for n in _mediapipe_names() for a in "xyz"], joints.reshape(FRAMES, -1)))
+
+
 def two_persons(path: Path) -> None:
     one = person("coco_17", Y_UP, 100)
     columns = [
@@ -295,5 +311,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "joints_s01_e01.txt": (utkinect, "kinect_v1", 15, ("as UTKinect was recorded",)),
     "numbers.txt": (numbers_text, "smpl_24", 30, ("by their number",)),
     "pyskl.pkl": (pyskl_pickle, "kinect_v1", 30, ("by their number",)),
+    "mediapipe_image.csv": (mediapipe_image, "mediapipe_33", 30, ("shares of a picture",)),
+    "mixamo.csv": (mixamo_limbs, "kinect_v2", 30, ("8 of 25 joints are made up",)),
     "two.tsv": (two_persons, "coco_17", 60, ("8 of 25 joints are made up",)),
 }
