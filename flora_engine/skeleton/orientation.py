@@ -43,10 +43,11 @@ TURNS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 _SAMPLES = 150  # persons in frames: enough for any length of recording
 _UPRIGHT = (1.2, 2.0)  # how much longer the body is along its up axis than across: unsure, likely, sure
-_FORWARD = (0.01, 0.03)  # the same for the evidence of what is in front, in body lengths
-# The evidence of the feet is the surest; the others count for bodies without feet, or with a little weight.
-_WITH_FEET = {"foot": 1.0, "knee": 0.1, "elbow": 0.1}
-_WITHOUT_FEET = {"face": 1.0, "knee": 0.25, "elbow": 0.5, "wrist": 0.2, "head": 0.5}
+# The evidence of what is in front: its weights, and from which sum on, in body lengths, it is likely and sure. Feet and
+# noses are surest. Without them arms and knees are right in 93 % of the real recordings, in 99 % above the limit.
+_BY_FEET = ({"foot": 1.0, "knee": 0.1, "elbow": 0.1}, 0.01, 0.03)
+_BY_FACE = ({"face": 1.0, "knee": 0.1, "elbow": 0.1}, 0.01, 0.03)
+_BY_LIMBS = ({"knee": 0.25, "elbow": 0.5, "wrist": 0.2, "head": 0.5}, 0.15, 0.15)
 _J = {name: i for i, name in enumerate(KINECT_V2.joints)}
 
 
@@ -55,7 +56,8 @@ class Look:
     """What the bodies of a recording show, in the file's own axes and unit. None: cannot be told.
 
     up: the signed axis that points up ("+z"). left_handed: the axes are mirrored (or left and right are swapped).
-    forward: (3,) the mean direction the persons face in the first half second. stature: see `STATURE`.
+    forward: (3,) the mean direction the persons face at the beginning, if the axes are right-handed; the opposite if
+    not. stature: see `STATURE`. floor: per signed axis how unsteady the lowest joint is along it, in statures.
     """
 
     up: str | None
@@ -103,14 +105,16 @@ def look(joints: NDArray[np.float32] | Array, layout: str, invented: tuple[str, 
         stature = stature_of(body)
         up, up_sure = _up_axis(body, stature)
         made_up = LAYOUTS[layout].invented if invented is None else invented
-        score = _forward_score(body, source, layout, stature, {"left foot", "right foot"}.isdisjoint(made_up))
-        ahead = _forward(body[chosen[:, 0] <= start], score < 0)
+        feet = {"left foot", "right foot"}.isdisjoint(made_up)
+        weights, likely, sure = _BY_FEET if feet else _BY_FACE if LAYOUTS[layout].front else _BY_LIMBS
+        score = _forward_score(body, source, layout, stature, weights)
+        ahead = _forward(body[chosen[:, 0] <= start])
     strength = abs(score)
     return Look(
         up,
         up_sure,
         None if score == 0 else bool(score < 0),
-        "sure" if strength > _FORWARD[1] else "likely" if strength > _FORWARD[0] else "unsure",
+        "sure" if strength > sure else "likely" if strength > likely else "unsure",
         ahead,
         stature,
         _floor(source, stature),
@@ -185,7 +189,7 @@ def _frame(body: Array) -> tuple[Array, Array]:
     return np.asarray(shoulders + 2 * hips), trunk  # hips are half as wide and twist less
 
 
-def _forward_score(body: Array, source: Array, layout: str, stature: float | None, feet: bool) -> float:
+def _forward_score(body: Array, source: Array, layout: str, stature: float | None, weights: dict[str, float]) -> float:
     """Above 0: what is in front of the body lies at left × up, as in right-handed axes; below: at the other side."""
     if stature is None:
         return 0.0
@@ -204,7 +208,6 @@ def _forward_score(body: Array, source: Array, layout: str, stature: float | Non
         "head": _at(body, "head") - _at(body, "spine shoulder"),
     }
     known = LAYOUTS[layout]
-    weights = _WITH_FEET if feet else _WITHOUT_FEET
     if known.front:
         index = {name: i for i, name in enumerate(known.joints)}
         front, back = (source[:, [index[name] for name in names]].mean(axis=1) for names in known.front)
@@ -218,10 +221,10 @@ def _forward_score(body: Array, source: Array, layout: str, stature: float | Non
     return total
 
 
-def _forward(body: Array, left_handed: bool) -> Array | None:
+def _forward(body: Array) -> Array | None:
     left, trunk = _frame(body)
     ahead = _mean(_unit(np.cross(left, trunk)))
-    return None if not ahead.any() else -ahead if left_handed else ahead
+    return ahead if ahead.any() else None
 
 
 def _floor(source: Array, stature: float | None) -> dict[str, float]:
@@ -274,12 +277,14 @@ def _axes(seen: Look, claim: Claim | None) -> tuple[Array, list[Note]]:
     else:
         notes.append(Note("up axis", f"{seen.up} points up", seen.up_sure))
     turn = np.array(TURNS[seen.up or "+y"], np.float64)
-    if seen.left_handed:
+    forward = seen.forward
+    if seen.left_handed and seen.handed_sure != "unsure":
+        forward = None if forward is None else -forward
         turn = np.diag([-1.0, 1.0, 1.0]) @ turn
         notes.append(Note("left and right", _MIRRORED, seen.handed_sure, conflict=claim is not None))
     elif seen.handed_sure == "unsure":
         notes.append(Note("left and right", "the axes are taken to be right-handed", "unsure"))
-    return _to_camera(turn, seen.forward), notes
+    return _to_camera(turn, forward), notes
 
 
 _MIRRORED = "feet and knees point backwards unless the axes are left-handed: the recording is mirrored back"
