@@ -117,6 +117,14 @@ def _evaluate(setting: Setting, score: Scorer, experiment: Experiment, bonus: fl
     return evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
 
 
+def _told(job: Job, evaluation: int, outcome: Outcome) -> Outcome:
+    """Tell the numbers of one evaluation of the test part as metrics, and return it."""
+    for key, name in (("accuracy", "test_zsl"), *((key, f"test_{key}") for key in ("seen", "unseen", "harmonic"))):
+        if key in outcome:
+            job.emit("metric", name=name, step=evaluation, value=outcome[key])
+    return outcome
+
+
 VALUE: Mapping[Setting, str] = {"zsl": "accuracy", "gzsl": "harmonic"}
 
 # ------------------------------------------------------------------------------------------------------- one training
@@ -146,7 +154,7 @@ def _held_out(
                     keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
                     progress.keep("nearest_aligned", evaluate_zsl(baseline, experiment))
-                progress.keep(setting, _evaluate(setting, score, experiment, pick.bonus or 0.0))
+                progress.keep(setting, _told(job, evaluation, _evaluate(setting, score, experiment, pick.bonus or 0.0)))
 
         last = max(picks[setting].evaluations for setting in here)
         checkpoint = progress.checkpoint(number)
@@ -178,7 +186,8 @@ def _published(
 
         def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
             for setting in here:
-                progress.keep(f"{setting} {evaluation}", _evaluate(setting, score, experiment, bonus))
+                outcome = _told(job, evaluation, _evaluate(setting, score, experiment, bonus))
+                progress.keep(f"{setting} {evaluation}", outcome)
 
         checkpoint = progress.checkpoint(number)
         task = Fit(job, experiment.problem(seed), choice, settings, watch, sampling=True, checkpoint=checkpoint)
@@ -226,7 +235,8 @@ def run_protocol(
     picks = {} if picks is None or protocol == "published" else picks
     if protocol == "held-out" and not picks:
         fallback = -math.log(settings.calibration)
-        picks = select(job, name, experiment.problem(settings.seeds[0]), settings, fallback, memory)
+        with job.part("choosing"):
+            picks = select(job, name, experiment.problem(settings.seeds[0]), settings, fallback, memory)
     chosen_after = time.monotonic() - started
     runs = []
     for seed in settings.seeds:
@@ -237,7 +247,8 @@ def run_protocol(
             return _held_out(job, name, experiment, settings, wanted, seed, picks, partial(keep, seed), progress)
 
         job.log(f"{name}, protocol {protocol}: seed {seed}")
-        runs.append(memory.recall(f"outcome-{protocol}-{name}-seed{seed}", train))
+        with job.part(f"{protocol}, seed {seed}"):
+            runs.append(memory.recall(f"outcome-{protocol}-{name}-seed{seed}", train))
     return {
         "protocol": protocol,
         "note": NOTES[protocol],

@@ -93,7 +93,9 @@ def select(
     for c, choice in enumerate(choices):
         for f, fold in enumerate(folds):
             job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
-            piece = memory.recall(f"fold-{name}-{c}-{f}", partial(try_fold, job, module, fold, choice, settings))
+            compute = partial(try_fold, job, module, fold, choice, settings)
+            with job.part(f"fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}"):
+                piece = memory.recall(f"fold-{name}-{c}-{f}", compute)
             for evaluation, found in piece["evaluations"].items():
                 zsl.setdefault((c, int(evaluation)), []).append(found["zsl"])
                 if found["gzsl"] is not None:
@@ -115,7 +117,10 @@ def select(
 def try_fold(
     job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings, progress: Progress
 ) -> dict[str, Any]:
-    """What each evaluation of one training on one fold gives: a piece that `select` remembers by choice and fold."""
+    """What each evaluation of one training on one fold gives: a piece that `select` remembers by choice and fold.
+
+    Events: metrics ``held_out_zsl`` and ``held_out_harmonic`` (at its best calibration) by evaluation.
+    """
     seen = fold.problem.seen
     classes = np.concatenate([seen, fold.unseen])
     is_unseen = np.isin(fold.labels, fold.unseen)
@@ -127,6 +132,8 @@ def try_fold(
         if not is_unseen.all():
             generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)
             here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}
+            job.emit("metric", name="held_out_harmonic", step=evaluation, value=best_bonus([generalised])[1])
+        job.emit("metric", name="held_out_zsl", step=evaluation, value=here["zsl"])
         progress.keep(str(evaluation), here)
 
     module.fit(Fit(job, fold.problem, choice, settings, watch, checkpoint=progress.checkpoint()))

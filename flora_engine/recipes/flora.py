@@ -50,7 +50,8 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
         started = time.monotonic()
         if ready is None:
             assert isinstance(source, Extraction)
-            features = source.run(job, folder.path / FEATURES, place)
+            with job.part("features"):
+                features = source.run(job, folder.path / FEATURES, place)
             ready = experiment_of(job, config, features, states, place)
         heads = _heads(job, config, ready, folder)
         result = FloraResult(
@@ -91,7 +92,8 @@ def _heads(job: Job, config: FloraConfig, experiment: Experiment, folder: RunFol
     for name in config.heads:
         for protocol in config.flora.protocols:
             parts, kept = wanted(config), partial(keep, name)
-            outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
+            with job.part(name):
+                outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
             outcomes.setdefault(name, {})[protocol] = outcome
             folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
     return outcomes

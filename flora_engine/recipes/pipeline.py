@@ -46,12 +46,16 @@ def train(job: Job, start: Start, config: PipelineConfig, device: str | None) ->
         results = {}
         for split in config.splits:
             folder = RunFolder.at(run.path / split.name, {"split": split.model_dump(mode="json")})
-            results[split.name] = run_split(SplitRun(job, config, material, folder, place), split, parts[split.name])
+            with job.part(split.name):
+                results[split.name] = run_split(
+                    SplitRun(job, config, material, folder, place), split, parts[split.name]
+                )
         bundle = run.path / config.splits[0].name / "bundle"
         final = None
         if config.final:
             folder = RunFolder.at(run.path / "final", {"recipe": config.splits[0].name})
-            final = run_final(SplitRun(job, _for_final(config), material, folder, place), results)
+            with job.part("final"):
+                final = run_final(SplitRun(job, _for_final(config), material, folder, place), results)
             bundle = folder.bundle
         result = PipelineResult(
             splits=results,

@@ -110,12 +110,14 @@ class SplitRun:
         path = self.folder.path / "features.npz"
         if path.is_file():
             return read_features(path)
-        return Extraction(checkpoints, self.material.clips, parts).run(self.job, path, self.device)
+        with self.job.part("features"):
+            return Extraction(checkpoints, self.material.clips, parts).run(self.job, path, self.device)
 
     def features_of_all(self, checkpoints: dict[str, Path]) -> Features:
         """Every recording trains; the test parts are empty."""
         clips = self.material.clips
-        data = extract_streams(self.job, checkpoints, clips.joints, device=self.device)
+        with self.job.part("features"):
+            data = extract_streams(self.job, checkpoints, clips.joints, device=self.device)
         nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
         return Features(data, clips.labels, *nothing, *nothing)
 
@@ -139,10 +141,11 @@ class SplitRun:
         self.job.log(f"training and evaluating {name}")
         memory = Memory(self.folder.path / "checkpoints")
         settings = self.config.flora
-        return {
-            protocol: run_protocol(self.job, name, experiment, settings, protocol, keep=keep, memory=memory)
-            for protocol in settings.protocols
-        }
+        with self.job.part(name):
+            return {
+                protocol: run_protocol(self.job, name, experiment, settings, protocol, keep=keep, memory=memory)
+                for protocol in settings.protocols
+            }
 
     def final_model(self, experiment: Experiment, pick: dict[str, Any]) -> FloraModel:
         """The bundled head, trained as picked, without a look at anything."""
@@ -150,7 +153,8 @@ class SplitRun:
         if not kept.exists():
             problem, settings = experiment.problem(self.seed), self.config.flora
             task = Fit(self.job, problem, pick["choice"], settings, evaluations=pick["evaluations"])
-            save_model(kept, head(self.head).fit(task))
+            with self.job.part(self.head):
+                save_model(kept, head(self.head).fit(task))
         return load_model(kept, self.device)
 
     # The bundle

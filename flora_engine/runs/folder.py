@@ -9,6 +9,7 @@
     result.json      written once, when the run finished
     bundle/          the trained model, where the recipe makes one
     run.lock         held (by the operating system, so a crash frees it) while a process works on the run
+    control          a word for that process: pause, resume or stop; it takes the file away
 
 Nothing here needs torch, so the window can watch a run. A crash can tear the last line of events.jsonl; readers skip
 it and the next writer starts on a line of its own.
@@ -21,6 +22,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,8 +34,14 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Event, Job
 from flora_engine.locking import WriterLock, holder_of, is_locked
+from flora_engine.processes import memory_used
 
 CONFIG, EVENTS, LOG, RESULT, LOCK = "config.yaml", "events.jsonl", "log.txt", "result.json", "run.lock"
+CONTROL, NOTES = "control", "notes.json"
+WORDS = ("pause", "resume", "stop")
+_CONTROL_SECONDS = 0.3  # between two looks for a word
+_BLOCK = 1 << 16  # bytes read at a time from the end of the events
+_PROGRESS_SECONDS = 1.0  # between two kept lines about the progress of one stage
 _SYNC_SECONDS = 5.0  # events reach the kernel at once (a killed process loses none) and the disk this often
 
 
@@ -43,6 +51,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._last_sync = 0.0
+        self._recorded: Job | None = None
+        self._told = ("", 0.0)  # the stage of the last kept progress, and when that was
 
     @classmethod
     def create(cls, parent: Path, name: str, config: Mapping[str, Any]) -> RunFolder:
@@ -134,9 +144,26 @@ class RunFolder:
     def tell(self, job: Job, kind: str, **data: Any) -> None:
         """Emit an event on `job` and keep it in the run; ``log`` and ``warning`` texts go to log.txt as well."""
         job.emit(kind, **data)
-        self.append_event({"kind": kind, **data})
+        if job is not self._recorded:  # else the run has heard it already
+            self._keep({"kind": kind, **data})
+
+    def _keep(self, event: Event) -> None:
+        kind = event["kind"]
+        if kind == "progress" and not self._is_news(event):
+            return
+        used = memory_used() if kind == "progress" else None
+        self.append_event(event if used is None else {**event, "memory": used})
         if kind in ("log", "warning"):
-            self.log(("warning: " if kind == "warning" else "") + str(data.get("text", "")))
+            self.log(("warning: " if kind == "warning" else "") + str(event.get("text", "")))
+
+    def _is_news(self, event: Event) -> bool:
+        """Progress comes many times a second; what a reader of the run needs is one line now and then."""
+        stage, now = f"{event.get('part', '')}: {event.get('stage', '')}", time.monotonic()
+        late = now - self._told[1] >= _PROGRESS_SECONDS
+        if stage == self._told[0] and not late and event.get("done") != event.get("total"):
+            return False
+        self._told = stage, now
+        return True
 
     def metrics(self, job: Job, step: int, values: Mapping[str, float]) -> None:
         """Tell one ``metric`` event for each value."""
@@ -190,11 +217,15 @@ class RunFolder:
                 time.sleep(seconds)
 
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """name → (step, value) pairs in step order; a step told twice (after a crash and resume) counts once."""
+        """name → (step, value) pairs in step order; a step told twice (after a crash and resume) counts once.
+
+        The name is ``PART: METRIC`` if the metric belongs to a part of the run.
+        """
         curves: dict[str, dict[int, float]] = {}
         for event in self.events():
             if event.get("kind") == "metric":
-                curves.setdefault(str(event["name"]), {})[int(event["step"])] = float(event["value"])
+                name = f"{event['part']}: {event['name']}" if event.get("part") else str(event["name"])
+                curves.setdefault(name, {})[int(event["step"])] = float(event["value"])
         return {name: sorted(points.items()) for name, points in curves.items()}
 
     def is_running(self) -> bool:
@@ -208,34 +239,72 @@ class RunFolder:
 
     def has_work(self) -> bool:
         """Whether anything was trained or extracted: any file beside those that every run has."""
-        return any(path.name not in (CONFIG, EVENTS, LOG, LOCK) for path in self.path.rglob("*") if path.is_file())
+        return any(
+            path.name not in (CONFIG, EVENTS, LOG, LOCK, CONTROL, NOTES)
+            for path in self.path.rglob("*")
+            if path.is_file()
+        )
 
     def status(self) -> str:
-        """``running``, ``finished``, ``failed``, ``stopped``, ``interrupted`` (it died), or ``new``."""
-        if self.is_running():
-            return "running"
-        if (self.path / RESULT).is_file():
+        """``running``, ``paused``, ``finished``, ``failed``, ``stopped``, ``interrupted`` (it died), or ``new``."""
+        running = self.is_running()
+        if not running and (self.path / RESULT).is_file():
             return "finished"
-        states = [e["state"] for e in self.events() if e.get("kind") == "state" and isinstance(e.get("state"), str)]
-        if not states:
-            return "new"
-        return "interrupted" if states[-1] == "started" else str(states[-1])
+        return status_of(last_state(self.path / EVENTS), running)
+
+    def ask(self, word: str) -> None:
+        """Tell the process that works on this run to pause, resume or stop. FloraError if there is none."""
+        if word not in WORDS:
+            raise ValueError(word)
+        if not self.is_running():
+            raise FloraError("no process is working on this run", path=self.path, remedy="Resume the run first.")
+        write_text(self.path / CONTROL, word)
 
     @contextlib.contextmanager
     def recording(self, job: Job) -> Iterator[None]:
-        """Hold the run and note in its events how the work inside ended: started, then finished, stopped or failed."""
-        with self.hold():
-            self.tell(job, "state", state="started", pid=os.getpid())
+        """Hold the run while the work inside lasts, keep the events of `job` in it, and do what `ask` asks for.
+
+        Its events say how the work ended: started, then finished, stopped or failed.
+        """
+        with self.hold(), job.also(self._keep), self._listening(job):
+            self._recorded = job
+            job.emit("state", state="started", pid=os.getpid(), run=str(self.path))
             try:
                 yield
             except (Cancelled, KeyboardInterrupt):
-                self.tell(job, "state", state="stopped")
+                job.emit("state", state="stopped")
                 raise
             except BaseException as error:
-                self.tell(job, "state", state="failed", text=f"{type(error).__name__}: {error}")
-                self.log(f"failed: {type(error).__name__}: {error}")
+                with contextlib.suppress(OSError):  # such as a full disk, which is what this is about
+                    job.emit("state", state="failed", text=f"{type(error).__name__}: {error}")
+                    self.log(f"failed: {type(error).__name__}: {error}")
                 raise
-            self.tell(job, "state", state="finished")
+            else:
+                job.emit("state", state="finished")
+            finally:
+                self._recorded = None
+
+    @contextlib.contextmanager
+    def _listening(self, job: Job) -> Iterator[None]:
+        """Do what the file CONTROL says, until the work inside ends."""
+        path, over = self.path / CONTROL, threading.Event()
+        path.unlink(missing_ok=True)  # meant for an earlier process
+        words = {"pause": job.pause, "resume": job.resume, "stop": job.stop}
+
+        def listen() -> None:
+            while not over.wait(_CONTROL_SECONDS):
+                with contextlib.suppress(OSError):
+                    word = path.read_text(encoding="utf-8").strip()
+                    path.unlink()
+                    words.get(word, lambda: None)()
+
+        thread = threading.Thread(target=listen, name="control of the run", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def remove(self) -> None:
         """Delete the run; raises FloraError while it is running."""
@@ -249,6 +318,34 @@ def list_runs(parent: Path) -> list[RunFolder]:
     if not parent.is_dir():
         return []
     return [RunFolder(path) for path in sorted(parent.iterdir()) if (path / CONFIG).is_file()]
+
+
+def status_of(state: str, running: bool) -> str:
+    """The status of a run without a result, by its last state event ("" if there is none)."""
+    if running:
+        return "paused" if state == "paused" else "running"
+    if not state:
+        return "new"
+    return "interrupted" if state in ("started", "paused", "resumed") else state
+
+
+def last_state(path: Path) -> str:
+    """The last state that an event file tells, "" if none; read from its end, for the file may be long."""
+    try:
+        with path.open("rb") as file:
+            end, rest = file.seek(0, os.SEEK_END), b""
+            while end:
+                start = max(0, end - _BLOCK)
+                file.seek(start)
+                lines = (file.read(end - start) + rest).split(b"\n")
+                rest, end = lines[0] if start else b"", start
+                for line in reversed(lines[1:] if start else lines):
+                    event = _parse(line) if b'"state"' in line else None
+                    if event is not None and event.get("kind") == "state" and isinstance(event.get("state"), str):
+                        return str(event["state"])
+    except OSError:
+        pass
+    return ""
 
 
 def _parse(line: bytes) -> Event | None:

@@ -46,7 +46,7 @@ def train_flora(task: Fit, look: Look | None = None, direct: DirectMap | None = 
     stretch draws from a seed of its own. `look` comes before the writing, so it was called for whatever the file has,
     and maybe for more. direct: decides beside Flora, and is not trained here.
 
-    Events: metrics ``align_loss`` and ``flow_loss`` by step. Raises FloraError, Cancelled.
+    Events: metrics ``align_loss``, ``flow_loss``, ``samples_per_second`` by step. Raises FloraError, Cancelled.
     """
     settings, problem, checkpoint = task.settings, task.problem, task.checkpoint
     if settings.total_iterations <= settings.align_iterations:
@@ -118,12 +118,14 @@ def _run_stretch(job: Job, method: Method, step: Step, number: int, phase: str, 
     rows, tokens = draws(method, steps, seed)
     stage = "align text and skeleton" if phase == "align" else "learn the flow"
     total = settings.align_iterations if phase == "align" else settings.total_iterations - settings.align_iterations
-    losses, told = torch.zeros((), device=method.x.device), 0.0
+    losses, told, started = torch.zeros((), device=method.x.device), 0.0, time.monotonic()
     for i in range(steps):
         losses += step(rows[i], tokens[i])
         if time.monotonic() - told > 0.3:
             job.progress(stage, first + i, total)
             told = time.monotonic()
     job.progress(stage, first + steps, total)
-    shift = 0 if phase == "align" else settings.align_iterations
-    job.emit("metric", name=f"{phase}_loss", step=shift + first + steps, value=float(losses) / steps)
+    last = first + steps + (0 if phase == "align" else settings.align_iterations)
+    job.emit("metric", name=f"{phase}_loss", step=last, value=float(losses) / steps)
+    speed = steps * rows.shape[1] / max(time.monotonic() - started, 1e-9)
+    job.emit("metric", name="samples_per_second", step=last, value=speed)

@@ -81,8 +81,8 @@ def train_encoder(
     Returns ``{"streams": {stream: {"epoch", "accuracy", "loss", "checkpoint", "history"}}}``; accuracy and loss are of
     the clips that chose the epoch (None if nothing was held out). The back end that runs is reported as a ``log``
     event, each epoch as ``metric`` events ``STREAM/loss``, ``/accuracy``, ``/held_out_loss``, ``/held_out_accuracy``,
-    ``/learning_rate``, ``/seconds_left``, on `job` and in the run. Raises Cancelled when stopped, FloraError for
-    unusable data, a checkpoint of another experiment, a back end that does not compute what the network does,
+    ``/learning_rate``, ``/seconds_left``, ``/samples_per_second`` on `job` and in the run. Raises Cancelled when
+    stopped, FloraError for unusable data, a checkpoint of another experiment, a back end that does not compute what the network does,
     or a diverging loss.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.at(run, {"encoder": plain_settings(settings)})
@@ -99,7 +99,8 @@ def train_encoder(
             data = TrainingData(joints, labels[rows], rows, validation, settings, class_ids, here.device)
             about = about_network(settings, data, stream, class_ids, class_names)
             trainer = _Trainer(job, settings, data, folder, about, here, up, save_seconds)
-            results[stream] = trainer.train(resume)
+            with job.part(f"encoder {stream}"):
+                results[stream] = trainer.train(resume)
     return {"streams": results}
 
 
@@ -131,6 +132,7 @@ class _Trainer:
         self.forward: Callable[[Tensor], Tensor] = self.runner
         self.last_save = self.last_progress = time.monotonic()
         self.bfloat16 = uses_bfloat16(settings.precision, here.device)
+        self.epoch_started = self.last_save, 0  # when this process began the epoch, and clips of it done before
 
     # -- the loop
 
@@ -147,6 +149,7 @@ class _Trainer:
                 while self.position.epoch < self.settings.epochs:
                     groups = self.data.steps(self.position.epoch, self.settings)
                     self._set_rate()
+                    self.epoch_started = time.monotonic(), self.position.seen
                     for group in groups[self.position.step :]:
                         self._step(group)
                         self._after_step(self.position.epoch * len(groups) + self.position.step, total)
@@ -221,6 +224,8 @@ class _Trainer:
         position = self.position
         totals = self.here.total(self.sums.clone())
         loss, accuracy = float(totals[0]) / position.seen, float(totals[1]) / position.seen
+        started, seen = self.epoch_started
+        speed = (position.seen - seen) / max(time.monotonic() - started, 1e-9)
         if not math.isfinite(loss):
             raise FloraError(
                 f"the loss is no longer a number (epoch {position.epoch + 1})", remedy="Lower the learning rate."
@@ -231,7 +236,8 @@ class _Trainer:
         self._keep_best(values)
         position.history.append(values)
         if self.here.first:
-            told = {f"{self.stream}/{name}": value for name, value in {**values, "seconds_left": seconds_left}.items()}
+            more = {"seconds_left": seconds_left, "samples_per_second": speed}
+            told = {f"{self.stream}/{name}": value for name, value in {**values, **more}.items()}
             self.run.metrics(self.job, position.epoch, told)
             self.run.tell(self.job, "log", text=self._sentence(values))
         position.epoch, position.step, position.seen = position.epoch + 1, 0, 0

@@ -1,0 +1,261 @@
+"""What a run told so far, read from its events as they come: curves, parts, log and state. No torch.
+
+A `History` reads only what is new, in pieces, so that a window can follow a run of hundreds of thousands of events. It
+looks at the run's folder alone: a run that another program trains, or trained, looks the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.jobs import Event
+from flora_engine.runs.folder import EVENTS, RESULT, RunFolder, status_of
+
+Floats = NDArray[np.float64]
+_PIECE = 1 << 18  # bytes parsed in one go: the parser holds the interpreter, and with it a window, for so long
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """Of a curve: the part of the run that it belongs to ("" for the whole run), and the metric."""
+
+    part: str
+    metric: str
+
+
+class Series:
+    """Points of one curve, in the order in which they were told."""
+
+    def __init__(self) -> None:
+        self._steps, self._values, self.count = np.zeros(64), np.zeros(64), 0
+
+    def add(self, steps: list[float], values: list[float]) -> None:
+        end = self.count + len(steps)
+        if end > len(self._steps):  # new arrays: whoever draws the old ones keeps them
+            room = max(end, 2 * len(self._steps))
+            self._steps, self._values = np.resize(self._steps, room), np.resize(self._values, room)
+        self._steps[self.count : end], self._values[self.count : end] = steps, values
+        self.count = end
+
+    def points(self) -> tuple[Floats, Floats]:
+        """Steps, rising, and values (n,); of a step that was told twice, before and after a crash, the last counts."""
+        steps, values = self._steps[: self.count], self._values[: self.count]
+        if self.count < 2 or bool(np.all(np.diff(steps) > 0)):
+            return steps, values
+        unique, first = np.unique(steps[::-1], return_index=True)
+        return unique, values[::-1][first]
+
+
+@dataclass
+class Part:
+    """One part of a run. seconds: how long it ran, over all starts. state: running, finished or stopped."""
+
+    path: str
+    state: str = "running"
+    seconds: float = 0.0
+    started: float = 0.0
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def depth(self) -> int:
+        return self.path.count("/")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the log. level: info, warning or error. time: seconds since 1970."""
+
+    time: float
+    level: str
+    text: str
+    part: str = ""
+
+
+@dataclass
+class Clock:
+    """How long the run worked, over all starts. state: the last one told. text: of a failure."""
+
+    state: str = ""
+    text: str = ""
+    first: float = 0.0
+    last: float = 0.0
+    worked: float = 0.0
+    since: float | None = None  # when the process that works now started
+    memory: int | None = None  # bytes
+
+
+class History:
+    """Everything that the events of one run say. `refresh` may run in any one thread; others read meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._forget()
+
+    def _forget(self) -> None:
+        self.series: dict[Name, Series] = {}
+        self.parts: dict[str, Part] = {}
+        self.log: list[Line] = []
+        self.clock = Clock()
+        self.count = 0  # events so far
+        self._offset = 0
+
+    def refresh(self) -> bool:
+        """Read what is new; whether there was anything. A last line without its end waits for the next time."""
+        before = self.count
+        for events in self._pieces():
+            self._take(events)
+        return self.count > before
+
+    def status(self) -> str:
+        """As `RunFolder.status`, without reading the events again."""
+        running = RunFolder(self.path).is_running()
+        if not running and (self.path / RESULT).is_file():
+            return "finished"
+        return status_of(self.clock.state, running)
+
+    def seconds(self, now: float | None = None) -> float:
+        """How long the run has worked, stops left out: by `now` if it is running, else (None) by its last event."""
+        since, end = self.clock.since, self.clock.last if now is None else now
+        return self.clock.worked + (0.0 if since is None else max(0.0, end - since))
+
+    def current(self) -> Part | None:
+        """The innermost part that is at work; None between parts."""
+        running = [part for part in self.parts.values() if part.state == "running"]
+        return max(running, key=lambda part: (part.depth, part.started), default=None)
+
+    def _pieces(self) -> Iterator[list[Event]]:
+        try:
+            with (self.path / EVENTS).open("rb") as file:
+                if file.seek(0, 2) < self._offset:  # another file has taken its place
+                    self._forget()
+                file.seek(self._offset)
+                rest = b""
+                while piece := file.read(_PIECE):
+                    whole, newline, rest = (rest + piece).rpartition(b"\n")
+                    self._offset += len(whole) + len(newline)
+                    yield _parsed(whole)
+        except FileNotFoundError:
+            return
+
+    def _take(self, events: list[Event]) -> None:
+        points: dict[Name, tuple[list[float], list[float]]] = {}
+        for event in events:
+            kind = event.get("kind")
+            if kind == "metric":
+                _collect(event, points)
+            else:
+                self._take_other(str(kind), event)
+            self.clock.last = _number(event.get("time")) or self.clock.last
+        for name, (steps, values) in points.items():
+            self.series.setdefault(name, Series()).add(steps, values)
+        self.count += len(events)
+        if events:
+            self.clock.first = self.clock.first or _number(events[0].get("time")) or 0.0
+
+    def _take_other(self, kind: str, event: Event) -> None:
+        time, path = _number(event.get("time")) or 0.0, str(event.get("part", ""))
+        text = str(event.get("text", ""))
+        if kind == "state":
+            self._take_state(str(event.get("state", "")), time, text)
+        elif kind == "part":
+            self._take_part(path, str(event.get("state", "")), time)
+        elif kind == "progress":
+            self._take_progress(path, event)
+        elif kind in ("log", "warning"):
+            self.log.append(Line(time, "warning" if kind == "warning" else "info", text, path))
+
+    def _take_state(self, state: str, time: float, text: str) -> None:
+        clock = self.clock
+        if clock.since is not None and state not in ("paused", "resumed"):
+            end = clock.last if state == "started" else time  # started twice: the first process died without a word
+            clock.worked += max(0.0, end - clock.since)
+            clock.since = None
+        if state == "started":
+            clock.since = time
+        if state in ("started", "stopped", "failed"):
+            for part in self.parts.values():
+                part.state = "stopped" if part.state == "running" else part.state
+        clock.state, clock.text = state, text
+        said = f"The run {state}: {text}" if text else f"The run {_WORDS.get(state, state)}"
+        self.log.append(Line(time, "error" if state == "failed" else "info", said))
+
+    def _take_part(self, path: str, state: str, time: float) -> None:
+        part = self.parts.setdefault(path, Part(path, started=time))
+        if state == "started":
+            part.state, part.started, part.seconds_left = "running", time, None
+            return
+        part.seconds += max(0.0, time - part.started)
+        part.state, part.seconds_left = state, None
+
+    def _take_progress(self, path: str, event: Event) -> None:
+        part = self.parts.setdefault(path, Part(path, started=_number(event.get("time")) or 0.0))
+        part.stage = str(event.get("stage", ""))
+        part.done, part.total = int(_number(event.get("done")) or 0), int(_number(event.get("total")) or 0)
+        part.seconds_left = _number(event.get("seconds_left"))
+        memory = _number(event.get("memory"))
+        self.clock.memory = self.clock.memory if memory is None else int(memory)
+
+
+_WORDS = {"started": "started", "paused": "is paused", "resumed": "continues", "stopped": "was stopped"}
+
+
+def smoothed(values: Floats, weight: float) -> Floats:
+    """Exponential moving average (n,), started at the first value without a bias towards it; weight 0 … <1.
+
+    A value that is not a number is left as a gap and does not spoil those after it.
+    """
+    if weight <= 0 or not len(values):
+        return values
+    from scipy.signal import lfilter
+
+    good = np.isfinite(values)
+    kept = values[good]
+    mass = lfilter([1 - weight], [1, -weight], np.ones(len(kept)))
+    result = np.full(len(values), np.nan)
+    result[good] = lfilter([1 - weight], [1, -weight], kept) / mass
+    return result
+
+
+def _collect(event: Event, points: dict[Name, tuple[list[float], list[float]]]) -> None:
+    step, value = event.get("step"), event.get("value")
+    if isinstance(step, int | float) and isinstance(value, int | float):
+        steps, values = points.setdefault(Name(str(event.get("part", "")), str(event.get("name", ""))), ([], []))
+        steps.append(step)
+        values.append(value)
+
+
+def _parsed(content: bytes) -> list[Event]:
+    """The events of whole lines; a line that is not one (torn by a crash) is left out."""
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    try:
+        found = json.loads(b"[" + b",".join(lines) + b"]")  # one call for all: three times as fast
+    except ValueError:
+        found = [_one(line) for line in lines]
+    if len(found) != len(lines):  # two halves of lines that were valid by accident
+        found = [_one(line) for line in lines]
+    return [event for event in found if isinstance(event, dict)]
+
+
+def _one(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
