@@ -159,6 +159,8 @@ _ACTIONS = (
     Command("actions.builtin", "Use the built-in model", lambda w: w.models.use_builtin()),
     Command("actions.train", "Train from a configuration…", lambda w: w.training.show(), "",
             "A YAML file, as for `flora train`"),
+    Command("actions.runs", "Runs…", lambda w: w.training.show_runs(), "Ctrl+R",
+            "What was trained and what trains now: curves, results, log"),
 )
 _HELP = (
     Command("help.palette", "Find a command…", lambda w: w.menus.show_palette(), "Ctrl+K F1",

@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
         self.edits = ProjectEdits(self.session, self.library, feedback, self)
         self.project_jobs = ProjectJobs(self.session, self.opening, self.jobs, feedback, self)
         self.models = Models(service, self.labels, self._settings, feedback, self)
-        self.training = Training(self.session, self.jobs, self.notice, self.models.use, self)
+        self.training = Training(self.session, self.jobs, feedback, self._settings, self.models.use, self)
         self.menus = Menus(self)
         self._build()
         self._connect()
@@ -234,6 +234,7 @@ class MainWindow(QMainWindow):
         self.player.set_theme(theme)
         self.notice.set_theme(theme)
         self.statistics.set_theme(theme)
+        self.training.set_theme(theme)
 
     def _on_system_theme(self) -> None:
         if self.settings.theme == "system" and system_theme(_application()) is not current_theme():
@@ -259,6 +260,9 @@ class MainWindow(QMainWindow):
         self.opening.open_paths(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.training.may_close():
+            event.ignore()
+            return
         self._settings.change(
             speed=self.player.playback.speed,
             loop=self.player.playback.loop,

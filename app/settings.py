@@ -19,7 +19,8 @@ DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow somet
 
 @dataclass(frozen=True)
 class Settings:
-    """theme: one of THEMES. bundle: folder of the model, "" for the built-in model. geometry, layout: Qt's own
+    """theme: one of THEMES. bundle: folder of the model, "" for the built-in model. runs: the folder
+    of runs that was used last, "" for none. geometry, layout: Qt's own
     window state in base64. recent: newest first.
     """
 
@@ -29,6 +30,7 @@ class Settings:
     joint_names: bool = False
     classes: str = DEFAULT_CLASSES
     bundle: str = ""
+    runs: str = ""
     recent: tuple[str, ...] = field(default_factory=tuple)
     geometry: str = ""
     layout: str = ""

@@ -1,8 +1,9 @@
 """One job in its own process: ``python -m flora_engine.worker``.
 
 The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments": {…}}``, NAME being one of
-`flora_engine.recipes.actions.ACTIONS`. After it, each line is a command: ``stop``, ``pause`` or ``resume``. The end of
-stdin means that the parent is gone, and stops the job.
+`flora_engine.recipes.actions.ACTIONS`. After it, each line is a command: ``stop``, ``pause``, ``resume`` or
+``detach``. The end of stdin means that the parent is gone, and stops the job, unless it was detached: then it says
+``detached``, and nothing more, and lives on by itself.
 
 stdout carries one JSON object a line: the job's events (see `flora_engine.jobs`), then exactly one last event:
 ``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, if it is a bug of
@@ -78,13 +79,17 @@ def parse_payload(line: str) -> tuple[str, dict[str, Any]]:
     return str(payload["action"]), payload["arguments"]
 
 
-def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None]) -> None:
+def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None], let_go: Callable[[], None]) -> None:
     """Read commands until stdin ends; a stopped job that does not notice in time is ended by `end`."""
     known = {"stop": job.stop, "pause": job.pause, "resume": job.resume}
     for line in commands:
         word = line.strip()
         if word in known:
             known[word]()
+        elif word == "detach":
+            job.emit("detached")
+            let_go()
+            return
         elif word:
             job.warn(f"unknown command {word!r}")
         if word == "stop":
@@ -104,8 +109,16 @@ def _failure(error: BaseException) -> Event:
     return {"kind": "failed", "text": f"unexpected {type(error).__name__}: {error}", "details": details}
 
 
-def run(stdin: TextIO, stdout: TextIO, end: Callable[[int], None] = os._exit) -> int:
-    """Do the one job that `stdin` describes; returns the exit status. `end` leaves the process at once."""
+def run(
+    stdin: TextIO,
+    stdout: TextIO,
+    end: Callable[[int], None] = os._exit,
+    let_go: Callable[[], None] = lambda: None,
+) -> int:
+    """Do the one job that `stdin` describes; returns the exit status.
+
+    end: leaves the process at once. let_go: called when the job is detached, to write nowhere from then on.
+    """
     say = _Lines(stdout)
     job = _WorkerJob(say)
     last = threading.Lock()  # taken by whoever says the last event
@@ -117,7 +130,7 @@ def run(stdin: TextIO, stdout: TextIO, end: Callable[[int], None] = os._exit) ->
 
     try:
         work = checked(*parse_payload(stdin.readline()))
-        threading.Thread(target=_obey, args=(stdin, job, give_up), name="commands", daemon=True).start()
+        threading.Thread(target=_obey, args=(stdin, job, give_up, let_go), name="commands", daemon=True).start()
         event, status = {"kind": "finished", "result": work(job)}, 0
     except (Cancelled, KeyboardInterrupt):
         event, status = {"kind": "cancelled", "forced": False}, 130
@@ -134,7 +147,13 @@ def main() -> int:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     commands = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    status = run(commands, real)
+
+    def let_go() -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (real.fileno(), 1, 2):
+            os.dup2(nowhere, stream)
+
+    status = run(commands, real, let_go=let_go)
     real.flush()
     # Not a normal exit: daemon threads and thread pools of libraries can hold that up or crash it.
     sys.stderr.flush()

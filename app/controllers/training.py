@@ -1,64 +1,231 @@
-"""Trainings in the window: each runs in a process of its own, and its model can rank here afterwards."""
+"""Trainings in the window: each runs in a process of its own and keeps everything in its run folder.
+
+A page looks at the folder alone. So a run that another program trains is watched, paused and stopped in the same way,
+and one that was left to train in the background is found again by the next window.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.dialogs.form import show_form
-from app.notice import Notice
+from app.notice import Feedback
 from app.session import Session
+from app.settings import SettingsFile
+from app.theme import Theme
 from app.training.dialog import TrainDialog, TrainRequest
+from app.training.window import TrainingWindow
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
-from flora_engine.runs.folder import list_runs
+from app.workers.tasks import Newest, attempt
+from flora_engine.runs.folder import CONFIG, RunFolder, list_runs
 
 
 class Training(QObject):
     """`use` takes the bundle of a training. A training continues if the project is closed."""
 
     def __init__(
-        self, session: Session, jobs: JobBar, notice: Notice, use: Callable[[Path], object], window: QWidget
+        self,
+        session: Session,
+        jobs: JobBar,
+        feedback: Feedback,
+        settings: SettingsFile,
+        use: Callable[[Path], object],
+        window: QWidget,
     ) -> None:
         super().__init__(window)
-        self._session, self._jobs, self._notice, self._use, self._window = session, jobs, notice, use, window
+        self._session, self._jobs, self._feedback, self._settings = session, jobs, feedback, settings
+        self._use, self._main = use, window
+        self._window: TrainingWindow | None = None
+        self._of_run: dict[Path, HeavyJob] = {}  # the jobs of this window by their runs
+        self.question: QMessageBox | None = None  # about closing, while it is asked
+        self._finding = Newest(self)
+        self._finding.done.connect(self._on_found)
+
+    # -- windows -------------------------------------------------------------------------------------------------
+
+    @property
+    def window(self) -> TrainingWindow:
+        """The window of runs, made when it is first asked for."""
+        if self._window is None:
+            self._window = TrainingWindow(self.runs_folder(), self._main)
+            self._window.resume_wanted.connect(self.resume)
+            self._window.cancel_wanted.connect(self.cancel)
+            self._window.use_wanted.connect(self._use)
+            self._window.report_wanted.connect(self.ask_report)
+            self._window.runs.folder_changed.connect(self._remember)
+        return self._window
+
+    def runs_folder(self) -> Path:
+        """Where runs go: into the open project's folder, else where they went last, else into the home folder."""
+        project = self._session.project
+        if project is not None and project.writable:
+            return project.folder / "runs"
+        return Path(self._settings.now.runs) if self._settings.now.runs else Path.home() / "flora" / "runs"
 
     def show(self) -> TrainDialog:
-        """The training dialog. Runs go into the open project's folder, or into the home folder."""
-        project = self._session.project
-        base = project.folder if project is not None and project.writable else Path.home() / "flora"
-        return show_form(TrainDialog(base / "runs", self._window), self.start)
+        """The training dialog."""
 
-    def start(self, request: TrainRequest) -> None:
-        """Train; what is done is kept, however the training ends."""
-        before = {run.path for run in list_runs(request.out)}
-        job = HeavyJob(f"Train {request.config.stem}", "train", request.arguments(), self)
-        job.ended.connect(lambda end: self._on_end(request, before, end))
+        def start(request: TrainRequest) -> None:
+            self.start(f"Train {request.config.stem}", request.arguments())
+
+        return show_form(TrainDialog(self.runs_folder(), self._main), start)
+
+    def show_runs(self) -> None:
+        """The table of runs."""
+        window = self.window
+        if self._session.project is not None and Path(window.runs.folder.text()) != self.runs_folder():
+            window.runs.set_folder(self.runs_folder())
+        window.tabs.setCurrentWidget(window.runs)
+        _raise(window)
+
+    def watch(self, path: Path) -> None:
+        """The page of a run."""
+        self.window.open_run(path)
+        _raise(self.window)
+
+    def set_theme(self, theme: Theme) -> None:
+        if self._window is not None:
+            self._window.set_theme(theme)
+
+    # -- runs ----------------------------------------------------------------------------------------------------
+
+    def start(self, title: str, arguments: dict[str, Any], watch: bool = True) -> HeavyJob:
+        """Run the action `train`. What is done is kept, however it ends. watch: open the run's page when it begins."""
+        job = HeavyJob(title, "train", arguments, self)
+        found: list[Path] = [Path(str(arguments["resume"]))] if "resume" in arguments else []
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event.get("kind") == "state" and event.get("state") == "started" and "run" in event:
+                run = Path(str(event["run"]))
+                found[:] = [run]
+                self._of_run[run] = job
+                self._remember(run.parent)
+                if watch:
+                    self.watch(run)
+
+        job.event_arrived.connect(on_event)
+        job.ended.connect(lambda end: self._on_end(job, found[0] if found else None, end))
         self._jobs.add(job)
+        return job
 
-    def _on_end(self, request: TrainRequest, before: set[Path], end: End) -> None:
+    def resume(self, path: Path) -> None:
+        """Continue a run where it was stopped."""
+        self.start(f"Train {path.name}", {"resume": str(path), "out": str(path.parent)})
+
+    def cancel(self, path: Path) -> None:
+        """End the process that works on a run at once."""
+        job = self._of_run.get(path)
+        if job is not None and job in self._jobs.jobs:
+            job.cancel()
+            return
+        _, problem = attempt(RunFolder(path).kill)
+        if problem:
+            self._feedback.problem(problem)
+
+    def ask_report(self, path: Path) -> None:
+        """Save the report of a run."""
+        name, _ = QFileDialog.getSaveFileName(self._main, "Save the report", f"{path.name}.html", "HTML (*.html)")
+        if name:
+            self.write_report(path, Path(name))
+
+    def write_report(self, path: Path, out: Path) -> None:
+        """Write the report of a run; the notice says what became of it."""
+        from flora_engine.runs.report import write_report
+
+        _, problem = attempt(lambda: write_report(RunFolder(path), out))
+        self._feedback.notice.say(problem or f"Wrote {out}")
+
+    def find_running(self) -> None:
+        """Look for a run that trains in the background, such as one that an earlier window left."""
+        folder = self.runs_folder()
+        self._finding.submit(lambda: [run.path for run in list_runs(folder) if run.is_running()])
+
+    # -- closing -------------------------------------------------------------------------------------------------
+
+    def may_close(self) -> bool:
+        """Whether the window can close now; else the user is asked, and the answer closes it or not."""
+        mine = [job for job in self._jobs.jobs if job.parent() is self and not job.detached]
+        if not mine:
+            if self._window is not None:
+                self._window.close()
+            return True
+        if self.question is None:
+            self.question = self._ask(mine)
+        return False
+
+    def _ask(self, mine: list[HeavyJob]) -> QMessageBox:
+        box = QMessageBox(self._main)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("A training is running")
+        box.setText(f"{mine[0].title} is running." if len(mine) == 1 else f"{len(mine)} trainings are running.")
+        box.setInformativeText("It can train on without this window; the next window finds it.")
+        role = QMessageBox.ButtonRole.ActionRole
+        background = box.addButton("Train on in the background", role)
+        stop = box.addButton("Stop with a checkpoint", role)
+        box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+
+        def answered(_result: int) -> None:
+            self.question = None
+            if box.clickedButton() not in (background, stop):
+                return
+            if box.clickedButton() is background:
+                for job in mine:
+                    job.detach()
+            else:
+                for job in mine:
+                    job.shut_down(seconds=15.0)
+                    job.detached = True  # it has ended: nothing is left to ask about
+            self._main.close()
+
+        box.finished.connect(answered)
+        box.open()
+        return box
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _on_end(self, job: HeavyJob, run: Path | None, end: End) -> None:
+        self._of_run = {path: one for path, one in self._of_run.items() if one is not job}
+        say = self._feedback.notice.say
+        page = self._window.page_of(run) if self._window is not None and run is not None else None
+        if page is not None:
+            page.look()
         if end.outcome == "finished":
             self._on_finished(end.result)
             return
-        new = [run.path for run in list_runs(request.out) if run.path not in before]
-        run = request.resume or (new[-1] if new else None)
         stopped = end.outcome == "cancelled"
         text = "The training was stopped. The run keeps what is done." if stopped else end.text
-        if run is None:
-            self._notice.say(text)
+        if run is None or not (run / CONFIG).is_file():
+            say(text)
             return
-        action = "Resume" if stopped else "Retry"
-        self._notice.say(f"{text} The run is {run}.", action, lambda: self.start(replace(request, resume=run)))
+        again = run
+        say(f"{text} The run is {run}.", "Resume" if stopped else "Retry", lambda: self.resume(again))
 
     def _on_finished(self, result: dict[str, Any]) -> None:
         run = Path(str(result["run"]))
         bundle = run / str(result.get("bundle", ""))
         if "bundle" in result and (bundle / "manifest.json").is_file():
-            self._notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
+            self._feedback.notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
         else:
-            self._notice.say(f"Trained: {run}. This run has no model that can rank here.")
+            self._feedback.notice.say(f"Trained: {run}. This run has no model that can rank here.")
+
+    def _on_found(self, paths: object) -> None:
+        assert isinstance(paths, list)
+        others = [path for path in paths if path not in self._of_run]
+        if others:
+            text = f"A training is running in the background: {others[0].name}."
+            self._feedback.notice.say(text, "Watch it", lambda: self.watch(others[0]), about="running")
+
+    def _remember(self, folder: Path) -> None:
+        self._settings.change(runs=str(folder))
+
+
+def _raise(window: QWidget) -> None:
+    window.show()
+    window.raise_()
+    window.activateWindow()

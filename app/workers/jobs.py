@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.workers.supervisor import WORKER, End, Supervisor
@@ -30,10 +30,19 @@ class HeavyJob(QObject):
         super().__init__(parent)
         self.title = title
         self.paused = False
+        self.detached = False  # it lives on when the window has gone
         self._supervisor = Supervisor(action, arguments, self._pass_on, self._pass_end, command=command)
 
     def stop(self) -> None:
         self._supervisor.stop()
+
+    def cancel(self) -> None:
+        """End the job's process at once. What it wrote is on the disk."""
+        self._supervisor.kill()
+
+    def detach(self) -> None:
+        """Let the job live on by itself when this program ends; one that does not understand is stopped."""
+        self.detached = self._supervisor.detach()
 
     def set_paused(self, paused: bool) -> None:
         self.paused = paused
@@ -94,6 +103,11 @@ class JobStrip(QFrame):
 
     @Slot(dict)
     def _on_event(self, event: dict[str, Any]) -> None:
+        if event.get("kind") == "state" and event.get("state") in ("paused", "resumed"):
+            with QSignalBlocker(self._pause):  # whoever asked for it: the strip, a run's page, a terminal
+                self.job.paused = event["state"] == "paused"
+                self._pause.setChecked(self.job.paused)
+            self._pause.setText("Resume" if self.job.paused else "Pause")
         if event.get("kind") != "progress":
             return
         done, total = int(event.get("done", 0)), int(event.get("total", 0))
@@ -139,7 +153,7 @@ class JobBar(QWidget):
     def shut_down(self, of: QObject | None = None) -> None:
         """End all jobs, or those that `of` started."""
         for job in list(self.jobs):
-            if of is None or job.parent() is of:
+            if (of is None or job.parent() is of) and not job.detached:
                 job.shut_down()
 
     def _drop(self, job: HeavyJob, strip: JobStrip) -> None:

@@ -55,6 +55,7 @@ class Supervisor:
         self._last: Event = {}
         self._errors: deque[str] = deque(maxlen=_TAIL)
         self._stopped = threading.Event()
+        self._detached = threading.Event()
         self._over = threading.Event()
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._process = subprocess.Popen(
@@ -95,6 +96,11 @@ class Supervisor:
         self._stopped.set()
         self._sweep()
 
+    def detach(self, patience: float = 5.0) -> bool:
+        """Let the process live on when this program ends; whether it has understood."""
+        self._say("detach")
+        return self._detached.wait(patience)
+
     def wait(self, seconds: float) -> bool:
         """Whether the job is over after at most that many seconds."""
         return self._over.wait(seconds)
@@ -120,6 +126,8 @@ class Supervisor:
             if not isinstance(event, dict) or "kind" not in event:
                 self._errors.append(line.rstrip())
                 continue
+            if event["kind"] == "detached":
+                self._detached.set()
             self._last = event
             self._on_event(event)
 

@@ -1,4 +1,4 @@
-"""`flora runs list|show|compare|prune`: what has been trained."""
+"""`flora runs list|show|compare|report|prune`: what has been trained."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from flora_engine.errors import FloraError
 from flora_engine.runs.folder import RESULT, RunFolder, list_runs
+from flora_engine.runs.report import write_report
 from flora_engine.runs.results import read_result
 from flora_engine.runs.tables import numbers, result_table
 
-UNFINISHED = ("new", "stopped", "failed", "interrupted")
+UNFINISHED = ("new", "stopped", "failed", "interrupted")  # and nobody works on them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("run", type=Path)
     compare = verbs.add_parser("compare", help="last values of curves and the results, a column for each run")
     compare.add_argument("chosen", type=Path, nargs="+", metavar="RUN")
+    report = verbs.add_parser("report", help="results, curves and settings as one HTML file")
+    report.add_argument("run", type=Path)
+    report.add_argument("-o", "--out", type=Path, required=True, metavar="FILE")
     prune = verbs.add_parser("prune", help="remove runs that did not finish")
     prune.add_argument("--older-than", type=float, default=7.0, metavar="DAYS", help="(default: %(default)s)")
     prune.add_argument("--yes", action="store_true", help="remove them; without it they are only named")
@@ -33,6 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _list(arguments.runs)
     if arguments.verb == "show":
         return _show(_find(arguments.run, arguments.runs))
+    if arguments.verb == "report":
+        write_report(_find(arguments.run, arguments.runs), arguments.out)
+        print(f"wrote {arguments.out}")
+        return 0
     if arguments.verb == "compare":
         return _compare([_find(path, arguments.runs) for path in arguments.chosen])
     return _prune(arguments.runs, arguments.older_than, arguments.yes)

@@ -20,8 +20,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -236,6 +238,17 @@ class RunFolder:
         """The process that holds the run, if one does."""
         holder = holder_of(self.path / LOCK) if self.is_running() else None
         return None if holder is None else holder[0]
+
+    def kill(self) -> None:
+        """End the process that works on this run at once; what it wrote is kept. FloraError if it cannot be reached."""
+        holder = holder_of(self.path / LOCK) if self.is_running() else None
+        if holder is None:
+            raise FloraError("no process is working on this run", path=self.path)
+        if holder[1] != platform.node():
+            raise FloraError(
+                f"the run is trained on another computer ({holder[1]})", path=self.path, remedy="Use Stop instead."
+            )
+        os.kill(holder[0], getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def has_work(self) -> bool:
         """Whether anything was trained or extracted: any file beside those that every run has."""

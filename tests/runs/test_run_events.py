@@ -147,12 +147,31 @@ def test_another_process_obeys_the_run_folder(run: RunFolder) -> None:
         wait_for(lambda: last_state(run.path / EVENTS) == "resumed")
         run.ask("stop")
         assert process.wait(PATIENCE) != 0
+        assert run.status() == "stopped" and not (run.path / "control").exists()
     finally:
         process.kill()
         process.wait()
-    assert run.status() == "stopped" and not (run.path / "control").exists()
     with pytest.raises(ValueError):
         run.ask("dance")
+
+
+def test_a_run_is_ended_from_outside(run: RunFolder) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from flora_engine.jobs import Job; "
+        "from flora_engine.runs.folder import RunFolder\n"
+        "with RunFolder.open(Path(sys.argv[1])).recording(Job()): time.sleep(600)"
+    )
+    with pytest.raises(FloraError, match="no process"):
+        run.kill()
+    process = subprocess.Popen([sys.executable, "-c", code, str(run.path)])
+    try:
+        wait_for(lambda: last_state(run.path / EVENTS) == "started")
+        run.kill()
+        assert process.wait(PATIENCE) != 0
+        wait_for(lambda: run.status() == "interrupted")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_paused_in_this_process(run: RunFolder) -> None:

@@ -82,8 +82,8 @@ def train_encoder(
     the clips that chose the epoch (None if nothing was held out). The back end that runs is reported as a ``log``
     event, each epoch as ``metric`` events ``STREAM/loss``, ``/accuracy``, ``/held_out_loss``, ``/held_out_accuracy``,
     ``/learning_rate``, ``/seconds_left``, ``/samples_per_second`` on `job` and in the run. Raises Cancelled when
-    stopped, FloraError for unusable data, a checkpoint of another experiment, a back end that does not compute what the network does,
-    or a diverging loss.
+    stopped, FloraError for unusable data, a checkpoint of another experiment, a back end that does not compute what
+    the network does, or a diverging loss.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder.at(run, {"encoder": plain_settings(settings)})
     rows = np.arange(len(labels)) if rows is None else rows

@@ -1,0 +1,247 @@
+"""Curves of a run: one plot per kind of metric, with zoom, smoothing, and one cursor for all plots of the same axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import Theme, current_theme
+from app.training.metrics import Drawn, Plot, as_csv
+from app.widgets import button
+from flora_engine.files import write_text
+from flora_engine.runs.events import smoothed
+
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart; the last is the text's own.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500")
+_HEIGHT = 210
+_WIDE = 760  # pixels from which two plots stand side by side
+
+
+class PlotView(QWidget):
+    """One plot: its title, what the cursor reads, the curves. Wheel and drag zoom; a double click shows all again."""
+
+    pointed = Signal(str, float)  # axis, step under the pointer
+
+    def __init__(self, plot: Plot) -> None:
+        super().__init__()
+        self.plot, self.shown = plot, Drawn(plot, ())
+        self.title = QLabel(plot.title)
+        self.title.setProperty("role", "heading")
+        self.reading = QLabel(wordWrap=True)
+        self.reading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.reading.setProperty("role", "muted")
+        self.chart = pg.PlotWidget()
+        self.chart.setAccessibleName(plot.title)
+        self.chart.setMenuEnabled(False)
+        self.chart.hideButtons()
+        self.chart.setMinimumHeight(_HEIGHT - 50)
+        self.setMinimumHeight(_HEIGHT)
+        self.chart.setLabel("bottom", plot.axis)
+        self.chart.getAxis("left").setWidth(52)
+        if plot.share:
+            self.chart.getAxis("left").setScale(100)
+            self.chart.getAxis("left").setLabel("%")
+        self.cursor = pg.InfiniteLine(angle=90, movable=False)
+        self.cursor.hide()
+        self.chart.addItem(self.cursor, ignoreBounds=True)
+        self.chart.scene().sigMouseMoved.connect(self._on_moved)
+        self.chart.scene().sigMouseClicked.connect(self._on_clicked)
+        self._items: list[pg.PlotDataItem] = []
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 6)
+        column.setSpacing(2)
+        column.addWidget(self.title)
+        column.addWidget(self.reading)
+        column.addWidget(self.chart, 1)
+        self.set_theme(current_theme())
+
+    def set_theme(self, theme: Theme) -> None:
+        self.chart.setBackground(theme.surface)
+        for side in ("left", "bottom"):
+            self.chart.getAxis(side).setPen(theme.grid)
+            self.chart.getAxis(side).setTextPen(theme.muted)
+        self.chart.showGrid(x=True, y=True, alpha=0.2)
+        self.cursor.setPen(pg.mkPen(theme.muted, width=1, style=Qt.PenStyle.DashLine))
+
+    def show_curves(self, shown: Drawn, weight: float, log: bool) -> None:
+        """Draw these curves, smoothed by `weight`; a view that was zoomed stays where it is."""
+        self.shown = shown
+        self.chart.setLogMode(y=log and not self.plot.share)
+        while len(self._items) < len(shown.curves):
+            item = pg.PlotDataItem(connect="finite", skipFiniteCheck=False)
+            item.setDownsampling(auto=True, method="peak")
+            item.setClipToView(True)
+            self.chart.addItem(item)
+            self._items.append(item)
+        colours = (*_COLOURS, current_theme().text)
+        for place, item in enumerate(self._items):
+            item.setVisible(place < len(shown.curves))
+            if place < len(shown.curves):
+                curve = shown.curves[place]
+                item.setPen(pg.mkPen(colours[place % len(colours)], width=1.6))
+                few = len(curve.steps) == 1  # a line through one point cannot be seen
+                item.setSymbol("o" if few else None)
+                item.setSymbolBrush(colours[place % len(colours)])
+                item.setData(curve.steps, smoothed(curve.values, weight))
+        self.read(None)
+
+    def read(self, step: float | None) -> None:
+        """Show the cursor at `step`, and the curves' values there; None for their last values."""
+        self.cursor.setVisible(step is not None)
+        if step is not None:
+            self.cursor.setPos(step)
+        colours, parts = (*_COLOURS, current_theme().text), []
+        for place, curve in enumerate(self.shown.curves):
+            if not len(curve.steps):
+                continue
+            last = len(curve.steps) - 1
+            at = last if step is None else int(np.clip(np.searchsorted(curve.steps, step - 0.5), 0, last))
+            value = f"{curve.values[at]:.1%}" if self.plot.share else f"{curve.values[at]:.4g}"
+            mark = f'<span style="color:{colours[place % len(colours)]}">■</span>'
+            parts.append(f"{mark} {_escaped(curve.label)} <b>{value}</b>")
+        where = "" if step is None else f"{self.plot.axis} {step:.0f}: "
+        more = f" (newest; {self.shown.left_out} more: choose a stage)" if self.shown.left_out else ""
+        self.reading.setText(where + "&nbsp; ".join(parts) + more)
+
+    def show_all(self) -> None:
+        self.chart.enableAutoRange()
+
+    def _on_moved(self, place: QPointF) -> None:
+        if self.chart.sceneBoundingRect().contains(place):
+            step = self.chart.getPlotItem().vb.mapSceneToView(place).x()
+            self.pointed.emit(self.plot.axis, float(step))
+
+    def _on_clicked(self, event: object) -> None:
+        if event.double():  # type: ignore[attr-defined]
+            self.show_all()
+
+    def leaveEvent(self, event: object) -> None:
+        self.pointed.emit(self.plot.axis, float("nan"))
+
+
+class CurvesView(QWidget):
+    """All plots of a run, or of several, with the controls above them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal, maximum=99)
+        self.smoothing.setFixedWidth(110)
+        self.smoothing.setAccessibleName("Smoothing")
+        self.smoothing.setToolTip("Exponential moving average of each curve")
+        self.smoothing.valueChanged.connect(lambda _: self._redraw())
+        self.log = QCheckBox("Log scale")
+        self.log.toggled.connect(lambda _: self._redraw())
+        self.empty = QLabel("Nothing is measured yet.", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty.setProperty("role", "muted")
+        self._plots: list[Drawn] = []
+        self.views: dict[str, PlotView] = {}
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Smoothing"))
+        row.addWidget(self.smoothing)
+        row.addWidget(self.log)
+        row.addStretch(1)
+        for title, act in (("Show all", self.show_all), ("Save PNG…", self._ask_png), ("Save CSV…", self._ask_csv)):
+            row.addWidget(button(title, act))
+        self._holder = QWidget()
+        self._grid = QGridLayout(self._holder)
+        self._grid.setContentsMargins(0, 0, 4, 0)
+        self._area = QScrollArea(widgetResizable=True)
+        self._area.setWidget(self._holder)
+        self._area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._columns = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 6, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.empty, 1)
+        column.addWidget(self._area, 1)
+        self._area.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        for view in self.views.values():
+            view.set_theme(theme)
+        self._redraw()
+
+    def show_plots(self, plots: list[Drawn]) -> None:
+        """Show these plots in place of what was shown."""
+        self._plots = plots
+        titles = [each.plot.title for each in plots]
+        for title in [title for title in self.views if title not in titles]:
+            view = self.views.pop(title)
+            self._grid.removeWidget(view)
+            view.deleteLater()
+            self._columns = 0
+        for each in plots:
+            if each.plot.title not in self.views:
+                view = PlotView(each.plot)
+                view.pointed.connect(self._on_pointed)
+                self.views[each.plot.title] = view
+                self._columns = 0
+        self.empty.setVisible(not plots)
+        self._area.setVisible(bool(plots))
+        self._arrange()
+        self._redraw()
+
+    def show_all(self) -> None:
+        """Undo every zoom."""
+        for view in self.views.values():
+            view.show_all()
+
+    def save_csv(self, path: Path) -> None:
+        """Write every point of the curves; raises OSError."""
+        write_text(path, as_csv(self._plots))
+
+    def save_png(self, path: Path) -> bool:
+        """Write a picture of all plots, also of those that are scrolled away."""
+        return self._holder.grab().save(str(path), "PNG")
+
+    def resizeEvent(self, event: object) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        columns = 2 if self.width() >= _WIDE and len(self.views) > 1 else 1
+        if columns == self._columns:
+            return
+        self._columns = columns
+        for number, each in enumerate(self._plots):
+            self._grid.addWidget(self.views[each.plot.title], number // columns, number % columns)
+            self.views[each.plot.title].show()  # in a layout that is on screen already Qt leaves it hidden
+        for column in range(2):
+            self._grid.setColumnStretch(column, int(column < columns))
+
+    def _redraw(self) -> None:
+        for each in self._plots:
+            self.views[each.plot.title].show_curves(each, self.smoothing.value() / 100, self.log.isChecked())
+
+    def _on_pointed(self, axis: str, step: float) -> None:
+        for view in self.views.values():
+            if view.plot.axis == axis:
+                view.read(None if np.isnan(step) else step)
+
+    def _ask_png(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the curves", "curves.png", "PNG (*.png)")
+        if name and not self.save_png(Path(name)):
+            self.empty.setText(f"{name} cannot be written.")
+
+    def _ask_csv(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the curves", "curves.csv", "CSV (*.csv)")
+        if name:
+            self.save_csv(Path(name))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

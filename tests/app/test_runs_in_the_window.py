@@ -1,0 +1,203 @@
+"""The window of runs: a live run from another process, a finished one, the table, comparisons, closing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_samples import make_run
+
+from app.main_window import MainWindow
+from app.training.metrics import as_csv, drawn
+from app.training.run_page import RunPage
+from app.training.window import TrainingWindow
+from flora_engine.jobs import Job
+from flora_engine.runs.events import History
+from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.listing import Notes, row_of
+from flora_engine.runs.remaining import left, planned
+
+_OTHER = """
+import sys, time
+from pathlib import Path
+from flora_engine.jobs import Job
+from flora_engine.runs.folder import RunFolder
+run, job, step = RunFolder.open(Path(sys.argv[1])), Job(), 0
+with run.recording(job), job.part("encoder joint"):
+    job.emit("warning", text="careful with this")
+    while True:
+        step += 1
+        job.emit("metric", name="joint/loss", step=step, value=1 / step)
+        job.progress("training joint", step, 10**6)
+        time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def training(qtbot: Any, tmp_path: Path) -> TrainingWindow:
+    window = TrainingWindow(tmp_path)
+    qtbot.addWidget(window)
+    window.show()
+    return window
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[tuple[RunFolder, subprocess.Popen[bytes]]]:
+    """A run that another program trains."""
+    run = RunFolder.create(tmp_path, "terminal", {"kind": "encoder", "encoder": {"streams": ["joint"]}})
+    process = subprocess.Popen([sys.executable, "-c", _OTHER, str(run.path)], stderr=subprocess.DEVNULL)
+    yield run, process
+    process.kill()
+    process.wait()
+
+
+def shown(page: RunPage, title: str) -> bool:
+    view = page.curves.views.get(title)
+    return view is not None and view.isVisible() and bool(view.shown.curves)
+
+
+def test_a_run_of_a_terminal_is_watched_paused_and_stopped(
+    training: TrainingWindow, terminal: tuple[RunFolder, subprocess.Popen[bytes]], qtbot: Any
+) -> None:
+    run, process = terminal
+    qtbot.waitUntil(run.is_running)
+    page = training.open_run(run.path)
+    qtbot.waitUntil(lambda: shown(page, "Encoder: loss"))
+    qtbot.waitUntil(lambda: page.state == "running" and page.stop_button.isVisible())
+    assert not page.resume_button.isVisible() and not page.use_button.isVisible()
+    before = len(page.curves.views["Encoder: loss"].shown.curves[0].steps)
+    qtbot.waitUntil(lambda: len(page.curves.views["Encoder: loss"].shown.curves[0].steps) > before)
+    assert "encoder joint" in page.facts.text() and "GB" in page.facts.text()
+    page.log.level.setCurrentIndex(1)
+    assert [page.log.model.text(int(row), 2) for row in page.log.model.rows] == ["careful with this"]
+    page.pause_button.click()
+    qtbot.waitUntil(lambda: page.state == "paused")
+    assert page.pause_button.text() == "Continue"
+    page.pause_button.click()
+    qtbot.waitUntil(lambda: page.state == "running")
+    page.stop_button.click()
+    qtbot.waitUntil(lambda: page.state == "stopped" and page.resume_button.isVisible())
+    assert process.wait(60) != 0 and not page.pause_button.isVisible()
+    with qtbot.waitSignal(page.resume_wanted) as wanted:
+        page.resume_button.click()
+    assert wanted.args == [run.path]
+
+
+def test_a_killed_run_says_so(
+    window: MainWindow, terminal: tuple[RunFolder, subprocess.Popen[bytes]], qtbot: Any
+) -> None:
+    run, _ = terminal
+    qtbot.waitUntil(run.is_running)
+    window.training.watch(run.path)
+    page = window.training.window.page_of(run.path)
+    assert page is not None
+    qtbot.waitUntil(lambda: page.state == "running")
+    page.cancel_button.click()
+    qtbot.waitUntil(lambda: page.state == "interrupted")
+    assert "resumes" in page.facts.text()
+    window.training.cancel(run.path)
+    assert "no process is working" in window.notice.text()
+    window.training.window.close()
+
+
+def test_a_finished_run_its_stages_smoothing_and_files(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "good")
+    page = training.open_run(run.path)
+    assert training.open_run(run.path) is page, "one page per run"
+    qtbot.waitUntil(lambda: page.state == "finished" and shown(page, "Flow: loss"))
+    assert not page.stop_button.isVisible() and "70.0%" in page.results.toPlainText()
+    assert len(page.curves.views["Flow: loss"].shown.curves) == 6
+    item = page.stages._items["by person/encoder joint"]
+    page.stages.setCurrentItem(item)
+    assert "Flow: loss" not in page.curves.views and shown(page, "Encoder: accuracy")
+    assert "✓" in item.text(0)
+    view = page.curves.views["Encoder: loss"]
+    raw = view._items[0].getData()[1].copy()
+    page.curves.smoothing.setValue(90)
+    assert (view._items[0].getData()[1] != raw).any() and len(view._items[0].getData()[1]) == len(raw)
+    view.pointed.emit("epoch", 3.2)
+    for title in ("Encoder: loss", "Encoder: accuracy"):
+        assert page.curves.views[title].reading.text().startswith("epoch 3")
+    page.curves.save_csv(tmp_path / "curves.csv")
+    assert page.curves.save_png(tmp_path / "curves.png")
+    lines = (tmp_path / "curves.csv").read_text().splitlines()
+    assert lines[0] == "plot,curve,step,value" and len(lines) == 1 + 25 * 6
+
+
+def test_a_run_that_is_damaged_or_gone(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "odd")
+    (run.path / "result.json").write_text("{")
+    page = training.open_run(run.path)
+    qtbot.waitUntil(lambda: page.state == "finished")
+    assert "cannot read the result" in page.results.toPlainText()
+    gone = training.open_run(tmp_path / "nowhere")
+    qtbot.waitUntil(lambda: gone.state == "new")
+    assert gone.curves.empty.isVisible()
+
+
+def test_the_table_of_runs(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, name, zsl=zsl) for name, zsl in (("a", 0.5), ("b", 0.9), ("c", 0.7))]
+    make_run(tmp_path, "half", finished=False)
+    panel = training.runs
+    panel.look()
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 4)
+    panel.view.sortByColumn(6, panel.view.horizontalHeader().sortIndicatorOrder().DescendingOrder)
+    names = [panel.model.run_at(place).path for place in range(3)]
+    assert names == [runs[1].path, runs[2].path, runs[0].path]
+    panel.filter.setText("finished nearest")
+    assert panel.model.rowCount() == 3
+    panel.set_notes(runs[0].path, Notes(title="the first", tags=("paper",), text="keep"))
+    panel.filter.setText("paper")
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 1)
+    panel.view.selectRow(0)
+    assert panel.selected()[0].name == "the first" and not panel.compare_button.isEnabled()
+    panel.remove_selected()
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 0)
+    assert not runs[0].path.exists() and panel.undo_button.isVisible()
+    panel.undo()
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 1)
+    with runs[0].hold():
+        panel.view.selectRow(0)
+        panel.remove_selected()
+        assert "running" in panel.message.text() and runs[0].path.exists()
+
+
+def test_runs_side_by_side(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    rows = [row_of(make_run(tmp_path, name, zsl=zsl, heads=[name])) for name, zsl in (("flora", 0.5), ("eszsl", 0.6))]
+    page = training.compare(rows)
+    qtbot.waitUntil(lambda: bool(page.curves.views))
+    labels = [curve.label for curve in page.curves.views["Encoder: loss"].shown.curves]
+    assert any(label.startswith("flora ") for label in labels) and any(label.startswith("eszsl ") for label in labels)
+    assert [page.settings.item(0, column).text() for column in range(3)] == ["heads", '["flora"]', '["eszsl"]']
+    texts = [page.results.item(row, 2).text() for row in range(page.results.rowCount())]
+    assert "60.0% ± 1.2%" in texts
+
+
+def test_what_is_left_is_learned_from_what_is_done(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "half", finished=False)
+    history, config = History(run.path), run.config()
+    assert left(history, config) is None
+    history.refresh()
+    assert planned(config) == ["by person/" + name for name in ("encoder joint", "features", "flora", "nearest_mean")]
+    found = left(history, config)
+    assert found is not None and not found.complete, "nobody knows how long nearest_mean takes"
+    assert found.seconds == pytest.approx(9 * (6 - 2 + 2)), "four folds of nine seconds, and two seeds"
+    plots = drawn(history)
+    assert [each.plot.title for each in plots][:3] == ["Encoder: loss", "Encoder: accuracy", "Alignment: loss"]
+    assert [curve.label for curve in plots[0].curves] == ["joint train", "joint held out"]
+    assert len({curve.label for curve in plots[2].curves}) == 3
+    assert as_csv(plots[:1]).count("\n") == 51
+
+
+def test_the_page_of_a_new_run_opens_when_it_starts(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+    """A start that fails says so and leaves nothing."""
+    job = window.training.start("Train nothing", {"resume": str(tmp_path / "none"), "out": str(tmp_path)})
+    ended: list[object] = []
+    job.ended.connect(ended.append)
+    qtbot.waitUntil(lambda: bool(ended) and "not a run" in window.notice.text())
+    assert window.notice.action().isHidden()
+    assert window.training.may_close() and Job() is not None
