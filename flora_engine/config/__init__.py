@@ -1,7 +1,7 @@
 """Configurations: one YAML file per run, checked whole before anything starts."""
 
 from flora_engine.config.kinds import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig
-from flora_engine.config.load import load_config, parse_config
+from flora_engine.config.load import load_config, parse_config, problems_of
 from flora_engine.config.sections import EncoderSettings, FloraSettings, HeadName, ProtocolName, TextSettings
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "TextSettings",
     "load_config",
     "parse_config",
+    "problems_of",
 ]

@@ -29,6 +29,11 @@ def parse_config(data: Any, path: Path | None = None) -> AnyConfig:
     return config
 
 
+def problems_of(data: Any) -> list[Problem]:
+    """Everything that is wrong with a plain mapping: the place of each problem, and the problem in words."""
+    return _validate(data)[1]
+
+
 def load_config(path: Path) -> AnyConfig:
     """Read and validate a YAML file; FloraError lists every problem with its line."""
     try:

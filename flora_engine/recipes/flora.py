@@ -12,6 +12,7 @@ import numpy as np
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.features import Features
+from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.metrics import Array
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
@@ -21,11 +22,12 @@ from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.starting import Start, run_folder
+from flora_engine.recipes.texts import texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
 from flora_engine.runs.tables import outcome_line
-from flora_engine.semantics.class_texts import class_states, load_class_texts
+from flora_engine.semantics.class_texts import class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.precision import uses_bfloat16
@@ -69,7 +71,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
 
 def texts_of(job: Job, config: FloraConfig) -> Array:
     """The class states of the benchmark's classes: float32 (K, L+1, 2d). FloraError."""
-    texts = load_class_texts(load_benchmark(config.benchmark).dataset, config.texts.texts)
+    texts = texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
     return class_states(load_text_encoder(config.texts.encoder, job), texts, config.texts.tokens)
 
 

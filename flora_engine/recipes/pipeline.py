@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.loading import load_clips
-from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.heads.learning.model import load_model
 from flora_engine.jobs import Job
@@ -26,9 +25,10 @@ from flora_engine.project.splits import Parts, Split
 from flora_engine.recipes.leaks import divide_apart
 from flora_engine.recipes.split_run import Material, SplitRun, bundled, summary
 from flora_engine.recipes.starting import Start, run_folder
+from flora_engine.recipes.texts import texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import FinalResult, PipelineResult, SplitResult, read_result
-from flora_engine.semantics.class_texts import class_states, load_class_texts
+from flora_engine.semantics.class_texts import class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 
@@ -75,18 +75,19 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
     """Read and prepare all recordings; classes of later data sets are numbered on from the earlier ones."""
     if len({(one.preparation, one.frames, one.persons) for one in config.data}) > 1:
         raise FloraError("all data sets of a run need the same preparation, frames and persons")
-    texts = [text for settings in config.data for text in load_class_texts(settings.dataset, config.texts.texts)]
+    of_sets = [texts_for(settings, config.texts) for settings in config.data]
+    texts = [text for of_set in of_sets for text in of_set]
     encoder = load_text_encoder(config.texts.encoder, job)
     states = class_states(encoder, texts, config.texts.tokens)
     reference = TextEncoderReference(name=config.texts.encoder, sha256=encoder.sha256, tokens=config.texts.tokens)
-    clips = _joined([load_clips(job, settings) for settings in config.data], config.data)
+    clips = _joined([load_clips(job, settings) for settings in config.data], [len(of_set) for of_set in of_sets])
     return Material(clips, texts, states, reference)
 
 
-def _joined(sets: Sequence[Clips], settings: Sequence[DataSettings]) -> Clips:
+def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:
+    """All clips with one numbering. counts: classes of each data set."""
     if len(sets) == 1:
         return sets[0]
-    counts = [len(load_class_texts(one.dataset)) for one in settings]
     offsets = np.cumsum([0, *counts[:-1]])
 
     def joined(name: str) -> NDArray[np.int64]:

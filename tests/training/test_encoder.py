@@ -50,7 +50,7 @@ def test_it_learns_and_keeps_best_and_last(tmp_path: Path) -> None:
     assert run.checkpoint("joint.last").is_file()
     curve = run.curves()["joint/loss"]
     assert [value for _, value in curve] == [epoch["loss"] for epoch in joint["history"]]
-    assert {e["kind"] for e in events} == {"metric", "progress", "log"}
+    assert {e["kind"] for e in events} == {"metric", "progress", "log", "part"}
     told = next(e["text"] for e in run.events() if e["kind"] == "log")
     assert told.startswith("joint: back end cpu_kernels for 10 of 10 blocks; within ")
     assert told in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")

@@ -1,0 +1,49 @@
+"""The class texts of a training: those of its configuration, of a project, of a file, or our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flora_engine.config import TextSettings
+from flora_engine.datasets.catalogue import ClassText, dataset_names
+from flora_engine.datasets.settings import DataSettings
+from flora_engine.errors import FloraError
+from flora_engine.project import Project
+from flora_engine.semantics.class_texts import load_class_texts, with_known_texts
+
+
+def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:
+    """The texts of all classes of `data`, in the order of its numbering.
+
+    A data set of the catalogue has its own classes; a project of any other has those of the project, with its texts.
+    What the configuration itself says (`classes`) counts instead. FloraError if there are no classes, or if the
+    configuration's texts leave one out.
+    """
+    own = data.project is not None and data.dataset not in dataset_names()
+    texts = texts_of_project(data.project) if own else load_class_texts(data.dataset, settings.texts)
+    return texts if settings.classes is None else _given(texts, settings.classes)
+
+
+def texts_of_project(folder: Path | None) -> list[ClassText]:
+    """The classes of a project with its texts; a class without any has ours if we know it, else its name. FloraError if
+    it has no classes.
+    """
+    assert folder is not None
+    with Project.open(folder, "read") as project:
+        names, known = project.classes.names(), project.classes.texts()
+    if not names:
+        raise FloraError("the project has no classes", path=folder, remedy="Give its recordings classes first.")
+    texts = [ClassText(name, *(text or name for text in known.get(name, ("", "")))) for name in names]
+    return with_known_texts(texts)
+
+
+def _given(texts: list[ClassText], given: tuple[ClassText, ...]) -> list[ClassText]:
+    by_name = {text.name.casefold(): text for text in given}
+    missing = [text.name for text in texts if text.name.casefold() not in by_name]
+    if missing:
+        more = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
+        raise FloraError(
+            f"the configuration has no texts for the class “{missing[0]}”{more}",
+            remedy="Add them under texts.classes, or leave that key out.",
+        )
+    return [by_name[text.name.casefold()] for text in texts]
