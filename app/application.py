@@ -112,6 +112,7 @@ def main(paths: list[Path] | None = None, *, demo: bool = False) -> int:
     report_bugs(window)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends it; a project survives that
     window.show()
+    window.training.find_running()
     if paths:
         window.opening.open_paths(paths)
     elif demo:

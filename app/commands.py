@@ -157,8 +157,8 @@ _ACTIONS = (
             "As text with tabs", enabled=_recording),
     Command("actions.model", "Use another model…", lambda w: w.models.ask(), "", "From a training run"),
     Command("actions.builtin", "Use the built-in model", lambda w: w.models.use_builtin()),
-    Command("actions.train", "Train from a configuration…", lambda w: w.training.show(), "",
-            "A YAML file, as for `flora train`"),
+    Command("actions.train", "Train a model…", lambda w: w.training.show(), "Ctrl+Shift+T",
+            "From recordings to a model, page by page; configuration files too"),
     Command("actions.runs", "Runs…", lambda w: w.training.show_runs(), "Ctrl+R",
             "What was trained and what trains now: curves, results, log"),
 )

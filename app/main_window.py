@@ -79,7 +79,9 @@ class MainWindow(QMainWindow):
         self.edits = ProjectEdits(self.session, self.library, feedback, self)
         self.project_jobs = ProjectJobs(self.session, self.opening, self.jobs, feedback, self)
         self.models = Models(service, self.labels, self._settings, feedback, self)
-        self.training = Training(self.session, self.jobs, feedback, self._settings, self.models.use, self)
+        self.training = Training(
+            self.session, self.jobs, feedback, self._settings, self.models.use, self.opening.ask_project, self
+        )
         self.menus = Menus(self)
         self._build()
         self._connect()

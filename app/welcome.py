@@ -35,6 +35,7 @@ class Welcome(QWidget):
             ("file.demo", "Try the demo project", True),
             ("file.open", "Open files…", False),
             ("file.open_folder", "Open a folder…", False),
+            ("actions.train", "Train a model…", False),
         ):
             row.addWidget(button(label, functools.partial(self.wanted.emit, command), primary=primary))
         row.addStretch(1)

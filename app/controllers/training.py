@@ -13,13 +13,12 @@ from typing import Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from app.dialogs.form import show_form
 from app.notice import Feedback
 from app.session import Session
 from app.settings import SettingsFile
 from app.theme import Theme
-from app.training.dialog import TrainDialog, TrainRequest
 from app.training.window import TrainingWindow
+from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from app.workers.tasks import Newest, attempt
@@ -36,16 +35,19 @@ class Training(QObject):
         feedback: Feedback,
         settings: SettingsFile,
         use: Callable[[Path], object],
+        open_project: Callable[[], object],
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._session, self._jobs, self._feedback, self._settings = session, jobs, feedback, settings
-        self._use, self._main = use, window
+        self._use, self._open_project, self._main = use, open_project, window
+        self._wizard: Wizard | None = None
         self._window: TrainingWindow | None = None
         self._of_run: dict[Path, HeavyJob] = {}  # the jobs of this window by their runs
         self.question: QMessageBox | None = None  # about closing, while it is asked
         self._finding = Newest(self)
         self._finding.done.connect(self._on_found)
+        session.opened.connect(self.find_running)
 
     # -- windows -------------------------------------------------------------------------------------------------
 
@@ -68,13 +70,13 @@ class Training(QObject):
             return project.folder / "runs"
         return Path(self._settings.now.runs) if self._settings.now.runs else Path.home() / "flora" / "runs"
 
-    def show(self) -> TrainDialog:
-        """The training dialog."""
-
-        def start(request: TrainRequest) -> None:
-            self.start(f"Train {request.config.stem}", request.arguments())
-
-        return show_form(TrainDialog(self.runs_folder(), self._main), start)
+    def show(self) -> Wizard:
+        """The wizard; what was entered before it was closed is still there."""
+        if self._wizard is None:
+            self._wizard = Wizard(self._session, self.runs_folder(), self._open_project, self._main)
+            self._wizard.wanted.connect(self._on_wanted)
+        _raise(self._wizard)
+        return self._wizard
 
     def show_runs(self) -> None:
         """The table of runs."""
@@ -152,8 +154,9 @@ class Training(QObject):
         """Whether the window can close now; else the user is asked, and the answer closes it or not."""
         mine = [job for job in self._jobs.jobs if job.parent() is self and not job.detached]
         if not mine:
-            if self._window is not None:
-                self._window.close()
+            for window in (self._window, self._wizard):
+                if window is not None:
+                    window.close()
             return True
         if self.question is None:
             self.question = self._ask(mine)
@@ -213,6 +216,10 @@ class Training(QObject):
             self._feedback.notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
         else:
             self._feedback.notice.say(f"Trained: {run}. This run has no model that can rank here.")
+
+    def _on_wanted(self, request: object) -> None:
+        assert isinstance(request, TrainRequest)
+        self.start(f"Train {request.title}", request.arguments())
 
     def _on_found(self, paths: object) -> None:
         assert isinstance(paths, list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -41,6 +41,8 @@ _DEBOUNCE = 150  # ms
 
 class SplitEditor(QDialog):
     """Shows one split at a time. Saving and removing are edits of the session and can be undone."""
+
+    judged = Signal()  # `judgement` is that of the split in the form
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -154,13 +156,14 @@ class SplitEditor(QDialog):
         self.classes.itemChanged.connect(lambda *_: self._timer.start())
 
     def _lay_out(self) -> None:
-        splitter = QSplitter()
+        self.splitter = splitter = QSplitter()
         for widget in (self._left_side(), self._middle(), self._right_side()):
             splitter.addWidget(widget)
         splitter.setSizes([180, 440, 360])
         splitter.setChildrenCollapsible(False)
         self.save_button = button("Save", self.save, primary=True)
-        row = buttons_row(self.message, self.save_button, button("Close", self.close))
+        self.close_button = button("Close", self.close)
+        row = buttons_row(self.message, self.save_button, self.close_button)
         column = QVBoxLayout(self)
         column.addWidget(splitter, 1)
         column.addLayout(row)
@@ -302,6 +305,7 @@ class SplitEditor(QDialog):
         if not judgement.findings:
             self.findings.addItem("✓  No leaks, no empty classes, no empty parts.")
         self._enable_save()
+        self.judged.emit()
 
     # -- buttons -------------------------------------------------------------------------------------------------
 

@@ -56,9 +56,9 @@ class PlotView(QWidget):
         if plot.share:
             self.chart.getAxis("left").setScale(100)
             self.chart.getAxis("left").setLabel("%")
-        self.cursor = pg.InfiniteLine(angle=90, movable=False)
-        self.cursor.hide()
-        self.chart.addItem(self.cursor, ignoreBounds=True)
+        self.line = pg.InfiniteLine(angle=90, movable=False)
+        self.line.hide()
+        self.chart.addItem(self.line, ignoreBounds=True)
         self.chart.scene().sigMouseMoved.connect(self._on_moved)
         self.chart.scene().sigMouseClicked.connect(self._on_clicked)
         self._items: list[pg.PlotDataItem] = []
@@ -76,7 +76,7 @@ class PlotView(QWidget):
             self.chart.getAxis(side).setPen(theme.grid)
             self.chart.getAxis(side).setTextPen(theme.muted)
         self.chart.showGrid(x=True, y=True, alpha=0.2)
-        self.cursor.setPen(pg.mkPen(theme.muted, width=1, style=Qt.PenStyle.DashLine))
+        self.line.setPen(pg.mkPen(theme.muted, width=1, style=Qt.PenStyle.DashLine))
 
     def show_curves(self, shown: Drawn, weight: float, log: bool) -> None:
         """Draw these curves, smoothed by `weight`; a view that was zoomed stays where it is."""
@@ -102,9 +102,9 @@ class PlotView(QWidget):
 
     def read(self, step: float | None) -> None:
         """Show the cursor at `step`, and the curves' values there; None for their last values."""
-        self.cursor.setVisible(step is not None)
+        self.line.setVisible(step is not None)
         if step is not None:
-            self.cursor.setPos(step)
+            self.line.setPos(step)
         colours, parts = (*_COLOURS, current_theme().text), []
         for place, curve in enumerate(self.shown.curves):
             if not len(curve.steps):
@@ -139,7 +139,8 @@ class CurvesView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.smoothing = QSlider(Qt.Orientation.Horizontal, maximum=99)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setMaximum(99)
         self.smoothing.setFixedWidth(110)
         self.smoothing.setAccessibleName("Smoothing")
         self.smoothing.setToolTip("Exponential moving average of each curve")

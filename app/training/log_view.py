@@ -16,8 +16,11 @@ from app.theme import current_theme
 from app.widgets import EndElided, button, choice_box, rows_view, selected_places
 from flora_engine.runs.events import Line
 
-_LEVELS = (("Everything", ("info", "warning", "error")), ("Warnings and errors", ("warning", "error")))
-_LEVELS += (("Errors", ("error",)),)
+_LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Everything", ("info", "warning", "error")),
+    ("Warnings and errors", ("warning", "error")),
+    ("Errors", ("error",)),
+)
 
 
 @dataclass(frozen=True)

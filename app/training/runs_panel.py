@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ class RunsPanel(QWidget):
         """Move the selected runs to the trash folder beside them."""
         removed, problems = 0, []
         for run in self.selected():
-            place, problem = attempt(lambda run=run: move_to_trash(RunFolder(run.path)))
+            place, problem = attempt(functools.partial(move_to_trash, RunFolder(run.path)))
             if problem:
                 problems.append(problem)
             else:

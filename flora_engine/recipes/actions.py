@@ -28,6 +28,7 @@ ACTIONS: dict[str, str] = {
     "verify": "flora_engine.recipes.verify",
     "train": "flora_engine.recipes.training",
     "train-encoder": "flora_engine.recipes.encoder",
+    "estimate": "flora_engine.recipes.estimate",
     "extract": "flora_engine.recipes.extract",
     "compare": "flora_engine.recipes.compare",
     "evaluate": "flora_engine.recipes.evaluate",

@@ -23,7 +23,8 @@ RUNS = Path("runs")
 
 
 class RunRequest(request.Request):
-    """config: a YAML file, or its content; or resume: a run. out: the folder of runs.
+    """config: a YAML file, or its content; or resume: a run. out: the folder of runs. name: of a new run (default: that
+    of the file, or the kind).
 
     data_root, features_root: where relative paths of recordings and of feature files start (default: the current
     folder). device: cpu, cuda, cuda:1 … (default: CUDA if it works).
@@ -32,6 +33,7 @@ class RunRequest(request.Request):
     config: UserPath | dict[str, Any] | None = None
     resume: UserPath | None = None
     out: UserPath = RUNS
+    name: str | None = None
     data_root: UserPath | None = None
     features_root: UserPath | None = None
     device: str | None = None
@@ -66,7 +68,7 @@ def start_of(request: RunRequest, change: Callable[[AnyConfig], AnyConfig] = lam
         content = isinstance(request.config, dict)
         found = parse_config(request.config) if content else load_config(Path(str(request.config)))
         settings = change(found)
-        name = settings.kind if content else Path(str(request.config)).stem
+        name = request.name or (settings.kind if content else Path(str(request.config)).stem)
     settings = with_absolute_paths(settings, request.data_root, request.features_root)
     check_sources(settings)
     return Start(settings, name, request.out.absolute(), run)

@@ -256,11 +256,16 @@ def _split_of(config: Mapping[str, Any]) -> str:
 
 def _mean(outcomes: Sequence[Mapping[str, Any]], setting: str, key: str) -> Mean | None:
     values = [_dict(outcome.get(setting)).get(key) for outcome in outcomes]
-    means = [value.get("mean") if isinstance(value, dict) else value for value in values]
-    if not means or not all(isinstance(mean, int | float) for mean in means):
+    means = [_number(value.get("mean") if isinstance(value, dict) else value) for value in values]
+    known = [mean for mean in means if mean is not None]
+    if not known or len(known) < len(means):
         return None
-    error = values[0].get("error") if len(values) == 1 and isinstance(values[0], dict) else None
-    return sum(float(mean) for mean in means) / len(means), None if error is None else float(error)
+    error = _number(values[0].get("error")) if len(values) == 1 and isinstance(values[0], dict) else None
+    return sum(known) / len(known), error
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _dict(value: Any) -> dict[str, Any]:

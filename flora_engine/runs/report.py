@@ -71,7 +71,8 @@ def _config_text(path: Path) -> str:
 
 def _table(markdown: str) -> str:
     """A Markdown table, and the lines around it, as HTML."""
-    rows, other = [], []
+    rows: list[str] = []
+    other: list[str] = []
     for line in markdown.splitlines():
         if line.startswith("|---"):
             continue

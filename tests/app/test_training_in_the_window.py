@@ -1,6 +1,6 @@
-"""Training from a configuration: the dialog checks it, the job runs beside everything else, its model can rank.
+"""Training in the window: the wizard collects, the job runs beside everything else, its model can rank.
 
-The worker is a stand-in that writes a run folder; what the real one does with these arguments is tested with it.
+The worker is a stand-in that writes a run folder; what the real one does is in test_training_story.py.
 """
 
 from __future__ import annotations
@@ -10,15 +10,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PySide6.QtWidgets import QMessageBox
 
 from app.controllers import training
 from app.main_window import MainWindow
-from app.training.dialog import TrainRequest
+from app.training import wizard as wizard_module
+from app.training.draft import PAGES
+from app.training.pages import texts as texts_module
+from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob
-from flora_engine.recipes.training import Request
+from flora_engine.datasets.importing import ImportOptions, import_folder
+from flora_engine.demo import write_demo
+from flora_engine.jobs import Job
+from flora_engine.project import Project, Split, TrainRule
+from flora_engine.recipes import estimate
+from flora_engine.recipes import training as recipe
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo" / "utd_mhad.yaml"
 _WORKER = """
 import json, pathlib, sys, time
 say = lambda **e: print(json.dumps(e), flush=True)
@@ -26,36 +35,164 @@ given = json.loads(input())["arguments"]
 run = pathlib.Path(given.get("resume") or pathlib.Path(given["out"]) / "20260101-000000-demo")
 run.mkdir(parents=True, exist_ok=True)
 (run / "config.yaml").write_text("kind: pipeline")
+say(kind="state", state="started", run=str(run))
 say(kind="progress", stage="training", done=1, total=2, seconds_left=60)
 if "resume" not in given:
     for line in sys.stdin:
         if line.strip() == "stop":
             say(kind="cancelled", forced=False)
             sys.exit(130)
+        if line.strip() == "detach":
+            say(kind="detached")
+            break
+    time.sleep(600)
 (run / "final" / "bundle").mkdir(parents=True)
 (run / "final" / "bundle" / "manifest.json").write_text("{}")
 say(kind="finished", result={"kind": "pipeline", "run": str(run), "bundle": "final/bundle"})
 """
+_MEASURED = """
+import json
+json.loads(input())
+sizes = {"train": 20, "all": 46, "classes": 23, "seen": 20, "exact": True}
+result = {"stages": [["Train the encoder", 30.0], ["Read", None]], "sizes": sizes, "memory": 2**30, "disk": 2**30,
+          "free": 2**40, "device": "cpu", "seconds": 30.0}
+print(json.dumps({"kind": "finished", "result": result}))
+"""
 
 
-def test_train_stop_go_on_and_use_the_model(
-    window: MainWindow, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command = (sys.executable, "-c", _WORKER)
-    monkeypatch.setattr(training, "HeavyJob", functools.partial(HeavyJob, command=command))
-    dialog = window.training.show()
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = functools.partial(HeavyJob, command=(sys.executable, "-c", _WORKER))
+    monkeypatch.setattr(training, "HeavyJob", worker)
+    monkeypatch.setattr(
+        wizard_module, "HeavyJob", functools.partial(HeavyJob, command=(sys.executable, "-c", _MEASURED))
+    )
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the demo recordings."""
+    folder = tmp_path_factory.mktemp("study")
+    write_demo(Job(), folder / "raw")
+    with Project.create(folder / "study") as project:
+        import_folder(Job(), project, [folder / "raw"], ImportOptions(processes=1))
+    return folder / "study"
+
+
+@pytest.fixture
+def wizard(
+    window: MainWindow, study: Path, qtbot: Any, stand_in: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Wizard:
+    """The wizard on the demo project; class texts are compared by a stand-in for the text encoder."""
+    monkeypatch.setattr(texts_module, "similarity_of", lambda texts: np.full((len(texts), len(texts)), 0.5, np.float32))
+    window.labels.set_text("")
+    window.opening.open_paths([study])
+    qtbot.waitUntil(lambda: window.session.project is not None and not window.opening.is_busy)
+    found = window.training.show()
+    found.check.out.setText(str(tmp_path / "runs"))
+    return found
+
+
+def split(wizard: Wizard, qtbot: Any, unseen: tuple[int, ...] = (0, 5, 9)) -> None:
+    wizard.go_to(1)
+    qtbot.waitUntil(lambda: wizard.split.editor.classes.topLevelItemCount() == 23)
+    wizard.split.editor.show_split(Split(name="mine", unseen=unseen, train=TrainRule(by="subject", values=(1,))))
+    judged = wizard.split.editor
+    qtbot.waitUntil(lambda: judged.judgement is not None and judged.judgement.split.name == "mine")
+
+
+def test_page_by_page_to_a_request_and_back_without_loss(wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:
+    assert "23 classes" in wizard.data.project.text()
+    wizard.go_to(5)
+    assert not wizard.start_button.isEnabled() and {page for page, _ in wizard.check._found} == {"split"}
+    wizard.check.problems.itemClicked.emit(wizard.check.problems.item(0))
+    assert wizard.list.currentRow() == PAGES.index("split")
+    split(wizard, qtbot)
+    wizard.go_to(3)
+    wizard.texts.set_text(2, 1, "run slowly on the spot")
+    wizard.go_to(4)
+    wizard.method.forms["encoder"].editors["epochs"].setText("3")  # type: ignore[attr-defined]
+    assert wizard.method.preset.currentData() == ""
+    wizard.method.heads["eszsl"].setChecked(True)
+    for place in (0, 5, 1, 3, 2, 4, 5):
+        wizard.go_to(place)
+    assert wizard.start_button.isEnabled(), wizard.check._found
+    request = wizard.request()
+    config = request.config
+    assert config["encoder"]["epochs"] == 3 and config["heads"] == ["eszsl", "flora", "nearest_mean"]
+    assert config["splits"][0]["unseen"] == [0, 5, 9] and config["splits"][0]["name"] == "mine"
+    assert config["texts"]["classes"][2]["motion"] == "run slowly on the spot"
+    for request_type in (recipe.Request, estimate.Request):
+        request_type.of(**request.arguments())
+    qtbot.waitUntil(lambda: "At least 30 s" in wizard.check.needs.text())
+    wizard.save_file(tmp_path / "mine.yaml")
+    assert str(tmp_path / "mine.yaml") in wizard.check.command.text()
+    wizard.method.forms["encoder"].set_values({})
+    wizard.open_file(tmp_path / "mine.yaml")
+    qtbot.waitUntil(lambda: wizard.split.editor.judgement is not None)
+    for place in (4, 5):
+        wizard.go_to(place)
+    assert wizard.request().config == config
     (tmp_path / "bad.yaml").write_text("kind: nothing")
-    dialog.config.setText(str(tmp_path / "bad.yaml"))
-    qtbot.waitUntil(lambda: "bad.yaml" in dialog.message.text())
-    assert not dialog.go_button.isEnabled()
-    dialog.config.setText(str(CONFIG))
-    qtbot.waitUntil(dialog.go_button.isEnabled)
-    assert "3 splits" in dialog.message.text()
-    dialog.out.setText(str(tmp_path / "runs"))
-    qtbot.waitUntil(dialog.go_button.isEnabled)
-    dialog.go()
+    wizard.open_file(tmp_path / "bad.yaml")
+    assert "nothing" in wizard.message.text() and wizard.request().config == config
+
+
+def test_a_leak_is_refused(wizard: Wizard, qtbot: Any) -> None:
+    split(wizard, qtbot)
+    wizard.split.editor.fields.values.setText("1, 2")
+    qtbot.waitUntil(lambda: bool(wizard.split.trouble()))
+    wizard.go_to(5)
+    assert not wizard.start_button.isEnabled()
+    assert [page for page, _ in wizard.check._found] == ["split"]
+    assert "Split  ✕" in [wizard.list.item(row).text() for row in range(6)]
+
+
+def test_other_sources_keep_their_own_fields(wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:
+    wizard.data.choose("folder")
+    wizard.data.folder.setText(str(tmp_path))
+    wizard.data.dataset.setCurrentIndex(wizard.data.dataset.findData("utd_mhad"))
+    wizard.go_to(1)
+    assert wizard.split.catalogue.classes.count() == 27
+    wizard.split.catalogue.classes.item(3).setCheckState(wizard.list.item(0).checkState().Checked)
+    wizard.go_to(3)
+    assert wizard.texts.table.rowCount() == 27
+    wizard.go_to(0)
+    wizard.data.choose("published")
+    wizard.go_to(2)
+    wizard.features.file.setText(str(tmp_path / "none.npz"))
+    wizard.go_to(5)
+    assert [page for page, _ in wizard.check._found] == ["features"]
+    wizard.go_to(0)
+    wizard.data.choose("project")
+    split(wizard, qtbot)
+    wizard.go_to(3)
+    assert wizard.texts.table.rowCount() == 23
+    wizard.go_to(5)
+    assert wizard.start_button.isEnabled(), wizard.check._found
+
+
+def test_texts_that_are_alike_or_empty_are_named(wizard: Wizard, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = np.eye(23, dtype=np.float32)
+    near[1, 4] = near[4, 1] = 0.99
+    monkeypatch.setattr(texts_module, "similarity_of", lambda texts: near)
+    wizard.go_to(3)
+    wizard.texts.set_text(6, 2, "")
+    qtbot.waitUntil(lambda: not wizard.texts.is_busy)
+    said = [wizard.texts.warnings.item(row).text() for row in range(wizard.texts.warnings.count())]
+    names = [text.name for text in wizard.texts._texts]
+    assert any(f"“{names[6]}” has an empty definition" in text for text in said)
+    assert any(f"“{names[1]}” and “{names[4]}” are nearly the same (0.99)" in text for text in said)
+    assert wizard.texts.map.names == names
+
+
+def test_train_stop_resume_and_use_the_model(window: MainWindow, wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:
+    split(wizard, qtbot)
+    wizard.start()
     run = tmp_path / "runs" / "20260101-000000-demo"
-    qtbot.waitUntil(lambda: (run / "config.yaml").is_file() and bool(window.jobs.jobs))
+    pages = window.training.window
+    qtbot.waitUntil(lambda: pages.page_of(run) is not None and bool(window.jobs.jobs))
+    assert window.settings.runs == str(tmp_path / "runs")
     window.run_command("file.clear")
     assert window.jobs.jobs, "closing the project leaves a training alone"
     window.jobs.jobs[0].stop()
@@ -68,9 +205,41 @@ def test_train_stop_go_on_and_use_the_model(
     assert window.labels.model_name.text() == run.name
 
 
-def test_the_worker_takes_these_arguments(tmp_path: Path) -> None:
-    fresh = TrainRequest(CONFIG, tmp_path, tmp_path / "runs")
-    resumed = TrainRequest(CONFIG, None, tmp_path / "runs", tmp_path / "runs" / "one")
-    for request in (fresh, resumed):
-        Request.of(**request.arguments())
-    assert "resume" not in fresh.arguments() and "config" not in resumed.arguments()
+@pytest.mark.parametrize("answer", ["Stay", "Stop with a checkpoint", "Train on in the background"])
+def test_closing_asks(window: MainWindow, stand_in: None, qtbot: Any, tmp_path: Path, answer: str) -> None:
+    job = window.training.start("Train", TrainRequest({}, tmp_path, "demo").arguments(), watch=False)
+    run = tmp_path / "20260101-000000-demo"
+    qtbot.waitUntil((run / "config.yaml").is_file)
+    window.close()
+    assert window.isVisible()
+    box = window.training.question
+    assert isinstance(box, QMessageBox)
+    window.close()
+    assert window.training.question is box, "asked once"
+    next(button for button in box.buttons() if button.text() == answer).click()
+    pid = job._supervisor.pid
+    if answer == "Stay":
+        assert window.isVisible() and window.jobs.jobs
+        job.shut_down()
+    else:
+        qtbot.waitUntil(lambda: not window.isVisible())
+    assert job.detached == (answer != "Stay")
+    alive = Path(f"/proc/{pid}").exists()
+    assert alive == (answer == "Train on in the background") or not sys.platform.startswith("linux")
+    job.cancel()
+    assert job._supervisor.wait(60)
+
+
+def test_the_next_window_finds_what_trains(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+    from flora_engine.runs.folder import RunFolder
+
+    run = RunFolder.create(tmp_path, "left", {"kind": "encoder"})
+    window._settings.change(runs=str(tmp_path))
+    with run.hold():
+        window.training.find_running()
+        qtbot.waitUntil(lambda: run.path.name in window.notice.text())
+        window.notice.action().click()
+        page = window.training.window.page_of(run.path)
+        assert page is not None
+        qtbot.waitUntil(lambda: page.state == "running")
+    window.training.window.close()

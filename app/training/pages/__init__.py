@@ -1,0 +1,1 @@
+"""The pages of the wizard: each shows a part of the draft and writes it back."""

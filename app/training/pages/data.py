@@ -1,0 +1,258 @@
+"""The wizard's pages about recordings and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtWidgets import QButtonGroup, QLabel, QLineEdit, QRadioButton, QSpinBox, QVBoxLayout, QWidget
+
+from app.dialogs.form import Field, Form, file_choice, folder_choice
+from app.session import Session
+from app.training.draft import Draft, Origin, Source
+from app.training.pages.page import Page
+from app.widgets import choice_box
+from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
+from flora_engine.datasets.catalogue import dataset_names, load_dataset
+from flora_engine.errors import FloraError
+from flora_engine.preprocessing import PREPARATIONS
+
+_SOURCES: tuple[tuple[Source, str], ...] = (
+    ("project", "The open project"),
+    ("folder", "A folder with the raw files of a published data set"),
+    ("published", "A published benchmark, from features or from an encoder that is trained already"),
+)
+
+
+class DataPage(Page):
+    """Where recordings come from, and how they are prepared."""
+
+    title = "What do you train on?"
+    explanation = "A model is trained on labelled recordings. Own recordings go into a project first (File → Import)."
+
+    def __init__(self, session: Session, open_project: Callable[[], object]) -> None:
+        super().__init__()
+        self._session = session
+        self._choices = _radios(_SOURCES, self._on_source)
+        self.project = QLabel(wordWrap=True)
+        self.folder = QLineEdit(placeholderText="Folder of the raw recordings")
+        self.dataset = choice_box([(load_dataset(name).title, name) for name in dataset_names()])
+        benchmarks = [(_benchmark_title(one.name), one.name) for one in all_benchmarks()]
+        self.benchmark = choice_box(benchmarks)
+        self.preparation = choice_box([(name, name) for name in PREPARATIONS])
+        self.frames = QSpinBox(minimum=4, maximum=2000)
+        self.persons = choice_box([("both persons", 2), ("the first person only", 1)])
+        self.form = Form(
+            (
+                Field("Project", self.project, choices=(("Open another…", open_project),)),
+                Field("Data set", self.dataset),
+                Field("Folder", self.folder, choices=(folder_choice(self.folder, "Folder of the recordings"),)),
+                Field("Benchmark", self.benchmark),
+                Field("Preparation", self.preparation, compact=True),
+                Field("Frames per recording", self.frames, compact=True),
+                Field("Persons", self.persons, compact=True),
+            )
+        )
+        for radio in self._choices.buttons():
+            self.column.addWidget(radio)
+        self.column.addLayout(self.form)
+        self.column.addStretch(1)
+        for signal in (
+            self.folder.textChanged,
+            self.dataset.currentIndexChanged,
+            self.benchmark.currentIndexChanged,
+            self.preparation.currentIndexChanged,
+            self.frames.valueChanged,
+            self.persons.currentIndexChanged,
+        ):
+            signal.connect(lambda *_: self.changed.emit())
+
+    @property
+    def source(self) -> Source:
+        return _SOURCES[self._choices.checkedId()][0]
+
+    def choose(self, source: Source) -> None:
+        """Check a source as the user does."""
+        self._choices.button([name for name, _ in _SOURCES].index(source)).click()
+
+    def show_draft(self, draft: Draft) -> None:
+        self._choices.button([name for name, _ in _SOURCES].index(draft.source)).setChecked(True)
+        self.folder.setText(draft.folder)
+        for box, value in (
+            (self.dataset, draft.dataset),
+            (self.benchmark, draft.benchmark),
+            (self.preparation, draft.preparation),
+            (self.persons, draft.persons),
+        ):
+            if (place := box.findData(value)) >= 0:
+                box.setCurrentIndex(place)
+        self.frames.setValue(draft.frames)
+        self.show_project(draft.project)
+        self._show_rows()
+
+    def show_project(self, named: str = "") -> None:
+        """Show which project is open. named: the one that the draft is about."""
+        project = self._session.project
+        here = "" if project is None else str(project.folder)
+        if project is None:
+            self.project.setText(f"Not open: {named}" if named else "No project is open")
+        else:
+            count, names = len(project.table), project.classes.names()
+            self.project.setText(f"{project.folder.name}: {count:,} recordings, {len(names)} classes")
+        if named and here and Path(named).absolute() != Path(here).absolute():
+            self.project.setText(f"{self.project.text()}. The configuration was for {named}")
+
+    def fill(self, draft: Draft) -> Draft:
+        project, source = self._session.project, self.source
+        draft = replace(
+            draft,
+            source=source,
+            folder=self.folder.text().strip(),
+            dataset="" if source == "project" else str(self.dataset.currentData()),
+            benchmark=str(self.benchmark.currentData()) if source == "published" else "",
+            preparation=str(self.preparation.currentData()),
+            frames=self.frames.value(),
+            persons=int(self.persons.currentData()),
+        )
+        if source == "project":
+            here = str(project.folder.absolute()) if project is not None else ""
+            classes = len(project.classes.names()) if project is not None else 0
+            return replace(draft, project=here, classes=classes, origin="train")
+        if source == "folder":
+            return replace(draft, project="", classes=len(load_dataset(draft.dataset).classes), origin="train")
+        origin: Origin = "file" if draft.origin == "train" else draft.origin
+        return replace(draft, classes=_class_count(draft.benchmark), origin=origin)
+
+    def _on_source(self) -> None:
+        self._show_rows()
+        self.changed.emit()
+
+    def _show_rows(self) -> None:
+        source = self.source
+        for widget, sources in (
+            (self.project, ("project",)),
+            (self.dataset, ("folder",)),
+            (self.folder, ("folder",)),
+            (self.benchmark, ("published",)),
+            (self.preparation, ("project", "folder")),
+            (self.frames, ("project", "folder")),
+            (self.persons, ("project", "folder")),
+        ):
+            self.form.show_row(widget, source in sources)
+
+
+_ORIGINS: tuple[tuple[Origin, str], ...] = (
+    ("file", "Use a feature file: extracted with flora extract, or a published one"),
+    ("checkpoint", "Use encoders that are trained already: runs, our checkpoints, or published .pt files"),
+)
+
+
+class FeaturesPage(Page):
+    """Where features come from."""
+
+    title = "Which features?"
+    explanation = (
+        "An encoder turns a recording into features. It may only have learned the seen classes; otherwise the results "
+        "are untrue."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choices = _radios(_ORIGINS, self._on_origin)
+        self.trained = QLabel(
+            "The encoder is trained in this run, on the seen classes of your split. That is the longest part of the "
+            "work; its settings are on the page Method.",
+            wordWrap=True,
+        )
+        self.file = QLineEdit(placeholderText="A .npz file of features")
+        self.checkpoints = QLineEdit(placeholderText="One for each stream, with ; between them")
+        self.place = QLineEdit(placeholderText="A project, or a folder of raw files")
+        self.form = Form(
+            (
+                Field("Feature file", self.file, choices=(file_choice(self.file, "Feature file", "NumPy (*.npz)"),)),
+                Field(
+                    "Encoders",
+                    self.checkpoints,
+                    choices=(
+                        ("File…", self._add_file),
+                        folder_choice(self.checkpoints, "A run that trained an encoder", "Run…"),
+                    ),
+                ),
+                Field("Recordings", self.place, choices=(folder_choice(self.place, "Recordings"),)),
+            )
+        )
+        self._published = QWidget()
+        column = QVBoxLayout(self._published)
+        column.setContentsMargins(0, 0, 0, 0)
+        for radio in self._choices.buttons():
+            column.addWidget(radio)
+        column.addLayout(self.form)
+        self.column.addWidget(self.trained)
+        self.column.addWidget(self._published)
+        self.column.addStretch(1)
+        for line in (self.file, self.checkpoints, self.place):
+            line.textChanged.connect(lambda _: self.changed.emit())
+
+    def show_draft(self, draft: Draft) -> None:
+        published = draft.source == "published"
+        self.trained.setVisible(not published)
+        self._published.setVisible(published)
+        self._choices.button(1 if draft.origin == "checkpoint" else 0).setChecked(True)
+        self.file.setText(draft.feature_file)
+        self.checkpoints.setText("; ".join(draft.checkpoints))
+        self.place.setText(draft.folder or draft.project)
+        self._show_rows()
+
+    def fill(self, draft: Draft) -> Draft:
+        if draft.source != "published":
+            return draft
+        place = self.place.text().strip()
+        is_project = bool(place) and (Path(place) / "project.sqlite").is_file()
+        paths = tuple(part.strip() for part in self.checkpoints.text().split(";") if part.strip())
+        return replace(
+            draft,
+            origin=_ORIGINS[self._choices.checkedId()][0],
+            feature_file=self.file.text().strip(),
+            checkpoints=paths,
+            project=place if is_project else "",
+            folder="" if is_project else place,
+        )
+
+    def _add_file(self) -> None:
+        line = QLineEdit(self.checkpoints)
+        file_choice(line, "Checkpoint", "Encoders (*.safetensors *.pt)")[1]()
+        if line.text():
+            self.checkpoints.setText("; ".join(filter(None, (self.checkpoints.text(), line.text()))))
+        line.deleteLater()
+
+    def _on_origin(self) -> None:
+        self._show_rows()
+        self.changed.emit()
+
+    def _show_rows(self) -> None:
+        file = self._choices.checkedId() == 0
+        self.form.show_row(self.file, file)
+        for widget in (self.checkpoints, self.place):
+            self.form.show_row(widget, not file)
+
+
+def _radios(entries: tuple[tuple[object, str], ...], act: Callable[[], object]) -> QButtonGroup:
+    group = QButtonGroup()
+    for number, (_, text) in enumerate(entries):
+        group.addButton(QRadioButton(text), number)
+    group.button(0).setChecked(True)
+    group.idClicked.connect(lambda _: act())
+    return group
+
+
+def _benchmark_title(name: str) -> str:
+    one = load_benchmark(name)
+    return f"{load_dataset(one.dataset).title}: {len(one.seen)} seen, {len(one.unseen)} unseen ({name})"
+
+
+def _class_count(benchmark: str) -> int:
+    try:
+        return len(load_dataset(load_benchmark(benchmark).dataset).classes)
+    except FloraError:
+        return 0

@@ -1,0 +1,104 @@
+"""The wizard's page about the method: which heads, a preset, and every setting for those who want to see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
+
+from app.training.config_form import ConfigForm
+from app.training.draft import PRESETS, SECTIONS, Draft
+from app.training.pages.page import Page
+from app.widgets import choice_box
+from flora_engine.choices import modules_of
+
+_HEADS = {
+    "flora": "the paper's method: texts and skeletons in one space, and a flow that decides",
+    "nearest_mean": "the nearest class text after a learned map: quick, a baseline",
+    "eszsl": "ridge regression between features and texts: seconds, a baseline",
+    "smie": "agreement of features and texts, learned by contrast",
+    "cada_vae": "two autoencoders with one latent space",
+    "ensemble": "Flora, nearest mean and ridge regression together: what the program ships",
+}
+
+
+class MethodPage(Page):
+    """A preset fills the settings; the expert tabs change any of them."""
+
+    title = "How is it trained?"
+    explanation = (
+        "Heads name actions from features and texts. A model that can rank in this window needs flora or ensemble."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.preset = choice_box([(f"{name}: {text}", name) for name, (text, *_) in PRESETS.items()])
+        self.preset.addItem("as set below", "")
+        self.preset.setAccessibleName("Preset")
+        self.preset.activated.connect(self._on_preset)
+        self.heads: dict[str, QCheckBox] = {}
+        simple = QWidget()
+        column = QVBoxLayout(simple)
+        column.setContentsMargins(0, 8, 0, 0)
+        for name in modules_of("flora_engine.heads"):
+            box = QCheckBox(f"{name}: {_HEADS[name]}" if name in _HEADS else name)
+            box.toggled.connect(lambda _: self.changed.emit())
+            self.heads[name] = box
+            column.addWidget(box)
+        self.final = QCheckBox("At the end, train once more on all classes and recordings, and use that model")
+        self.final.toggled.connect(lambda _: self.changed.emit())
+        column.addSpacing(8)
+        column.addWidget(self.final)
+        column.addStretch(1)
+        self.forms = {name: ConfigForm(section) for name, section in SECTIONS.items()}
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(simple, "Heads")
+        for name, form in self.forms.items():
+            form.changed.connect(self._on_setting)
+            self.tabs.addTab(form, f"Expert: {'the encoder' if name == 'encoder' else 'Flora'}")
+        form_row = QFormLayout()
+        row = QHBoxLayout()
+        row.addWidget(self.preset, 1)
+        form_row.addRow(QLabel("Preset"), row)
+        self.column.addLayout(form_row)
+        self.column.addWidget(self.tabs, 1)
+
+    def show_draft(self, draft: Draft) -> None:
+        for name, box in self.heads.items():
+            box.blockSignals(True)
+            box.setChecked(name in draft.heads)
+            box.blockSignals(False)
+        self.preset.setCurrentIndex(self.preset.findData(draft.preset))
+        for name, form in self.forms.items():
+            form.set_values(getattr(draft, name))
+        self.final.blockSignals(True)
+        self.final.setChecked(draft.final)
+        self.final.blockSignals(False)
+        published = draft.source == "published"
+        self.final.setVisible(not published)
+        self.tabs.setTabVisible(1, not published)
+
+    def fill(self, draft: Draft) -> Draft:
+        return replace(
+            draft,
+            preset=str(self.preset.currentData()),
+            heads=tuple(name for name, box in self.heads.items() if box.isChecked()),
+            encoder=self.forms["encoder"].values(),
+            flora=self.forms["flora"].values(),
+            final=self.final.isChecked(),
+        )
+
+    def _on_preset(self, _place: int) -> None:
+        name = str(self.preset.currentData())
+        if name:
+            chosen = Draft().with_preset(name)
+            for key, form in self.forms.items():
+                form.set_values(getattr(chosen, key))
+            for head, box in self.heads.items():
+                box.setChecked(head in chosen.heads)
+        self.changed.emit()
+
+    def _on_setting(self) -> None:
+        self.preset.setCurrentIndex(self.preset.findData(""))
+        self.changed.emit()

@@ -1,0 +1,293 @@
+"""The wizard's page about class texts: a table to edit, what is wrong with it, and which classes are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QSignalBlocker, Qt, QTimer
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QListWidget,
+    QSplitter,
+    QTableWidget,
+    QTableWidgetItem,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.session import Session
+from app.theme import current_theme
+from app.training.draft import Draft
+from app.training.pages.page import Page
+from app.widgets import button, sentence
+from app.workers.tasks import Newest
+from flora_engine.datasets.benchmarks import load_benchmark
+from flora_engine.datasets.catalogue import ClassText, dataset_names, load_dataset
+from flora_engine.errors import FloraError
+from flora_engine.semantics.class_texts import class_states, class_vectors, read_texts, with_known_texts, write_texts
+from flora_engine.semantics.text_checks import check_texts
+from flora_engine.semantics.text_encoder import load_text_encoder
+
+NEAR = 0.95  # cosine from which two classes can hardly be told apart by their texts
+_DEBOUNCE = 400  # ms
+_TOKENS = 32
+Matrix = NDArray[np.float32]
+
+
+class TextsPage(Page):
+    """Texts of all classes, in the order of the data. They go into the configuration as they stand here."""
+
+    title = "What are the classes?"
+    explanation = (
+        "A model knows a class by two texts: how the body moves, and what the action is. Say what tells a class from "
+        "the classes that are like it."
+    )
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._texts: list[ClassText] = []
+        self.table = _table()
+        self.table.cellChanged.connect(self._on_cell)
+        self.table.currentCellChanged.connect(lambda *_: self._show_neighbours())
+        self.warnings = QListWidget()
+        self.warnings.setWordWrap(True)
+        self.warnings.setAccessibleName("Problems of the texts")
+        self.map = SimilarityMap()
+        self.neighbours = QLabel(wordWrap=True)
+        self.neighbours.setProperty("role", "muted")
+        self.message = QLabel(wordWrap=True)
+        self.similarity: Matrix | None = None
+        self._task = Newest(self)
+        self._task.done.connect(self._on_similar)
+        self._task.failed.connect(lambda text: self.message.setText(sentence(text)))
+        self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE)
+        self._timer.timeout.connect(self._compare)
+        self._lay_out()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._timer.isActive() or self._task.is_busy
+
+    def show_draft(self, draft: Draft) -> None:
+        usual = usual_texts(draft, self._session)
+        given = {text.name.casefold(): text for text in draft.texts or ()}
+        self._set([given.get(text.name.casefold(), text) for text in usual])
+
+    def fill(self, draft: Draft) -> Draft:
+        return replace(draft, texts=tuple(self._texts)) if self._texts else draft
+
+    def set_text(self, row: int, column: int, text: str) -> None:
+        """Edit a cell as the user does."""
+        item = self.table.item(row, column)
+        assert item is not None
+        item.setText(text)
+
+    def fill_in(self) -> None:
+        """Give classes whose texts are only their names those that we know."""
+        bare = [ClassText(t.name, t.name, t.name) if t.motion in ("", t.name) else t for t in self._texts]
+        found = with_known_texts(bare)
+        count = sum(a != b for a, b in zip(found, self._texts, strict=True))
+        self._set(found)
+        self.message.setText(f"Filled in {count} classes." if count else "No known text fits a class that has none.")
+        self.changed.emit()
+
+    def take(self, path: Path) -> None:
+        """Take the texts of a file for the classes that it names."""
+        try:
+            given = {text.name.casefold(): text for text in read_texts(path)}
+        except FloraError as error:
+            self.message.setText(str(error))
+            return
+        found = [replace(given.get(text.name.casefold(), text), name=text.name) for text in self._texts]
+        taken = sum(text.name.casefold() in given for text in self._texts)
+        self._set(found)
+        self.message.setText(f"Took the texts of {taken} of {len(found)} classes from {path.name}.")
+        self.changed.emit()
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        right = QTabWidget()
+        right.setDocumentMode(True)
+        similar = QWidget()
+        column = QVBoxLayout(similar)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.addWidget(self.map, 1)
+        column.addWidget(self.neighbours)
+        right.addTab(similar, "Similarity")
+        right.addTab(self.warnings, "Problems")
+        self._tabs = right
+        splitter = QSplitter()
+        splitter.addWidget(self.table)
+        splitter.addWidget(right)
+        splitter.setSizes([520, 300])
+        splitter.setChildrenCollapsible(False)
+        row = QHBoxLayout()
+        for title, act in (
+            ("Fill in known texts", self.fill_in),
+            ("Import…", self._ask_import),
+            ("Export…", self._ask_export),
+        ):
+            row.addWidget(button(title, act))
+        row.addWidget(self.message, 1)
+        self.column.addWidget(splitter, 1)
+        self.column.addLayout(row)
+
+    def _set(self, texts: Sequence[ClassText]) -> None:
+        self._texts = list(texts)
+        with QSignalBlocker(self.table):
+            self.table.setRowCount(len(self._texts))
+            for row, text in enumerate(self._texts):
+                for column, value in enumerate((text.name, text.motion, text.definition)):
+                    item = QTableWidgetItem(value)
+                    item.setToolTip(value)
+                    if column == 0:
+                        item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+                    self.table.setItem(row, column, item)
+        self._check()
+
+    def _on_cell(self, row: int, column: int) -> None:
+        item = self.table.item(row, column)
+        if item is None or column == 0:
+            return
+        field = "motion" if column == 1 else "definition"
+        self._texts[row] = replace(self._texts[row], **{field: " ".join(item.text().split())})
+        self._check()
+        self.changed.emit()
+
+    def _check(self) -> None:
+        self._show_warnings([])
+        self._timer.start()
+
+    def _show_warnings(self, similar: list[str]) -> None:
+        problems = [*check_texts(self._texts), *similar]
+        self.warnings.clear()
+        self.warnings.addItems([f"!  {sentence(problem)}" for problem in problems] or ["✓  Nothing stands out."])
+        self._tabs.setTabText(1, f"Problems ({len(problems)})" if problems else "Problems")
+
+    def _compare(self) -> None:
+        texts = [ClassText(text.name, text.motion or text.name, text.definition or text.name) for text in self._texts]
+        if texts:
+            self._task.submit(lambda: similarity_of(texts))
+
+    def _on_similar(self, found: object) -> None:
+        assert isinstance(found, np.ndarray)
+        self.similarity = found
+        names = [text.name for text in self._texts]
+        if len(found) == len(names):
+            self._show_warnings(near_pairs(names, found))
+            self.map.show_matrix(names, found)
+            self._show_neighbours()
+
+    def _show_neighbours(self) -> None:
+        row = max(0, self.table.currentRow())
+        if self.similarity is None or row >= len(self.similarity) or len(self.similarity) != len(self._texts):
+            return
+        order = [int(one) for one in np.argsort(-self.similarity[row]) if one != row][:4]
+        near = ", ".join(f"{self._texts[one].name} ({self.similarity[row, one]:.2f})" for one in order)
+        self.neighbours.setText(f"“{self._texts[row].name}” is most like: {near}")
+
+    def _ask_import(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Class texts", "", "YAML (*.yaml *.yml)")
+        if name:
+            self.take(Path(name))
+
+    def _ask_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Class texts", "texts.yaml", "YAML (*.yaml)")
+        if name:
+            try:
+                write_texts(Path(name), self._texts)
+            except OSError as error:
+                self.message.setText(f"{name} cannot be written: {error.strerror}.")
+
+
+class SimilarityMap(QWidget):
+    """Cosines between class texts as a heat map; the tooltip names the pair."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chart = pg.PlotWidget()
+        self._chart.setAccessibleName("Similarity of classes")
+        self._chart.setMenuEnabled(False)
+        self._chart.hideButtons()
+        self._chart.setMouseEnabled(False, False)
+        self._chart.invertY(True)
+        self._chart.setAspectLocked(True)
+        self._chart.hideAxis("left")
+        self._chart.hideAxis("bottom")
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._image.setColorMap(pg.colormap.get("viridis"))
+        self._chart.addItem(self._image)
+        self._chart.scene().sigMouseMoved.connect(self._on_moved)
+        self.names: list[str] = []
+        self._matrix: Matrix = np.zeros((0, 0), np.float32)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._chart)
+
+    def show_matrix(self, names: list[str], matrix: Matrix) -> None:
+        self._chart.setBackground(current_theme().surface)
+        self.names, self._matrix = names, matrix
+        low = float(matrix.min()) if len(matrix) else 0.0
+        self._image.setImage(matrix, levels=(low, 1.0))
+
+    def _on_moved(self, place: QPointF) -> None:
+        at = self._chart.getPlotItem().vb.mapSceneToView(place)
+        row, column = int(np.floor(at.y())), int(np.floor(at.x()))
+        inside = 0 <= row < len(self.names) and 0 <= column < len(self.names)
+        pair = f"{self.names[row]}, {self.names[column]}: {self._matrix[row, column]:.2f}" if inside else ""
+        self._chart.setToolTip(pair)
+
+
+def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
+    """The texts that the data would have without any others; empty if the classes are not known."""
+    if draft.source == "project":
+        if session.project is None:
+            return []
+        known = session.project.classes.texts()
+        names = session.project.classes.names()
+        return with_known_texts([ClassText(n, *(t or n for t in known.get(n, ("", "")))) for n in names])
+    try:
+        dataset = load_benchmark(draft.benchmark).dataset if draft.source == "published" else draft.dataset
+    except FloraError:
+        return []
+    return list(load_dataset(dataset).classes) if dataset in dataset_names() else []
+
+
+def similarity_of(texts: list[ClassText]) -> Matrix:
+    """Cosines (K, K) between the classes' pooled text vectors."""
+    vectors = class_vectors(class_states(load_text_encoder("minilm"), texts, _TOKENS))
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    matrix: Matrix = (vectors @ vectors.T).astype(np.float32)
+    return matrix
+
+
+def near_pairs(names: Sequence[str], similarity: Matrix) -> list[str]:
+    """The pairs of classes whose texts are nearly the same, the nearest first."""
+    rows, columns = np.triu_indices(len(names), 1)
+    near = similarity[rows, columns]
+    order = [int(one) for one in np.argsort(-near) if near[one] >= NEAR]
+    return [f"“{names[rows[i]]}” and “{names[columns[i]]}” are nearly the same ({near[i]:.2f})" for i in order]
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, 3)
+    table.setAccessibleName("Class texts")
+    table.setHorizontalHeaderLabels(["Class", "How the body moves", "What the action is"])
+    table.verticalHeader().setDefaultSectionSize(24)
+    header = table.horizontalHeader()
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.resizeSection(0, 130)
+    for column in (1, 2):
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+    return table
