@@ -26,6 +26,7 @@ from app.demo import demo_folder  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
 from flora_engine.labelling.bundle import BUILTIN  # noqa: E402
 from flora_engine.project.splits import Split, TrainRule  # noqa: E402
+from flora_engine.runs.folder import list_runs  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
 MOST_BYTES = 200 * 1024
@@ -80,6 +81,7 @@ def take(out: Path) -> None:
             show_demo(window)
             save(window, out / f"window-{theme}-{width}.png")
         take_dialogs(window, out, theme)
+        take_training(window, out, theme)
     window.close()
 
 
@@ -135,6 +137,40 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     wait(seconds=1.0)
     save(editor, out / f"splits-{theme}.png")
     editor.close()
+
+
+def take_training(window: MainWindow, out: Path, theme: str) -> None:
+    """The wizard's last pages, the page of a run, and the table. The run is trained on the demo if there is none."""
+    wizard = window.training.show()
+    wizard.go_to(1)
+    need(lambda: wizard.split.editor.classes.topLevelItemCount() > 0, "the classes")
+    rule = TrainRule(by="subject", values=(1,))
+    wizard.split.editor.show_split(Split(name="by person", unseen=(0, 5, 9), train=rule))
+    wait(seconds=1.0)
+    for place, name in ((3, "texts"), (4, "method"), (5, "check")):
+        wizard.go_to(place)
+        if name == "texts":
+            wait(lambda: not wizard.texts.is_busy, 30)
+        if name == "method":
+            wizard.method.tabs.setCurrentIndex(1)
+        if name == "check":
+            need(lambda: wizard.probe is None, "the estimate", 300)
+        wait()
+        save(wizard, out / f"wizard-{name}-{theme}.png")
+    folder = window.training.runs_folder()
+    if not any(run.status() == "finished" for run in list_runs(folder)):
+        wizard.start()
+        need(lambda: any(run.status() == "finished" for run in list_runs(folder)), "the run", 3600)
+    wizard.reject()
+    window.training.show_runs()
+    pages = window.training.window
+    need(lambda: pages.runs.model.rowCount() > 0, "the runs")
+    save(pages, out / f"runs-{theme}.png")
+    page = pages.open_run(next(run.path for run in list_runs(folder) if run.status() == "finished"))
+    need(lambda: page.state == "finished" and bool(page.curves.views), "the curves")
+    wait(seconds=1.0)
+    save(pages, out / f"run-{theme}.png")
+    pages.close()
 
 
 def raw_files() -> Path:

@@ -62,6 +62,25 @@ class Hold:
         job.log("resumed" if job._run.is_set() else "still paused")
 
 
+class Touch:
+    """Waits for a gate, talks to whoever may listen, and leaves a file."""
+
+    class Request(Request):
+        path: Path
+        gate: Path
+
+    @staticmethod
+    def run(job: Job, request: Any) -> None:
+        job.log("begun")
+        while not request.gate.exists():
+            time.sleep(0.01)
+        time.sleep(1.0)  # longer than a job may take to notice a stop
+        job.log("nobody hears this")
+        job.check()
+        print("nor this", flush=True)
+        request.path.write_text("alone")
+
+
 class Deaf:
     Request = Stand
 
@@ -100,7 +119,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from flora_engine import worker
 from flora_engine.recipes.actions import ACTIONS
-for name in ("echo", "count", "hold", "deaf", "refuse", "bug", "odd"):
+for name in ("echo", "count", "hold", "touch", "deaf", "refuse", "bug", "odd"):
     ACTIONS[name] = "test_worker:" + name.capitalize()
 worker.main()
 """
@@ -154,6 +173,19 @@ def test_stop_and_the_end_of_stdin_cancel(how: str) -> None:
     last = process.rest()[-1]
     assert last == {"kind": "cancelled", "forced": False}, "left alone it would go on for minutes"
     assert process.process.returncode == 130
+
+
+def test_a_detached_job_outlives_its_parent(tmp_path: Path) -> None:
+    process = Process("touch", path=str(tmp_path / "done"), gate=str(tmp_path / "gate"))
+    assert process.next()["text"] == "begun"
+    process.send("detach")
+    assert process.next()["kind"] == "detached"
+    for stream in (process.process.stdin, process.process.stdout, process.process.stderr):
+        assert stream is not None
+        stream.close()
+    (tmp_path / "gate").touch()
+    assert process.process.wait(PATIENCE) == 0
+    assert (tmp_path / "done").read_text() == "alone"
 
 
 def test_a_job_that_does_not_listen_is_ended_anyway() -> None:

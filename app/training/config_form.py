@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -170,17 +169,10 @@ def _parsed(text: str, field: FieldInfo) -> Any:
 
 
 def _bounds(field: FieldInfo) -> str:
-    words = []
-    for one in field.metadata:
-        if isinstance(one, Ge):
-            words.append(f"at least {one.ge}")
-        elif isinstance(one, Gt):
-            words.append(f"more than {one.gt}")
-        elif isinstance(one, Le):
-            words.append(f"at most {one.le}")
-        elif isinstance(one, Lt):
-            words.append(f"less than {one.lt}")
-    return ", ".join(words)
+    kinds = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    return ", ".join(
+        f"{kinds[kind]} {getattr(one, kind)}" for one in field.metadata for kind in kinds if hasattr(one, kind)
+    )
 
 
 def _words(detail: Any) -> str:

@@ -19,6 +19,7 @@ from flora_engine.jobs import Event
 from flora_engine.runs.folder import EVENTS, RESULT, RunFolder, status_of
 
 Floats = NDArray[np.float64]
+_BLOCK = 256  # points that are smoothed at once
 _PIECE = 1 << 18  # bytes parsed in one go: the parser holds the interpreter, and with it a window, for so long
 
 
@@ -220,14 +221,25 @@ def smoothed(values: Floats, weight: float) -> Floats:
     """
     if weight <= 0 or not len(values):
         return values
-    from scipy.signal import lfilter
-
     good = np.isfinite(values)
     kept = values[good]
-    mass = lfilter([1 - weight], [1, -weight], np.ones(len(kept)))
     result = np.full(len(values), np.nan)
-    result[good] = lfilter([1 - weight], [1, -weight], kept) / mass
+    result[good] = _averaged(kept, weight) / (1 - weight ** np.arange(1, len(kept) + 1))
     return result
+
+
+def _averaged(values: Floats, weight: float) -> Floats:
+    """y_i = weight · y_(i-1) + (1 - weight) · x_i from y = 0, in whole blocks; each passes its end to the next."""
+    blocks = np.zeros((-(-len(values) // _BLOCK), _BLOCK))
+    blocks.flat[: len(values)] = values
+    distance = np.arange(_BLOCK)[:, None] - np.arange(_BLOCK)
+    inside = np.where(distance >= 0, (1 - weight) * weight ** np.maximum(distance, 0), 0.0)
+    blocks = blocks @ inside.T
+    fading, before = weight ** np.arange(1, _BLOCK + 1), 0.0
+    for row in range(len(blocks)):
+        blocks[row] += before * fading
+        before = blocks[row, -1]
+    return blocks.ravel()[: len(values)]
 
 
 def _collect(event: Event, points: dict[Name, tuple[list[float], list[float]]]) -> None:

@@ -205,6 +205,11 @@ def test_smoothing_starts_at_the_first_value_and_keeps_gaps() -> None:
     assert 4 < result[4] < 8
     np.testing.assert_array_equal(smoothed(values, 0), values)
     assert len(smoothed(np.zeros(0), 0.9)) == 0
+    many = np.random.default_rng(0).normal(size=1000)
+    mean = mass = 0.0
+    for value, found in zip(many, smoothed(many, 0.97), strict=True):
+        mean, mass = 0.97 * mean + 0.03 * value, 0.97 * mass + 0.03
+        assert found == pytest.approx(mean / mass)
 
 
 def test_a_long_history_is_whole(tmp_path: Path) -> None:
