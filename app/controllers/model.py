@@ -12,8 +12,11 @@ from app.labelling.panel import LabelPanel
 from app.labelling.service import LabelService
 from app.notice import Feedback
 from app.settings import SettingsFile
-from app.workers.tasks import Newest
+from app.workers.tasks import Newest, attempt
 from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
+from flora_engine.labelling.bundle_file import SUFFIX, read_bundle_file, write_bundle_file
+
+_FILES = f"Models (*{SUFFIX})"
 
 
 class Models(QObject):
@@ -57,6 +60,37 @@ class Models(QObject):
         title = "Folder of a model bundle or of a training run"
         if name := QFileDialog.getExistingDirectory(self._window, title, start):
             self.use(Path(name))
+
+    def use_file(self, path: Path) -> None:
+        """Unpack a model file beside the settings and rank with it from now on."""
+        service, parent = self._service, self._settings.path.parent / "models"
+
+        def load() -> Path:
+            bundle = read_bundle_file(path, parent)
+            service.use(bundle)
+            return bundle
+
+        self._feedback.say("Unpacking the model…")
+        self._loading.submit(load)
+
+    def save_file(self, path: Path) -> None:
+        """Write the model in use as one file."""
+        _, problem = attempt(lambda: write_bundle_file(self._service.folder, path))
+        self._feedback.notice.say(problem or f"Wrote {path}")
+
+    def ask_file(self) -> None:
+        """Choose a model file."""
+        start = str(self._settings.start_folder())
+        name, _ = QFileDialog.getOpenFileName(self._window, "A model file", start, _FILES)
+        if name:
+            self.use_file(Path(name))
+
+    def ask_save(self) -> None:
+        """Choose where the model in use is written."""
+        start = str(self._settings.start_folder() / f"{bundle_title(self._service.folder)}{SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the model as a file", start, _FILES)
+        if name:
+            self.save_file(Path(name))
 
     def copy_ranking(self) -> None:
         """Put the ranking on the clipboard, as text."""

@@ -243,3 +243,14 @@ def test_the_next_window_finds_what_trains(window: MainWindow, qtbot: Any, tmp_p
         assert page is not None
         qtbot.waitUntil(lambda: page.state == "running")
     window.training.window.close()
+
+
+def test_a_model_travels_as_a_file(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+    window.models.save_file(tmp_path / "mine.flora")
+    assert "Wrote" in window.notice.text()
+    window.models.use_file(tmp_path / "mine.flora")
+    qtbot.waitUntil(lambda: window.settings.bundle == str(tmp_path / "models" / "mine"))
+    (tmp_path / "bad.flora").write_bytes(b"nothing")
+    window.models.use_file(tmp_path / "bad.flora")
+    qtbot.waitUntil(lambda: "not a model" in window.notice.text())
+    assert window.models.folder == tmp_path / "models" / "mine"
