@@ -155,8 +155,11 @@ def take_training(window: MainWindow, out: Path, theme: str) -> None:
             wizard.method.tabs.setCurrentIndex(1)
         if name == "check":
             need(lambda: wizard.probe is None, "the estimate", 300)
+        place_of_runs = wizard.check.out.text()
+        wizard.check.out.setText("runs")  # not the folders of whoever takes the pictures
         wait()
         save(wizard, out / f"wizard-{name}-{theme}.png")
+        wizard.check.out.setText(place_of_runs)
     folder = window.training.runs_folder()
     if not any(run.status() == "finished" for run in list_runs(folder)):
         wizard.start()
@@ -165,7 +168,9 @@ def take_training(window: MainWindow, out: Path, theme: str) -> None:
     window.training.show_runs()
     pages = window.training.window
     need(lambda: pages.runs.model.rowCount() > 0, "the runs")
+    pages.runs.folder.setText("runs")
     save(pages, out / f"runs-{theme}.png")
+    pages.runs.folder.setText(str(folder))
     page = pages.open_run(next(run.path for run in list_runs(folder) if run.status() == "finished"))
     need(lambda: page.state == "finished" and bool(page.curves.views), "the curves")
     wait(seconds=1.0)

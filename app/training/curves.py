@@ -49,8 +49,7 @@ class PlotView(QWidget):
         self.chart.setAccessibleName(plot.title)
         self.chart.setMenuEnabled(False)
         self.chart.hideButtons()
-        self.chart.setMinimumHeight(_HEIGHT - 50)
-        self.setMinimumHeight(_HEIGHT)
+        self.chart.setFixedHeight(_HEIGHT - 50)
         self.chart.setLabel("bottom", plot.axis)
         self.chart.getAxis("left").setWidth(52)
         if plot.share:
@@ -67,7 +66,8 @@ class PlotView(QWidget):
         column.setSpacing(2)
         column.addWidget(self.title)
         column.addWidget(self.reading)
-        column.addWidget(self.chart, 1)
+        column.addWidget(self.chart)
+        column.addStretch(1)
         self.set_theme(current_theme())
 
     def set_theme(self, theme: Theme) -> None:

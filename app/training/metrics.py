@@ -108,18 +108,10 @@ def _labels(shown: list[tuple[Name, str]]) -> list[str]:
     parts = {name.part for name, _ in shown}
     if len(parts) == 1:
         return [label or name.metric for name, label in shown]
-    common = _common([part.split("/") for part in parts])
-    short = ["/".join(name.part.split("/")[common:]) or name.part for name, _ in shown]
+    short = [name.part.rpartition("/")[2] for name, _ in shown]
+    if len(set(short)) < len(parts):
+        short = [name.part for name, _ in shown]
     return [f"{part} {label}".strip() for part, (_, label) in zip(short, shown, strict=True)]
-
-
-def _common(paths: list[list[str]]) -> int:
-    count = 0
-    for parts in zip(*paths, strict=False):
-        if len(set(parts)) > 1:
-            break
-        count += 1
-    return count
 
 
 def as_csv(plots: Iterable[Drawn]) -> str:
