@@ -108,10 +108,14 @@ def _labels(shown: list[tuple[Name, str]]) -> list[str]:
     parts = {name.part for name, _ in shown}
     if len(parts) == 1:
         return [label or name.metric for name, label in shown]
-    short = [name.part.rpartition("/")[2] for name, _ in shown]
-    if len(set(short)) < len(parts):
-        short = [name.part for name, _ in shown]
-    return [f"{part} {label}".strip() for part, (_, label) in zip(short, shown, strict=True)]
+    depth = 1  # as many of the last words of the path as it takes
+    while depth < 9 and len({_end(part, depth) for part in parts}) < len(parts):
+        depth += 1
+    return [f"{_end(name.part, depth)} {label}".strip() for name, label in shown]
+
+
+def _end(part: str, depth: int) -> str:
+    return "/".join(part.split("/")[-depth:])
 
 
 def as_csv(plots: Iterable[Drawn]) -> str:

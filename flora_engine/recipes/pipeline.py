@@ -133,7 +133,8 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
     if kept.exists():
         chosen = heads[run.head]["held-out"]["chosen"]
         model = load_model(kept, run.device)
-        run.write_bundle(experiment, model, checkpoints, chosen, summary(run.config, heads))
+        with run.job.part("bundle"):
+            run.write_bundle(experiment, model, checkpoints, chosen, summary(run.config, heads))
     run.folder.write_result(result.stored())
     return result
 
@@ -166,7 +167,8 @@ def run_final(run: SplitRun, results: dict[str, SplitResult]) -> FinalResult:
     model = run.final_model(experiment, chosen["zsl"])
     summaries = [summary(run.config, result.heads) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
-    run.write_bundle(experiment, model, checkpoints, chosen, accuracy)
+    with run.job.part("bundle"):
+        run.write_bundle(experiment, model, checkpoints, chosen, accuracy)
     result = FinalResult(
         clips=len(clips.labels),
         classes=len(np.unique(clips.labels)),
