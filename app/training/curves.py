@@ -21,15 +21,42 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme, current_theme
-from app.training.metrics import Drawn, Plot, as_csv
+from app.training.metrics import Curve, Drawn, Plot, as_csv
 from app.widgets import button
 from flora_engine.files import write_text
 from flora_engine.runs.events import smoothed
 
-# Okabe and Ito's colours, which people with any kind of colour vision tell apart; the last is the text's own.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500")
+# Okabe and Ito's colours, which people with any kind of colour vision tell apart; the last two are ours.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500", "#8a8a8a")
 _HEIGHT = 210
+_MANY = 2000  # points
 _WIDE = 760  # pixels from which two plots stand side by side
+
+
+class _Item(pg.PlotDataItem):  # type: ignore[misc]
+    """One line. Each change of a style draws a curve anew, so only what has changed is set."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__(connect="finite", pen=pg.mkPen(colour, width=1.6), symbolBrush=colour, symbol=None)
+        self.setDownsampling(auto=True, method="peak")
+        self.setClipToView(True)
+        self._colour, self._few, self._wide = colour, False, True
+        self._drawn: tuple[int, float, float] | None = None
+
+    def show_curve(self, curve: Curve, weight: float) -> None:
+        """Draw a curve unless it is what is drawn."""
+        count = len(curve.steps)
+        drawn = (count, float(np.nansum(curve.values)), weight)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        if (few := count == 1) != self._few:  # a line through one point cannot be seen
+            self._few = few
+            self.setSymbol("o" if few else None)
+        if (wide := count < _MANY) != self._wide:  # wide lines of many points take long to draw
+            self._wide = wide
+            self.setPen(pg.mkPen(self._colour, width=1.6 if wide else 1))
+        self.setData(curve.steps, smoothed(curve.values, weight))
 
 
 class PlotView(QWidget):
@@ -60,7 +87,8 @@ class PlotView(QWidget):
         self.chart.addItem(self.line, ignoreBounds=True)
         self.chart.scene().sigMouseMoved.connect(self._on_moved)
         self.chart.scene().sigMouseClicked.connect(self._on_clicked)
-        self._items: list[pg.PlotDataItem] = []
+        self._items: list[_Item] = []
+        self._log = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 6)
         column.setSpacing(2)
@@ -81,23 +109,19 @@ class PlotView(QWidget):
     def show_curves(self, shown: Drawn, weight: float, log: bool) -> None:
         """Draw these curves, smoothed by `weight`; a view that was zoomed stays where it is."""
         self.shown = shown
-        self.chart.setLogMode(y=log and not self.plot.share)
+        scale = log and not self.plot.share
+        if scale != self._log:
+            self._log = scale
+            self.chart.setLogMode(y=scale)
+        colours = _COLOURS
         while len(self._items) < len(shown.curves):
-            item = pg.PlotDataItem(connect="finite", skipFiniteCheck=False)
-            item.setDownsampling(auto=True, method="peak")
-            item.setClipToView(True)
+            item = _Item(colours[len(self._items) % len(colours)])
             self.chart.addItem(item)
             self._items.append(item)
-        colours = (*_COLOURS, current_theme().text)
         for place, item in enumerate(self._items):
             item.setVisible(place < len(shown.curves))
             if place < len(shown.curves):
-                curve = shown.curves[place]
-                item.setPen(pg.mkPen(colours[place % len(colours)], width=1.6))
-                few = len(curve.steps) == 1  # a line through one point cannot be seen
-                item.setSymbol("o" if few else None)
-                item.setSymbolBrush(colours[place % len(colours)])
-                item.setData(curve.steps, smoothed(curve.values, weight))
+                item.show_curve(shown.curves[place], weight)
         self.read(None)
 
     def read(self, step: float | None) -> None:
@@ -105,7 +129,7 @@ class PlotView(QWidget):
         self.line.setVisible(step is not None)
         if step is not None:
             self.line.setPos(step)
-        colours, parts = (*_COLOURS, current_theme().text), []
+        colours, parts = _COLOURS, []
         for place, curve in enumerate(self.shown.curves):
             if not len(curve.steps):
                 continue

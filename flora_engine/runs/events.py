@@ -153,19 +153,23 @@ class History:
             return
 
     def _take(self, events: list[Event]) -> None:
-        points: dict[Name, tuple[list[float], list[float]]] = {}
-        for event in events:
-            kind = event.get("kind")
-            if kind == "metric":
+        points: dict[tuple[Any, Any], tuple[list[float], list[float]]] = {}
+        for place, event in enumerate(events):
+            if event.get("kind") == "metric":
                 _collect(event, points)
-            else:
-                self._take_other(str(kind), event)
-            self.clock.last = _number(event.get("time")) or self.clock.last
-        for name, (steps, values) in points.items():
-            self.series.setdefault(name, Series()).add(steps, values)
+                continue
+            if place:
+                self._note_time(events[place - 1])
+            self._take_other(str(event.get("kind")), event)
+        for (part, metric), (steps, values) in points.items():
+            self.series.setdefault(Name(str(part), str(metric)), Series()).add(steps, values)
         self.count += len(events)
         if events:
+            self._note_time(events[-1])
             self.clock.first = self.clock.first or _number(events[0].get("time")) or 0.0
+
+    def _note_time(self, event: Event) -> None:
+        self.clock.last = _number(event.get("time")) or self.clock.last
 
     def _take_other(self, kind: str, event: Event) -> None:
         time, path = _number(event.get("time")) or 0.0, str(event.get("part", ""))
@@ -242,12 +246,19 @@ def _averaged(values: Floats, weight: float) -> Floats:
     return blocks.ravel()[: len(values)]
 
 
-def _collect(event: Event, points: dict[Name, tuple[list[float], list[float]]]) -> None:
-    step, value = event.get("step"), event.get("value")
-    if isinstance(step, int | float) and isinstance(value, int | float):
-        steps, values = points.setdefault(Name(str(event.get("part", "")), str(event.get("name", ""))), ([], []))
-        steps.append(step)
-        values.append(value)
+def _collect(event: Event, points: dict[tuple[Any, Any], tuple[list[float], list[float]]]) -> None:
+    """Add a metric's point, if it is one. Most events are metrics, so this is what reading a long run costs."""
+    step, value, key = event.get("step"), event.get("value"), (event.get("part", ""), event.get("name", ""))
+    if not isinstance(step, int | float) or not isinstance(value, int | float):
+        return
+    try:
+        steps, values = points[key]
+    except KeyError:
+        steps, values = points[key] = [], []
+    except TypeError:  # a name that is no text
+        return
+    steps.append(step)
+    values.append(value)
 
 
 def _parsed(content: bytes) -> list[Event]:

@@ -176,7 +176,7 @@ def test_every_command_runs(
     window: MainWindow, qtbot: Any, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a project and a recording; file dialogs are closed without a choice."""
-    for name in ("getOpenFileNames", "getSaveFileName"):
+    for name in ("getOpenFileName", "getOpenFileNames", "getSaveFileName"):
         monkeypatch.setattr(QFileDialog, name, lambda *_, **__: ("", ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: "")
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda _: True)
