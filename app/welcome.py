@@ -12,6 +12,11 @@ from app.widgets import button
 
 _TEXT = "See skeleton recordings in 3D and rank actions in your own words, without training."
 
+_ROWS = (  # command and label of each button
+    (("file.demo", "Try the demo project"), ("file.open", "Open files…"), ("file.open_folder", "Open a folder…")),
+    (("actions.train", "Train a model…"),),
+)
+
 
 class Welcome(QWidget):
     """Shown in the middle until a recording is opened."""
@@ -29,22 +34,21 @@ class Welcome(QWidget):
             alignment=Qt.AlignmentFlag.AlignCenter,
         )
         formats.setProperty("role", "muted")
-        row = QHBoxLayout()
-        row.addStretch(1)
-        for command, label, primary in (
-            ("file.demo", "Try the demo project", True),
-            ("file.open", "Open files…", False),
-            ("file.open_folder", "Open a folder…", False),
-            ("actions.train", "Train a model…", False),
-        ):
-            row.addWidget(button(label, functools.partial(self.wanted.emit, command), primary=primary))
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 24)
         column.setSpacing(14)
         column.addStretch(2)
         for widget in (title, text):
             column.addWidget(widget)
-        column.addLayout(row)
+        for row in _ROWS:  # side by side they would not leave the library enough of a small window
+            column.addLayout(self._buttons(row))
         column.addWidget(formats)
         column.addStretch(3)
+
+    def _buttons(self, row: tuple[tuple[str, str], ...]) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.addStretch(1)
+        for command, label in row:
+            line.addWidget(button(label, functools.partial(self.wanted.emit, command), primary=command == "file.demo"))
+        line.addStretch(1)
+        return line
