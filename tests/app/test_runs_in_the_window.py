@@ -153,7 +153,12 @@ def test_the_table_of_runs(training: TrainingWindow, qtbot: Any, tmp_path: Path)
     panel.set_notes(runs[0].path, Notes(title="the first", tags=("paper",), text="keep"))
     panel.filter.setText("paper")
     qtbot.waitUntil(lambda: panel.model.rowCount() == 1)
-    panel.view.selectRow(0)
+
+    def chosen() -> bool:  # a look at the folder that ends in between takes the selection with it
+        panel.view.selectRow(0)
+        return bool(panel.selected())
+
+    qtbot.waitUntil(chosen)
     assert panel.selected()[0].name == "the first" and not panel.compare_button.isEnabled()
     panel.remove_selected()
     qtbot.waitUntil(lambda: panel.model.rowCount() == 0)

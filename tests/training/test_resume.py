@@ -48,6 +48,9 @@ def uninterrupted(float64: None, tmp_path_factory: pytest.TempPathFactory) -> tu
     return result, folder
 
 
+CLOCKS = ("seconds_left", "samples_per_second")  # of the machine, not of the training
+
+
 def equal(folder: Path, result: dict[str, Any], whole: tuple[dict[str, Any], Path]) -> None:
     assert_close(result, whole[0])
     for name in ("joint.best", "joint.last", "bone.last"):
@@ -55,7 +58,7 @@ def equal(folder: Path, result: dict[str, Any], whole: tuple[dict[str, Any], Pat
         torch.testing.assert_close(ours["model"], theirs["model"], rtol=TOLERANCE, atol=TOLERANCE)
     curves, expected = RunFolder.open(folder).curves(), RunFolder.open(whole[1]).curves()
     for name in expected:
-        if not name.endswith("seconds_left"):
+        if not name.endswith(CLOCKS):
             assert_close(curves[name], expected[name])
 
 
@@ -123,7 +126,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     result = train_encoder(Job(), SMALL, *clips(), tmp_path)
     events: list[Event] = []
     assert train_encoder(Job(events.append), SMALL, *clips(), tmp_path) == result
-    assert events == []
+    assert {event["kind"] for event in events} == {"part"}  # what a page of the run shows; nothing is trained
 
 
 def test_another_experiment_is_refused(tmp_path: Path) -> None:
