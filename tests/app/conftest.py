@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from app_fakes import FakeLabeller
 from patience import PATIENCE
-from PySide6.QtCore import QThreadPool
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt, QThreadPool
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.application import make_application
 from app.labelling.service import LabelService
@@ -31,6 +32,14 @@ def qapp() -> QApplication:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small edits are over when their command returns, however loaded the machine is."""
     monkeypatch.setattr(InTurn, "patience", PATIENCE)
+
+
+@pytest.fixture(autouse=True)
+def no_key_stays_down(qapp: QApplication) -> Iterator[None]:
+    """A key pressed with Shift leaves Shift down for all later tests of the process: then `selectRow` extends."""
+    yield
+    if qapp.keyboardModifiers():
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Shift)
 
 
 @pytest.fixture
