@@ -105,6 +105,7 @@ def test_the_least_configuration_is_valid(config: dict[str, Any]):
             FLORA | {"flora": {"align_iterations": 4000}},
             "flora: total_iterations (4000) counts both phases and must be more than align_iterations (4000)",
         ),
+        (FLORA | {"flora": {"validation_classes": 1}}, "flora.validation_classes: is 1; must be at least 2"),
         (
             FLORA | {"flora": {"validation_classes": 54}},
             "flora.validation_classes: is 54, but there are only 55 seen classes; at least 2 must stay to train on",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flora_engine.config.messages import Problem
+from flora_engine.config.messages import Fault
 from flora_engine.config.sections import FloraSettings
 from flora_engine.datasets.benchmarks import Benchmark, load_benchmark, unseen_problem
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
@@ -22,8 +22,8 @@ from flora_engine.project.splits import Split
 _S = TypeVar("_S", bound=BaseModel)
 
 
-def between_sections(data: dict[Any, Any]) -> list[Problem]:
-    problems: list[Problem] = []
+def between_sections(data: dict[Any, Any]) -> list[Fault]:
+    problems: list[Fault] = []
     kind, flora = data.get("kind"), _valid(FloraSettings, data.get("flora", {}))
     if kind == "pipeline":
         sets = [_valid(DataSettings, entry) for entry in _entries(data.get("data"))]
@@ -81,8 +81,8 @@ def _rule_problems(split: Split | None) -> list[str]:
 
 def _split_problems(
     sets: Sequence[DataSettings | None], splits: Sequence[Split | None], flora: FloraSettings | None
-) -> list[Problem]:
-    problems: list[Problem] = []
+) -> list[Fault]:
+    problems: list[Fault] = []
     names = [split.name for split in splits if split is not None]
     for place, split in enumerate(splits):
         if split is None:
@@ -100,7 +100,7 @@ def _split_problems(
     return problems
 
 
-def _fold_problems(flora: FloraSettings, seen: int) -> list[Problem]:
+def _fold_problems(flora: FloraSettings, seen: int) -> list[Fault]:
     """A held-out fold must leave at least two classes to train on."""
     if "held-out" in flora.protocols and flora.validation_classes > seen - 2:
         text = (
@@ -110,7 +110,7 @@ def _fold_problems(flora: FloraSettings, seen: int) -> list[Problem]:
     return []
 
 
-def _same_dataset(data: DataSettings | None, name: Any) -> list[Problem]:
+def _same_dataset(data: DataSettings | None, name: Any) -> list[Fault]:
     benchmark = _benchmark(name)
     if data is None or benchmark is None:
         return []

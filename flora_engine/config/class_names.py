@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flora_engine.config.messages import Location, Problem
+from flora_engine.config.messages import Fault, Location
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 
 
-def with_class_numbers(data: dict[Any, Any]) -> tuple[dict[Any, Any], list[Problem]]:
+def with_class_numbers(data: dict[Any, Any]) -> tuple[dict[Any, Any], list[Fault]]:
     """The configuration with numbers in place of the class names under `unseen` and `unmirrored`; names that fit no
     class, or two, are problems. Whatever else is wrong is left for the other checks.
     """
     sets = data.get("data") if isinstance(data.get("data"), list) else [data.get("data")]
     names = _class_names(sets if isinstance(sets, list) else [])
-    problems: list[Problem] = []
+    problems: list[Fault] = []
     changed = dict(data)
     if isinstance(data.get("split"), dict):
         changed["split"] = _numbered(data["split"], "unseen", names, ("split",), problems)
@@ -39,7 +39,7 @@ def _class_names(sets: Sequence[Any]) -> list[str] | None:
     return found
 
 
-def _numbered(section: Any, key: str, names: list[str] | None, where: Location, problems: list[Problem]) -> Any:
+def _numbered(section: Any, key: str, names: list[str] | None, where: Location, problems: list[Fault]) -> Any:
     """The section with numbers under `key`; what is not a list, or not a text, stays."""
     entries = section.get(key) if isinstance(section, dict) else None
     if not isinstance(entries, list) or not any(isinstance(entry, str) for entry in entries):

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from flora_engine.config.checks import between_sections
 from flora_engine.config.class_names import with_class_numbers
 from flora_engine.config.kinds import AnyConfig, Config
-from flora_engine.config.messages import Location, Problem, dotted, place, plain_words
+from flora_engine.config.messages import Fault, Location, dotted, place, plain_words
 from flora_engine.errors import FloraError
 
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(Config)
@@ -29,7 +29,7 @@ def parse_config(data: Any, path: Path | None = None) -> AnyConfig:
     return config
 
 
-def problems_of(data: Any) -> list[Problem]:
+def problems_of(data: Any) -> list[Fault]:
     """Everything that is wrong with a plain mapping: the place of each problem, and the problem in words."""
     return _validate(data)[1]
 
@@ -56,13 +56,13 @@ def _error(problems: list[str], path: Path | None) -> FloraError:
     return FloraError("\n  ".join(["the configuration is not valid:", *problems]), path=path)
 
 
-def _validate(data: Any) -> tuple[AnyConfig | None, list[Problem]]:
+def _validate(data: Any) -> tuple[AnyConfig | None, list[Fault]]:
     """The configuration, or None and all problems."""
     if not isinstance(data, dict):
         return None, [((), "expected keys and values")]
     config = None
     data, unnamed = with_class_numbers(data)
-    problems: list[Problem] = []
+    problems: list[Fault] = []
     try:
         config = _ADAPTER.validate_python(data)
     except ValidationError as error:
@@ -91,9 +91,9 @@ def _line(tree: yaml.Node | None, location: Location) -> int:
     return line
 
 
-def _repeated_keys(node: yaml.Node | None, location: Location) -> list[Problem]:
+def _repeated_keys(node: yaml.Node | None, location: Location) -> list[Fault]:
     """YAML keeps the last of two equal keys silently; here that is a problem."""
-    problems: list[Problem] = []
+    problems: list[Fault] = []
     if isinstance(node, yaml.MappingNode):
         keys = [str(key.value) for key, _ in node.value]
         problems += [((*location, key), "is given twice") for key in sorted(set(keys)) if keys.count(key) > 1]

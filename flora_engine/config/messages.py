@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from flora_engine.config.kinds import EncoderConfig, FloraConfig, PipelineConfig
 
 Location = tuple[int | str, ...]  # keys and list places from the top of the file
-Problem = tuple[Location, str]
+Fault = tuple[Location, str]  # what is wrong, and where in the file
 
 
 def place(detail: ErrorDetails) -> Location:

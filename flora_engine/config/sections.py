@@ -116,7 +116,7 @@ class FloraSettings(Section):
     protocols: tuple[ProtocolName, ...] = Field(
         ("held-out",), description="held-out: chosen without the test part; published: best on it, for comparison"
     )
-    validation_classes: int = Field(5, ge=1, description="pseudo-unseen classes of one held-out fold")
+    validation_classes: int = Field(5, ge=2, description="pseudo-unseen classes of one held-out fold")
     folds: int = Field(3, ge=1, description="held-out folds that choose the settings")
     seeds: tuple[int, ...] = Field((0,), description="one training each; three or more give standard errors")
     tokens_per_step: int = Field(8, ge=0, description="text tokens drawn anew for each training step; 0 takes all")

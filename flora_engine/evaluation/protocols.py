@@ -27,9 +27,9 @@ from flora_engine.heads import Choice, Fit, Problem, Scorer, head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.jobs import Job
 from flora_engine.runs.progress import Memory, Progress
+from flora_engine.runs.results import Outcome
 
 Setting = Literal["zsl", "gzsl"]
-Outcome = dict[str, Any]
 
 
 @dataclass(frozen=True)

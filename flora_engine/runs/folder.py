@@ -206,18 +206,6 @@ class RunFolder:
         """All events so far."""
         return self.read_events()[0]
 
-    def attach(self, seconds: float = 0.2) -> Iterator[Event]:
-        """All events so far and then each new one as it comes, until no process works on the run."""
-        offset = 0
-        while True:
-            running = self.is_running()
-            events, offset = self.read_events(offset)
-            yield from events
-            if not running:
-                return
-            if not events:
-                time.sleep(seconds)
-
     def curves(self) -> dict[str, list[tuple[int, float]]]:
         """name → (step, value) pairs in step order; a step told twice (after a crash and resume) counts once.
 

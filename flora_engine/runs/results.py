@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-Heads = dict[str, dict[str, dict[str, Any]]]  # head → protocol → outcome, see evaluation.protocols
+Outcome = dict[str, Any]  # of one head under one protocol, see evaluation.protocols
+Heads = dict[str, dict[str, Outcome]]  # head → protocol → outcome
 
 
 class Stream(BaseModel):

@@ -6,11 +6,18 @@ Accuracies are means over seeds in per cent; ± is the standard error over seeds
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from flora_engine.runs.results import AnyResult, EncoderResult, FloraResult, Heads, PipelineResult, SplitResult, Stream
+from flora_engine.runs.results import (
+    AnyResult,
+    EncoderResult,
+    FloraResult,
+    Heads,
+    Outcome,
+    PipelineResult,
+    SplitResult,
+    Stream,
+)
 
-Outcome = Mapping[str, Any]
 GZSL = ("seen", "unseen", "harmonic", "area")
 FLOW_OFF = "nearest mean in Flora's aligned space"
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
 
 from flora_engine.cli import main
 from flora_engine.errors import Cancelled, FloraError
@@ -99,26 +96,6 @@ def test_a_killed_process_leaves_an_interrupted_run(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     assert (run.status(), run.pid()) == ("interrupted", None)
-
-
-def test_attach_shows_the_whole_run_and_ends_with_it(tmp_path: Path) -> None:
-    run = RunFolder.create(tmp_path, "a", {})
-    run.append_event({"kind": "log", "text": "before"})
-    started = threading.Event()
-
-    def work() -> None:
-        with RunFolder.open(run.path).hold():
-            started.set()
-            time.sleep(0.2)
-            run.append_event({"kind": "log", "text": "during"})
-            time.sleep(0.2)
-            run.append_event({"kind": "log", "text": "last"})
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert started.wait(PATIENCE)
-    assert [event["text"] for event in run.attach(0.02)] == ["before", "during", "last"]
-    thread.join()
 
 
 def test_runs_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
