@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gui": ("gui", "open the window"),
     "info": ("info", "say what a recording holds"),
     "convert": ("convert", "write a recording in another format"),
+    "recipe": ("recipe", "list, show, test and make recipes that say how files are to be read"),
     "label": ("label", "rank your own actions for recordings"),
     "import": ("import_", "bring recordings into a project"),
     "prepare": ("prepare", "prepare NTU RGB+D or PKU-MMD as published"),

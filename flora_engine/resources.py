@@ -34,6 +34,13 @@ def settings_folder() -> Path:
     return platformdirs.user_config_path(NAME, appauthor=False)
 
 
+def recipes_folder() -> Path:
+    """The user's folder of reading recipes: $FLORA_RECIPES, else in the platform's folder for settings."""
+    if chosen := os.environ.get("FLORA_RECIPES"):
+        return Path(chosen).expanduser()
+    return settings_folder() / "recipes"
+
+
 def log_path() -> Path:
     """The log of the window: errors that nothing handled, with their tracebacks."""
     return cache_folder() / "logs" / "window.log"

@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from flora_engine.commands.info import note_lines
+from flora_engine.commands.info import add_choice, note_lines
 from flora_engine.errors import FloraError
 from flora_engine.readers import read_sequence
+from flora_engine.readers.reading_recipes import find_recipe
 from flora_engine.readers.writing import WRITERS, write_sequence
 
 
@@ -16,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", type=Path, help="a recording of any known format")
     parser.add_argument("target", metavar="OUT", type=Path, help=f"its copy: {', '.join(WRITERS)}")
     parser.add_argument("--person", type=int, help="which person to write, from 1 (BVH and TRC hold one)")
+    add_choice(parser)
     parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
 
 
@@ -23,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     source, target = arguments.source, arguments.target
     if target.exists() and not arguments.force:
         raise FloraError("is there already", path=target, remedy="Choose another name, or add --force.")
-    sequence = read_sequence(source)
+    sequence = read_sequence(source, recipe=None if arguments.recipe is None else find_recipe(arguments.recipe))
     write_sequence(sequence, target, None if arguments.person is None else arguments.person - 1)
     for line in note_lines(sequence.notes):
         print(f"  {line}", file=sys.stderr)

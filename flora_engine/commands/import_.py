@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from flora_engine.commands.console import console_job
+from flora_engine.commands.info import add_choice
 from flora_engine.datasets.importing import ImportOptions, Preview, preview
 from flora_engine.jobs import Job
 from flora_engine.readers.corrections import TURNS
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--up", choices=sorted(TURNS), help="the axis that points up in the files")
     parser.add_argument("--scale", type=float, help="factor to metres: 0.01 for centimetres")
     parser.add_argument("--fps", type=float, help="frames per second, if a file does not say")
+    add_choice(parser)
     parser.add_argument("--jobs", type=int, help="processes (default: one per CPU)")
     parser.add_argument("--dry-run", action="store_true", help="only say what each file looks like")
 
@@ -40,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         up=arguments.up,
         scale=arguments.scale,
         fps=arguments.fps,
+        recipe=arguments.recipe,
         processes=arguments.jobs,
     )
     with console_job() as job:

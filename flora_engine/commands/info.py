@@ -14,12 +14,21 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.readers import read_sequence
 from flora_engine.readers.inspection import inspect
+from flora_engine.readers.reading_recipes import find_recipe
 from flora_engine.skeleton import Note, SkeletonSequence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, help="recordings")
+    add_choice(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """The option `--as` of commands that read recordings."""
+    parser.add_argument(
+        "--as", dest="recipe", metavar="NAME", help="read by this recipe, see `flora recipe`; a name or a YAML file"
+    )
 
 
 def describe(sequence: SkeletonSequence) -> dict[str, object]:
@@ -48,9 +57,10 @@ def describe(sequence: SkeletonSequence) -> dict[str, object]:
 
 def run(arguments: argparse.Namespace) -> int:
     failed = 0
+    recipe = None if arguments.recipe is None else find_recipe(arguments.recipe)
     for path in arguments.files:
         try:
-            facts = describe(read_sequence(path))
+            facts = describe(read_sequence(path, recipe=recipe))
         except FloraError as error:
             failed += 1
             print(json.dumps({"file": str(path), "error": str(error)}) if arguments.json else f"flora: {error}",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flora_engine.commands import timeline
 from flora_engine.commands.console import console_job
+from flora_engine.commands.info import add_choice
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.ranking import LabelledFile, json_line
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the measurements that spoke most for and against each label, with their times",
     )
     parser.add_argument("--without-none", action="store_true", help="leave out the probability of none of the actions")
+    add_choice(parser)
     timeline.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line, see docs/labels.md")
 
@@ -54,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         why=arguments.why,
         none=not arguments.without_none,
+        recipe=arguments.recipe,
     )
     if arguments.out is not None:
         with console_job() as job:

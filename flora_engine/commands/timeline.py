@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         why=arguments.why,
         none=not arguments.without_none,
         background=arguments.background,
+        recipe=arguments.recipe,
         **{name: value for name, value in given.items() if value is not None},
     )
     failed = 0

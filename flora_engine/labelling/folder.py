@@ -14,6 +14,7 @@ from flora_engine.jobs import Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import LabelledFile
 from flora_engine.readers import can_read, read_sequence
+from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.semantics.class_texts import ClassText
 
 _AT_ONCE = 16  # recordings scored together: the texts pass the network once for all of them
@@ -30,21 +31,33 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
 
 
 def label_files(
-    job: Job, labeller: Labeller, files: Sequence[Path], texts: list[ClassText], *, why: bool = False
+    job: Job,
+    labeller: Labeller,
+    files: Sequence[Path],
+    texts: list[ClassText],
+    *,
+    why: bool = False,
+    recipe: ReadingRecipe | None = None,
 ) -> Iterator[LabelledFile]:
     """Rank `texts` for each of `files`, in their order.
 
-    why: with the reasons of every label.
+    why: with the reasons of every label. recipe: how they are to be read, see `read_sequence`.
     A recording that cannot be read or prepared has a problem and does not stop the others. Raises Cancelled, and
     FloraError if there are no texts.
     """
     for start in range(0, len(files), _AT_ONCE):
-        yield from _label(job, labeller, files, range(start, min(start + _AT_ONCE, len(files))), texts, why)
+        yield from _label(job, labeller, files, range(start, min(start + _AT_ONCE, len(files))), texts, why, recipe)
     job.progress("labelling", len(files), len(files))
 
 
 def _label(
-    job: Job, labeller: Labeller, files: Sequence[Path], which: range, texts: list[ClassText], why: bool
+    job: Job,
+    labeller: Labeller,
+    files: Sequence[Path],
+    which: range,
+    texts: list[ClassText],
+    why: bool,
+    recipe: ReadingRecipe | None,
 ) -> list[LabelledFile]:
     problems: dict[int, str] = {}
     latents, timings, sequences = [], {}, {}
@@ -52,7 +65,7 @@ def _label(
         job.progress("labelling", i, len(files))
         start = time.perf_counter()
         try:
-            sequence = read_sequence(files[i])
+            sequence = read_sequence(files[i], recipe=recipe)
             read = time.perf_counter() - start
             latent, seconds = labeller.latents([sequence])
         except FloraError as error:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
+
 from flora_engine.errors import FloraError
 from flora_engine.readers import (
     _input,
+    _telling,
     arrays,
     asf,
     bvh,
@@ -33,12 +36,25 @@ from flora_engine.readers import (
     unreadable,
     utd_mhad,
 )
+from flora_engine.readers._guessing import recipe_notes
 from flora_engine.readers.corrections import correct
 from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
+from flora_engine.readers.reading_recipes import LooksLike, ReadingRecipe
 from flora_engine.skeleton import SkeletonSequence
 
-__all__ = ["READERS", "Reader", "added_readers", "can_read", "correct", "read_sequence", "write_npz", "write_ntu"]
+__all__ = [
+    "READERS",
+    "Attempt",
+    "Reader",
+    "added_readers",
+    "attempt_sequence",
+    "can_read",
+    "correct",
+    "read_sequence",
+    "write_npz",
+    "write_ntu",
+]
 
 
 ENTRY_POINTS = "flora.readers"
@@ -136,13 +152,45 @@ def can_read(path: Path) -> bool:
     return reader is not None and not reader.passes_over(head)
 
 
-def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
+def read_sequence(path: Path, *, allow_nan: bool = False, recipe: ReadingRecipe | None = None) -> SkeletonSequence:
     """Read one recording of any known format, in the layout of its file.
 
     Gaps (NaN joints) are kept if `allow_nan`, for inspecting a file. Otherwise those of formats in which gaps are usual
-    are filled in and noted, others are refused. Raises FloraError and nothing else.
+    are filled in and noted, others are refused. recipe: how it is to be read; None: as a saved recipe for such files
+    says, if there is one. Raises FloraError and nothing else.
     """
-    path = Path(path)
+    with _telling.telling(recipe, Path(path).suffix) as told:
+        return _read_told(Path(path), told, allow_nan)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of reading a file. sequence: None if it was refused, and problem says why. suffix, names: what a recipe
+    for such files is known by; names is empty if no recipe could help. recipe: the one that was used, or None.
+    """
+
+    path: Path
+    sequence: SkeletonSequence | None
+    problem: str
+    names: tuple[str, ...]
+    recipe: ReadingRecipe | None
+
+    @property
+    def looks(self) -> LooksLike:
+        return LooksLike(suffix=self.path.suffix.lower(), names=self.names)
+
+
+def attempt_sequence(path: Path, *, recipe: ReadingRecipe | None = None) -> Attempt:
+    """Read as `read_sequence` does, and tell what was seen of the file even if it was refused; never raises."""
+    with _telling.telling(recipe, path.suffix) as told:
+        try:
+            sequence, problem = _read_told(path, told, False), ""
+        except FloraError as error:
+            sequence, problem = None, str(error)
+    return Attempt(path, sequence, problem, told.names, told.recipe)
+
+
+def _read_told(path: Path, told: _telling.Telling, allow_nan: bool) -> SkeletonSequence:
     head = _input.read_head(path)
     reader = _reader_of(path, head)
     sequence = _read(reader, path, head) if reader else unreadable.read(path, head)
@@ -153,8 +201,17 @@ def read_sequence(path: Path, *, allow_nan: bool = False) -> SkeletonSequence:
             path=path,
             remedy=f"Known are {known}; docs/formats.md describes each.",
         )
+    if not told.used and told.recipe is not None and not told.recipe.says_nothing:
+        sequence = _corrected(sequence, told.recipe)
     if allow_nan:
         return sequence
     if any(note.about == "gaps" for note in sequence.notes):
         sequence = gaps.fill(sequence)
     return _input.check_finite(sequence, path)
+
+
+def _corrected(sequence: SkeletonSequence, recipe: ReadingRecipe) -> SkeletonSequence:
+    """A recording whose format fixes its axes and its unit, as a recipe that the user named has it."""
+    sequence = correct(sequence, recipe.layout, recipe.up, recipe.told().metres, recipe.fps)
+    joints = sequence.joints * np.array([-1, 1, 1], np.float32) if recipe.mirrored else sequence.joints
+    return replace(sequence, joints=joints + np.float32(0), notes=(*recipe_notes(recipe), *sequence.notes))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _telling
+from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.skeleton import KINECT_V2, Note, SkeletonSequence
 from flora_engine.skeleton.orientation import HEIGHT, KINECT_HEIGHT, Claim, align, look
 
@@ -26,12 +27,22 @@ def finish(
     claim, unit: what the file or its format says, see `orientation.align`. invented: Kinect joints that were made up;
     None: as the layout says. notes: what the reader guessed before.
     """
+    recipe = _telling.use()
     seen = look(sequence.joints, sequence.layout, invented)
     by_kinect = invented is None and sequence.layout.startswith(("kinect", "sbu"))
-    aligned = align(seen, claim, unit, KINECT_HEIGHT if by_kinect else HEIGHT)
+    aligned = align(seen, claim, unit, KINECT_HEIGHT if by_kinect else HEIGHT, recipe.told())
     turned = sequence.joints.astype(np.float64) @ aligned.turn.T + 0.0  # + 0: no -0 for an absent person
-    known = (*notes, *aligned.notes, *_invented(sequence, invented), *_gaps(sequence))
-    return replace(sequence, joints=_input.as_joints(turned, path), notes=known)
+    fps = sequence.fps if recipe.fps is None else recipe.fps
+    notes = tuple(note for note in notes if note.about != "frame rate" or recipe.fps is None)
+    known = (*recipe_notes(recipe), *notes, *aligned.notes, *_invented(sequence, invented), *_gaps(sequence))
+    return replace(sequence, joints=_input.as_joints(turned, path), fps=fps, notes=known)
+
+
+def recipe_notes(recipe: ReadingRecipe) -> tuple[Note, ...]:
+    """What to note of a recording that is read by a recipe."""
+    if recipe.says_nothing:
+        return ()
+    return (Note("recipe", f"read as “{recipe.name}” says" if recipe.name else "read as you said"),)
 
 
 def _invented(sequence: SkeletonSequence, invented: tuple[str, ...] | None) -> list[Note]:

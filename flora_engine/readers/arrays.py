@@ -5,19 +5,21 @@ The number of joints says which layout is meant, and where several have as many,
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS, Archive, parse_npy
-from flora_engine.readers.assembly import by_count, from_layout
+from flora_engine.readers.assembly import by_count, from_layout, from_names
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 Array = NDArray[np.float64]
 MAX_PERSONS = 6
+FEWEST_JOINTS, MAX_JOINTS, MAX_ARRAYS = 10, 500, 50
 COUNTS = {len(layout.joints) for layout in LAYOUTS.values()}
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate", "rate")
 _SHAPES = "A recording needs numbers of shape (T, V, 3) or (T, M, V, 3): frames, persons, joints, coordinates."
@@ -44,6 +46,8 @@ def read_npy(path: Path, head: bytes) -> SkeletonSequence | None:
         raise FloraError(_input.shown(error), path=path, remedy="Write the file again, as plain numbers.") from None
     joints, confidence = joints_of(array)
     if joints is None:
+        joints, confidence = uncounted(array)
+    if joints is None:
         raise FloraError(f"has the shape {_input.shown(array.shape)}, which is not one of joints", path=path,
                          remedy=_SHAPES)  # fmt: skip
     return _sequence(joints, confidence, None, path)
@@ -55,32 +59,59 @@ def from_archive(archive: Archive) -> SkeletonSequence:
     for theirs, what, remedy in _OTHERS:
         if theirs <= archive.names:
             raise FloraError(what, path=path, remedy=remedy)
-    found: dict[str, tuple[Array, Array | None]] = {}
-    shown = []
-    for name in sorted(archive.names)[:50]:
-        if archive.dtype_kind(name) not in "iuf":
-            continue
-        array = archive.array(name)
-        assert array is not None
-        shown.append(f"{name} {array.shape}")
-        joints, confidence = joints_of(array)
-        if joints is not None:
-            found[name] = joints, confidence
-    if len(found) != 1:
-        names = ", ".join(found) or ", ".join(shown) or ", ".join(sorted(archive.names)[:8]) or "nothing"
-        several = f"holds {len(found)} arrays that may be joints: {names}"
-        problem = several if found else f"holds no array `joints`, only {names}"
-        raise FloraError(_input.shown(problem, 200), path=path, remedy=f"Name the right one `joints`. {_SHAPES}")
-    rate = next((archive.number(name) for name in _RATES if name in archive.names), None)
+    named: dict[str, NDArray[np.generic]] = {}
+    for name in sorted(archive.names)[:MAX_ARRAYS]:
+        if archive.dtype_kind(name) in tuple("iuf"):
+            array = archive.array(name)
+            assert array is not None
+            named[name] = array
+    return from_arrays(named, path, sorted(archive.names))
+
+
+def from_arrays(named: Mapping[str, NDArray[np.generic]], path: Path, others: Sequence[str] = ()) -> SkeletonSequence:
+    """The recording in the one of several named arrays that can be joints, or that a recipe names.
+
+    others: names of all that the file holds, to be shown if there is none. FloraError if there are none or several.
+    """
+    found = {name: each for name, array in named.items() if (each := joints_of(array))[0] is not None}
+    found = found or {name: each for name, array in named.items() if (each := uncounted(array))[0] is not None}
+    recipe = _telling.saw([f"{name}: {each[0].shape[2]} joints" for name, each in found.items() if each[0] is not None])
+    if recipe.array is not None and recipe.array not in found:
+        problem = f"has no array of joints called {recipe.array!r}, only {', '.join(found) or 'others'}"
+        raise FloraError(_input.shown(problem, 200), path=path, remedy="Choose one of these in the recipe.")
+    if recipe.array is not None:
+        found = {recipe.array: found[recipe.array]}
+    if len(found) > 1:
+        problem = f"holds {len(found)} arrays that may be joints: {', '.join(found)}"
+        raise FloraError(_input.shown(problem, 200), path=path,
+                         remedy=f"Say which one in a reading recipe: `array: {next(iter(found))}`.")  # fmt: skip
+    if not found:
+        shown = ", ".join(f"{name} {array.shape}" for name, array in named.items())
+        names = shown or ", ".join(list(others)[:8]) or "nothing"
+        raise FloraError(_input.shown(f"holds no array `joints`, only {names}", 200), path=path,
+                         remedy=f"Name the right one `joints`. {_SHAPES}")  # fmt: skip
+    rate = next((float(named[name].reshape(-1)[0]) for name in _RATES if name in named and named[name].size == 1), None)
     ((joints, confidence),) = found.values()
+    assert joints is not None
     return _sequence(joints, confidence, rate if rate is not None and 0 < rate <= MAX_FPS else None, path)
+
+
+def uncounted(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
+    """The same as `joints_of` for (T, V, 3 or 4) and (T, M, V, 3 or 4) of a number of joints that no layout has."""
+    fits = array.dtype.kind in "iuf" and array.ndim in (3, 4) and array.size > 0 and array.shape[-1] in (3, 4)
+    if not fits or not FEWEST_JOINTS <= array.shape[-2] <= MAX_JOINTS:
+        return None, None
+    if array.ndim == 4 and array.shape[1] > MAX_PERSONS:
+        return None, None
+    values = array.reshape(len(array), -1, *array.shape[-2:]).astype(np.float64)
+    return values[..., :3], values[..., 3] if values.shape[3] == 4 else None
 
 
 def joints_of(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
     """(T, M, V, 3) joints and (T, M, V) confidences or None of an array in a usual shape; (None, None) for others.
 
-    Usual are (T, V, 3 or 4), (T, 3 V), (V, 3, T), (T, M, V, 3 or 4), (M, T, V, 3 or 4) and (3, T, V, M); a fourth
-    number is a confidence.
+    Usual are (T, V, 3 or 4), (T, 3 V), (V, 3, T), (3, V, T), (T, M, V, 3 or 4), (M, T, V, 3 or 4) and (3, T, V, M); a
+    fourth number is a confidence.
     """
     if array.dtype.kind not in "iuf" or not array.size or array.ndim not in (2, 3, 4):
         return None, None
@@ -94,6 +125,8 @@ def joints_of(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
             array = array[:, None]
         elif shape[1] == 3 and shape[0] in COUNTS:
             array = array.transpose(2, 0, 1)[:, None]
+        elif shape[0] == 3 and shape[1] in COUNTS:
+            array = array.transpose(2, 1, 0)[:, None]
         else:
             return None, None
     elif shape[3] in (3, 4) and shape[2] in COUNTS and min(shape[:2]) <= MAX_PERSONS:
@@ -107,5 +140,9 @@ def joints_of(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
 
 
 def _sequence(joints: Array, confidence: Array | None, fps: float | None, path: Path) -> SkeletonSequence:
+    recipe = _telling.saw((f"{joints.shape[2]} joints",))
+    if recipe.joints:
+        names = [str(number) for number in range(1, joints.shape[2] + 1)]
+        return from_names(joints, names, fps, path, confidence=confidence)
     layout, notes = by_count(joints, path)
     return from_layout(joints, layout, fps, path, confidence=confidence, notes=notes)

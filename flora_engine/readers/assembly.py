@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _telling
 from flora_engine.readers._guessing import finish
 from flora_engine.readers.inspection import guess_layout
+from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, Note, SkeletonSequence, rigs
-from flora_engine.skeleton.names import index_of, match
+from flora_engine.skeleton.names import find, index_of, match
 from flora_engine.skeleton.orientation import Claim
 
 Array = NDArray[np.float64]
@@ -53,7 +54,8 @@ def from_names(
 
     confidence (T, M, N): 0 to 1, or None. FloraError where the names belong to no known layout or rig.
     """
-    layout, places, known = _layout_of(names, values, path, where)
+    recipe = _telling.saw(names)
+    layout, places, known = _told_places(recipe, names, path) or _layout_of(names, values, path, where)
     invented: tuple[str, ...] | None = None
     if layout is not None:
         values = values[:, :, places]
@@ -92,6 +94,38 @@ def from_names(
     )
 
 
+def _told_places(
+    recipe: ReadingRecipe, names: Sequence[str], path: Path
+) -> tuple[str, list[int], tuple[Note, ...]] | None:
+    """The layout that a recipe says, and where its joints are among the file's; None if it says no layout.
+
+    Joints that it does not name are found by their own names, or all of them by the file's order.
+    """
+    if recipe.layout is None:
+        return None
+    layout = LAYOUTS[recipe.layout]
+    own = {name: i for i, name in enumerate(names)}
+    strange = next((name for name in recipe.joints.values() if name not in own), None)
+    if strange is not None:
+        raise FloraError(f"has no joint {strange!r}, which {_called(recipe)} names", path=path,
+                         remedy="Read it another way, or correct the recipe.")  # fmt: skip
+    told = {joint: own[name] for joint, name in recipe.joints.items()}
+    found = find(layout, index_of(names))
+    places = [told.get(joint, place) for joint, place in zip(layout.joints, found, strict=True)]
+    known = [place for place in places if place is not None]
+    if len(set(known)) == len(layout.joints):
+        return layout.name, known, ()
+    if not told and len(names) == len(layout.joints):
+        return layout.name, list(range(len(names))), ()
+    lost = next((joint for joint, place in zip(layout.joints, places, strict=True) if place is None), "a joint")
+    problem = f"is to be read in the layout {layout.name}, but {_called(recipe)} does not say which one is the {lost}"
+    raise FloraError(problem, path=path, remedy="Name it in the recipe, under `joints` or `columns`.")
+
+
+def _called(recipe: ReadingRecipe) -> str:
+    return f"the recipe “{recipe.name}”" if recipe.name else "what you said"
+
+
 def from_layout(
     values: Array,
     layout: str,
@@ -106,6 +140,7 @@ def from_layout(
     invented: tuple[str, ...] | None = None,
 ) -> SkeletonSequence:
     """A recording of (T, M, V, 3) positions in the order of a layout, in the file's axes and unit."""
+    _telling.saw((f"{values.shape[2]} joints",))
     _input.check_size(path, *values.shape[:3])
     values = _without_lost(values)
     here = np.any(np.nan_to_num(values) != 0, axis=(2, 3))
@@ -175,6 +210,9 @@ def by_count(values: Array, path: Path, where: str = "") -> tuple[str, tuple[Not
     FloraError where none has as many.
     """
     count = values.shape[2]
+    recipe = _telling.saw((f"{count} joints",))
+    if recipe.layout is not None and len(LAYOUTS[recipe.layout].joints) == count:
+        return recipe.layout, ()
     fitting = [name for name, layout in LAYOUTS.items() if len(layout.joints) == count]
     if not fitting:
         counts = ", ".join(str(n) for n in sorted({len(layout.joints) for layout in LAYOUTS.values()}))

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS
 from flora_engine.readers._guessing import finish
+from flora_engine.readers.assembly import from_names
 from flora_engine.skeleton import KINECT_V2, Note, SkeletonSequence, rigs
 from flora_engine.skeleton.names import keys
 from flora_engine.skeleton.orientation import Claim, look
@@ -63,8 +64,12 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     values, fps = _motion(data[split.end() :], sum(len(joint.channels) for joint in joints), path)
     _input.check_size(path, len(values), 1, len(joints))
     rest = positions_of([replace(joint, channels=[]) for joint in joints], np.zeros((1, 0)))[0]
-    rig, notes = kinect_joints(joints, rest, path)
     moving = absolute_positions(joints, values)
+    names = [joint.name for joint in joints]
+    if _telling.saw(names).layout is not None:
+        places = np.concatenate([positions_of(moving, values[t : t + _CHUNK]) for t in range(0, len(values), _CHUNK)])
+        return from_names(places[:, None], names, fps, path)
+    rig, notes = kinect_joints(joints, rest, path)
     body = np.concatenate(
         [rig.matrix @ positions_of(moving, values[t : t + _CHUNK]) for t in range(0, len(values), _CHUNK)]
     )

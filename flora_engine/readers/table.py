@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS, check_fps
 from flora_engine.readers._cells import FEWEST_COLUMNS, Cells, decode
 from flora_engine.readers._columns import Columns, Role, understand
 from flora_engine.readers.assembly import HELP, from_names
+from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.skeleton import SkeletonSequence
 from flora_engine.skeleton.orientation import Claim
 
@@ -62,7 +63,9 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
 def parse(text: str, path: Path) -> SkeletonSequence:
     """The recording in the text of a table."""
     cells = Cells(path, text)
-    columns = _numbered(cells) if cells.bare else understand(cells.header)
+    recipe = _telling.saw([f"{len(cells.header)} columns"] if cells.bare else cells.header)
+    usual = _numbered if cells.bare else _named
+    columns = _told(cells, recipe) if recipe.columns else usual(cells)
     if columns.long:
         names, bodies = _long(cells, columns)
     else:
@@ -70,6 +73,30 @@ def parse(text: str, path: Path) -> SkeletonSequence:
     if not bodies:
         raise FloraError("has a header but no rows", path=path, remedy=_input.COPY_AGAIN)
     return _sequence(names, bodies, cells, columns)
+
+
+def _named(cells: Cells) -> Columns:
+    return understand(cells.header)
+
+
+def _told(cells: Cells, recipe: ReadingRecipe) -> Columns:
+    """The columns that a recipe names, or numbers from 1; frames, times and persons as the header names them."""
+    place = {name: i for i, name in enumerate(cells.header)} if not cells.bare else {}
+    joints: dict[str, dict[Role, int]] = {}
+    for joint, three in recipe.columns.items():
+        for role, column in zip(_ROLES, three, strict=False):
+            at = column - 1 if isinstance(column, int) else place.get(column, -1)
+            if not 0 <= at < len(cells.header):
+                raise cells.wrong(f"has no column {column!r}, which the reading recipe gives to the {joint}",
+                                  cells.first_line)  # fmt: skip
+            joints.setdefault(joint, {})[role] = at
+    columns = Columns() if cells.bare else understand(cells.header)
+    taken = {at for roles in joints.values() for at in roles.values()}
+    for other in ("frame", "time", "person"):
+        if getattr(columns, other) in taken:
+            setattr(columns, other, None)
+    columns.axes, columns.joint, columns.unit = {"": joints}, None, None
+    return columns
 
 
 def _numbered(cells: Cells) -> Columns:

@@ -14,6 +14,7 @@ from flora_engine.labelling.bundle import BUILTIN, find_bundle
 from flora_engine.labelling.folder import label_files, recordings
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import LabelledFile, check_table, write_table
+from flora_engine.readers.reading_recipes import ReadingRecipe, find_recipe
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
 from flora_engine.semantics.class_texts import ClassText, parse_typed, read_texts, with_known_texts
@@ -23,6 +24,7 @@ class Request(request.Request):
     """folder, files: recordings, or folders of them. classes: actions as they are typed, or classes_file with them.
 
     why: with what spoke for and against every label. none: with the probability of none of the actions.
+    recipe: the name of a reading recipe, or a file with one.
     model: a bundle, or the run that made it; None for the built-in one. out: the table to write (.csv, .jsonl).
     """
 
@@ -34,6 +36,7 @@ class Request(request.Request):
     model: UserPath | None = None
     why: bool = False
     none: bool = True
+    recipe: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Request:
@@ -79,10 +82,15 @@ def label_all(job: Job, request: Request, texts: list[ClassText]) -> Iterator[La
     """What comes of each recording, in order. Raises FloraError before the first one, Cancelled."""
     files = recordings([*([] if request.folder is None else [request.folder]), *request.files])
     labeller = Labeller(BUILTIN if request.model is None else find_bundle(request.model))
-    for one in label_files(job, labeller, files, texts, why=request.why):
+    for one in label_files(job, labeller, files, texts, why=request.why, recipe=reading_recipe(request)):
         if one.ranking is not None and not request.none:
             one = replace(one, ranking=replace(one.ranking, none=None))  # noqa: PLW2901
         yield one
+
+
+def reading_recipe(request: Request) -> ReadingRecipe | None:
+    """How the recordings are to be read, if the request says it; FloraError if there is no such recipe."""
+    return None if request.recipe is None else find_recipe(request.recipe)
 
 
 def candidate_texts(classes: str | None, file: Path | None) -> list[ClassText]:

@@ -124,7 +124,7 @@ def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], reque
     )
     truth: Sequence[Segment] = ()
     try:
-        sequence = read_sequence(file)
+        sequence = read_sequence(file, recipe=label.reading_recipe(request))
         if request.truth is not None:
             recording = Recording(sequence.fps, sequence.frames)
             truth = _as_typed(job, read_segments(request.truth, recording), texts)

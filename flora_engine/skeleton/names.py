@@ -54,9 +54,13 @@ def index_of(names: Sequence[str]) -> dict[str, int]:
 
 def match(layout: Layout, index: Mapping[str, int]) -> list[int] | None:
     """The place of every joint of the layout among names (`index_of`), None unless all are there."""
-    places = [_place(index, (joint, *layout.synonyms.get(joint, ()))) for joint in layout.joints]
-    found = [place for place in places if place is not None]
+    found = [place for place in find(layout, index) if place is not None]
     return found if len(set(found)) == len(layout.joints) else None
+
+
+def find(layout: Layout, index: Mapping[str, int]) -> list[int | None]:
+    """The place of each joint of the layout among names (`index_of`), None for those that are not there."""
+    return [_place(index, (joint, *layout.synonyms.get(joint, ()))) for joint in layout.joints]
 
 
 def _place(index: Mapping[str, int], spellings: Iterable[str]) -> int | None:

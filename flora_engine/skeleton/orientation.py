@@ -7,7 +7,7 @@ what was measured and what the format says, and reports both. docs/formats.md ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,16 +250,41 @@ class Alignment:
     notes: tuple[Note, ...]
 
 
-def align(seen: Look, claim: Claim | None = None, unit: str | None = None, height: float = HEIGHT) -> Alignment:
+@dataclass(frozen=True)
+class Told:
+    """What the user says, which goes before all that was measured or claimed. up: the signed axis that points up.
+    mirrored: the axes are left-handed. metres: per unit. None: not said.
+    """
+
+    up: str | None = None
+    mirrored: bool | None = None
+    metres: float | None = None
+
+
+NOTHING_TOLD = Told()
+
+
+def align(
+    seen: Look,
+    claim: Claim | None = None,
+    unit: str | None = None,
+    height: float = HEIGHT,
+    told: Told = NOTHING_TOLD,
+) -> Alignment:
     """The turn and scale to Kinect axes and metres, and notes on what was taken for what.
 
     claim: what the format says of its axes, believed unless the body clearly contradicts it. unit: what the file says
     (a key of UNITS). height: HEIGHT or KINECT_HEIGHT. Without a claim the person is made to face the camera, by quarter
     turns about the vertical.
     """
+    if told.up is not None:
+        claim, seen = None, replace(seen, up=told.up, up_sure="sure")
+    if told.mirrored is not None:
+        seen = replace(seen, left_handed=told.mirrored, handed_sure="sure")
     turn, notes = _axes(seen, claim)
-    scale, told = _scale(seen, unit, height)
-    return Alignment(turn * scale, (*notes, *told))
+    scale, guessed = _scale(seen, unit, height) if told.metres is None else (told.metres, [])
+    known = {"up axis": told.up is not None, "left and right": told.mirrored is not None}
+    return Alignment(turn * scale, tuple(note for note in (*notes, *guessed) if not known.get(note.about)))
 
 
 def _axes(seen: Look, claim: Claim | None) -> tuple[Array, list[Note]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flora_engine.skeleton.layouts import KINECT_V2, LAYOUTS, Layout
 
-About = Literal["layout", "up axis", "unit", "left and right", "frame rate", "joints", "gaps"]
+About = Literal["layout", "up axis", "unit", "left and right", "frame rate", "joints", "gaps", "recipe"]
 Sure = Literal["sure", "likely", "unsure"]
 
 

@@ -23,6 +23,7 @@ class ImportOptions:
     action numbers mean (its classes are all added, in their order). layout, up, scale, fps: put right what files say
     wrongly, see readers.corrections; by_layout: the same for the files that say they are in this layout, and by_file
     for single ones (absolute paths), each going before what is more general.
+    recipe: the name of a reading recipe, or a file with one; None: those saved for such files.
     processes: None for one per CPU. batch: recordings per transaction.
     """
 
@@ -37,6 +38,7 @@ class ImportOptions:
     fps: float | None = None
     by_layout: Mapping[str, Correction] = field(default_factory=dict)
     by_file: Mapping[Path, Correction] = field(default_factory=dict)
+    recipe: str | None = None
     processes: int | None = None
     batch: int = 64
 

@@ -26,6 +26,7 @@ from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import read_sequence
 from flora_engine.readers.corrections import Correction, correct
 from flora_engine.readers.inspection import Inspection, inspect
+from flora_engine.readers.reading_recipes import ReadingRecipe, find_recipe
 from flora_engine.skeleton import SkeletonSequence
 
 _READ_AT_ONCE = 8  # files a worker process takes at a time
@@ -75,6 +76,7 @@ def import_folder(
     that is not there, a bad file of labels, an unknown data set. Stopping (Cancelled) keeps what is committed.
     """
     options = options or ImportOptions()
+    _recipe(options)  # before anything else, that there is one
     start, report = time.monotonic(), ImportReport()
     files, ignored = find_recordings(paths, leave_out=options.labels)
     report.ignored = ignored
@@ -186,25 +188,31 @@ def _tasks(files: Sequence[Path], options: ImportOptions) -> list[_Task]:
 
 
 def _read_all(tasks: Sequence[_Task], options: ImportOptions) -> list[_Read]:
-    return [_read(path, own, options) for path, own in tasks]
+    recipe = _recipe(options)
+    return [_read(path, own, options, recipe) for path, own in tasks]
 
 
-def _read(path: Path, own: Correction | None, options: ImportOptions) -> _Read:
+def _recipe(options: ImportOptions) -> ReadingRecipe | None:
+    return None if options.recipe is None else find_recipe(options.recipe)
+
+
+def _read(path: Path, own: Correction | None, options: ImportOptions, recipe: ReadingRecipe | None) -> _Read:
     try:
-        sequence = _correct(read_sequence(path), path, own, options)
+        sequence = _correct(read_sequence(path, recipe=recipe), path, own, options)
     except FloraError as error:
         return _Read(path, None, b"", str(error))
     return _Read(path, sequence, content_hash(sequence), "")
 
 
 def _inspect_all(tasks: Sequence[_Task], options: ImportOptions) -> list[Preview]:
-    return [_inspect(path, own, options) for path, own in tasks]
+    recipe = _recipe(options)
+    return [_inspect(path, own, options, recipe) for path, own in tasks]
 
 
-def _inspect(path: Path, own: Correction | None, options: ImportOptions) -> Preview:
+def _inspect(path: Path, own: Correction | None, options: ImportOptions, recipe: ReadingRecipe | None) -> Preview:
     layout = ""
     try:
-        sequence = read_sequence(path, allow_nan=True)
+        sequence = read_sequence(path, allow_nan=True, recipe=recipe)
         layout = sequence.layout
         sequence = _correct(sequence, path, own, options)
     except FloraError as error:
