@@ -79,8 +79,10 @@ class MainWindow(QMainWindow):
         self.edits = ProjectEdits(self.session, self.library, feedback, self)
         self.project_jobs = ProjectJobs(self.session, self.opening, self.jobs, feedback, self)
         self.models = Models(service, self.labels, self._settings, feedback, self)
+        opening = self.opening
         self.training = Training(
-            self.session, self.jobs, feedback, self._settings, self.models.use, self.opening.ask_project, self
+            *(self.session, self.jobs, feedback, self._settings, self.models.use),
+            *(opening.ask_project, opening.open_source, self),
         )
         self.menus = Menus(self)
         self._build()

@@ -175,6 +175,11 @@ def take_training(window: MainWindow, out: Path, theme: str) -> None:
     need(lambda: page.state == "finished" and bool(page.curves.views), "the curves")
     wait(seconds=1.0)
     save(pages, out / f"run-{theme}.png")
+    page.show_tab("Analysis")
+    need(lambda: page.analysis.view is not None and not page.analysis.is_busy, "the analysis")
+    page.analysis.confusion.choose(0, 0)
+    wait(seconds=1.0)
+    save(pages, out / f"run-analysis-{theme}.png")
     pages.close()
 
 

@@ -132,6 +132,23 @@ class Opening(QObject):
         if project is not None:
             self._reading.submit(lambda: open_from(project, id))
 
+    def open_source(self, source: str, name: str) -> None:
+        """Show a recording that a run was tested on. source: a file, or FOLDER#ID of a project, as the run keeps it."""
+        folder, number, id = source.rpartition("#")
+        if number and id.isdecimal() and (Path(folder) / DATABASE).is_file():
+            if self._session.is_open(Path(folder)):
+                self.open_id(int(id))
+            else:
+                self._open(
+                    f"Opening {Path(folder).name}…", lambda: Project.open(Path(folder)), lambda: self.open_id(int(id))
+                )
+        elif source and Path(source).is_file():
+            self.open_recording(Path(source))
+        elif source:
+            self._feedback.problem(f"The recording “{name}” is no longer at {folder if number else source}.")
+        else:
+            self._feedback.problem(f"The run does not say where “{name}” is: it was trained from a feature file.")
+
     def open_project(self, folder: Path) -> None:
         """Open a project in place of what is open."""
         self._open(f"Opening {folder.name}…", lambda: Project.open(folder))

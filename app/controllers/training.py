@@ -26,7 +26,10 @@ from flora_engine.runs.folder import CONFIG, RunFolder, list_runs
 
 
 class Training(QObject):
-    """`use` takes the bundle of a training. A training continues if the project is closed."""
+    """`use` takes the bundle of a training, `play` the source and the name of a recording to show.
+
+    A training continues if the project is closed.
+    """
 
     def __init__(
         self,
@@ -36,11 +39,12 @@ class Training(QObject):
         settings: SettingsFile,
         use: Callable[[Path], object],
         open_project: Callable[[], object],
+        play: Callable[[str, str], object],
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._session, self._jobs, self._feedback, self._settings = session, jobs, feedback, settings
-        self._use, self._open_project, self._main = use, open_project, window
+        self._use, self._open_project, self._play, self._main = use, open_project, play, window
         self._wizard: Wizard | None = None
         self._window: TrainingWindow | None = None
         self._of_run: dict[Path, HeavyJob] = {}  # the jobs of this window by their runs
@@ -60,6 +64,7 @@ class Training(QObject):
             self._window.cancel_wanted.connect(self.cancel)
             self._window.use_wanted.connect(self._use)
             self._window.report_wanted.connect(self.ask_report)
+            self._window.play_wanted.connect(self._play)
             self._window.runs.folder_changed.connect(self._remember)
         return self._window
 

@@ -9,7 +9,6 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -21,13 +20,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme, current_theme
+from app.training.exporting import ask_export, export
 from app.training.metrics import Curve, Drawn, Plot, as_csv
 from app.widgets import button
-from flora_engine.files import write_text
 from flora_engine.runs.events import smoothed
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart; the last two are ours.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500", "#8a8a8a")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b3a500", "#8a8a8a")
 _HEIGHT = 210
 _MANY = 2000  # points
 _WIDE = 760  # pixels from which two plots stand side by side
@@ -113,7 +112,7 @@ class PlotView(QWidget):
         if scale != self._log:
             self._log = scale
             self.chart.setLogMode(y=scale)
-        colours = _COLOURS
+        colours = COLOURS
         while len(self._items) < len(shown.curves):
             item = _Item(colours[len(self._items) % len(colours)])
             self.chart.addItem(item)
@@ -129,7 +128,7 @@ class PlotView(QWidget):
         self.line.setVisible(step is not None)
         if step is not None:
             self.line.setPos(step)
-        colours, parts = _COLOURS, []
+        colours, parts = COLOURS, []
         for place, curve in enumerate(self.shown.curves):
             if not len(curve.steps):
                 continue
@@ -161,6 +160,8 @@ class PlotView(QWidget):
 class CurvesView(QWidget):
     """All plots of a run, or of several, with the controls above them."""
 
+    trouble = Signal(str)  # one sentence
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
@@ -180,8 +181,8 @@ class CurvesView(QWidget):
         row.addWidget(self.smoothing)
         row.addWidget(self.log)
         row.addStretch(1)
-        for title, act in (("Show all", self.show_all), ("Save PNG…", self._ask_png), ("Save CSV…", self._ask_csv)):
-            row.addWidget(button(title, act))
+        row.addWidget(button("Show all", self.show_all))
+        row.addWidget(button("Export…", self._ask_export))
         self._holder = QWidget()
         self._grid = QGridLayout(self._holder)
         self._grid.setContentsMargins(0, 0, 4, 0)
@@ -226,13 +227,12 @@ class CurvesView(QWidget):
         for view in self.views.values():
             view.show_all()
 
-    def save_csv(self, path: Path) -> None:
-        """Write every point of the curves; raises OSError."""
-        write_text(path, as_csv(self._plots))
+    def export(self, path: Path) -> None:
+        """Write a picture of all plots (PNG or SVG), also of those that are scrolled away, or their points (CSV).
 
-    def save_png(self, path: Path) -> bool:
-        """Write a picture of all plots, also of those that are scrolled away."""
-        return self._holder.grab().save(str(path), "PNG")
+        Raises FloraError.
+        """
+        export(path, self._holder, lambda: as_csv(self._plots))
 
     def resizeEvent(self, event: object) -> None:
         self._arrange()
@@ -257,15 +257,9 @@ class CurvesView(QWidget):
             if view.plot.axis == axis:
                 view.read(None if np.isnan(step) else step)
 
-    def _ask_png(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the curves", "curves.png", "PNG (*.png)")
-        if name and not self.save_png(Path(name)):
-            self.empty.setText(f"{name} cannot be written.")
-
-    def _ask_csv(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save the curves", "curves.csv", "CSV (*.csv)")
-        if name:
-            self.save_csv(Path(name))
+    def _ask_export(self) -> None:
+        if problem := ask_export(self, "curves", self._holder, lambda: as_csv(self._plots)):
+            self.trouble.emit(problem)
 
 
 def _escaped(text: str) -> str:

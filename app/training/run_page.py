@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.theme import Theme
+from app.training.analysis_view import AnalysisView
 from app.training.curves import CurvesView
 from app.training.log_view import LogView
 from app.training.metrics import drawn
@@ -53,6 +54,7 @@ class RunPage(QWidget):
     cancel_wanted = Signal(Path)
     use_wanted = Signal(Path)  # a bundle
     report_wanted = Signal(Path)
+    play_wanted = Signal(str, str)  # source and name of a recording
     titled = Signal(str)
 
     def __init__(self, path: Path, parent: QWidget | None = None) -> None:
@@ -84,6 +86,7 @@ class RunPage(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.curves.set_theme(theme)
+        self.analysis.set_theme()
 
     def show_tab(self, name: str) -> None:
         """Show the tab of that title."""
@@ -114,6 +117,9 @@ class RunPage(QWidget):
         self.stages = StagesTree()
         self.stages.chosen.connect(lambda _: self._draw())
         self.curves = CurvesView()
+        self.curves.trouble.connect(self._say)
+        self.analysis = AnalysisView(self.path)
+        self.analysis.play_wanted.connect(self.play_wanted)
         self.results = QTextBrowser()
         self.results.setAccessibleName("Results")
         self.log = LogView()
@@ -127,6 +133,7 @@ class RunPage(QWidget):
         for widget, title in (
             (self.curves, "Curves"),
             (self.results, "Results"),
+            (self.analysis, "Analysis"),
             (self.log, "Log"),
             (self.settings, "Settings"),
         ):
@@ -166,6 +173,7 @@ class RunPage(QWidget):
         if changed:
             self._show_buttons()
             self._show_results()
+            self.analysis.look()
         if new or changed:
             self.log.show_lines(self.history.log)
             self._draw()

@@ -22,6 +22,7 @@ class TrainingWindow(QWidget):
     cancel_wanted = Signal(Path)
     use_wanted = Signal(Path)
     report_wanted = Signal(Path)
+    play_wanted = Signal(str, str)  # source and name of a recording
 
     def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
@@ -54,6 +55,7 @@ class TrainingWindow(QWidget):
             page.cancel_wanted.connect(self.cancel_wanted)
             page.use_wanted.connect(self.use_wanted)
             page.report_wanted.connect(self.report_wanted)
+            page.play_wanted.connect(self.play_wanted)
             shown = page
             page.titled.connect(lambda text: self.tabs.setTabText(self.tabs.indexOf(shown), text))
             self.tabs.addTab(page, page.title)

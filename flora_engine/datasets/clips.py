@@ -19,7 +19,7 @@ class Clips:
 
     joints: float32 (N, 3, T, V, M), the encoder's input. labels: int64 (N,), 0-based over `class_names`, which is the
     numbering of these clips. subjects, cameras, setups: int64 (N,), as in the file names; 0 if unknown. names:
-    recording names.
+    recording names. sources: where each was read from, a file or FOLDER#ID of a project; empty if nobody knows.
     """
 
     joints: NDArray[np.float32]
@@ -29,6 +29,7 @@ class Clips:
     subjects: NDArray[np.int64]
     cameras: NDArray[np.int64]
     setups: NDArray[np.int64]
+    sources: tuple[str, ...] = ()
 
     def in_numbering_of(self, job: Job, dataset: str) -> Clips:
         """The same clips with the labels and class names of a catalogued data set.
@@ -63,6 +64,7 @@ class Clips:
             subjects=self.subjects[keep],
             cameras=self.cameras[keep],
             setups=self.setups[keep],
+            sources=tuple(one for one, use in zip(self.sources, keep, strict=True) if use) if self.sources else (),
         )
 
 

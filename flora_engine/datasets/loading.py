@@ -47,6 +47,11 @@ class Item:
     row: int | None
     identity: str
 
+    @property
+    def source(self) -> str:
+        """Where it can be read again."""
+        return str(self.path.absolute()) if self.row is None else f"{self.path}#{self.row}"
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -86,9 +91,9 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
     for problem in prepared.problems:
         job.warn(problem)
     if settings.project is not None:
-        clips = _clips(prepared, *_project_labels(settings.project, items), settings.persons)
+        clips = _clips(prepared, items, *_project_labels(settings.project, items), settings.persons)
         return clips.in_numbering_of(job, settings.dataset) if settings.dataset in dataset_names() else clips
-    return _clips(prepared, *_raw_labels(job, settings.dataset, prepared.facts), settings.persons)
+    return _clips(prepared, items, *_raw_labels(job, settings.dataset, prepared.facts), settings.persons)
 
 
 def class_names(dataset: str) -> tuple[str, ...]:
@@ -262,7 +267,9 @@ def _raw_labels(job: Job, dataset: str, facts: Sequence[Facts | None]) -> tuple[
     return names, labels
 
 
-def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64], persons: int) -> Clips:
+def _clips(
+    prepared: Prepared, items: Sequence[Item], names: tuple[str, ...], labels: NDArray[np.int64], persons: int
+) -> Clips:
     keep = np.array([fact is not None for fact in prepared.facts], bool) & (labels >= 0)
     if not keep.any():
         raise FloraError("no recording has a label", remedy="Check the file names, or label them in a project.")
@@ -276,4 +283,5 @@ def _clips(prepared: Prepared, names: tuple[str, ...], labels: NDArray[np.int64]
         subjects=numbers["subject"],
         cameras=numbers["camera"],
         setups=numbers["setup"],
+        sources=tuple(item.source for item, use in zip(items, keep, strict=True) if use),
     )

@@ -26,10 +26,12 @@ from flora_engine.evaluation.selection import Pick, select
 from flora_engine.heads import Choice, Fit, Problem, Scorer, head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.jobs import Job
+from flora_engine.runs.analysis import Decisions
 from flora_engine.runs.progress import Memory, Progress
 from flora_engine.runs.results import Outcome
 
 Setting = Literal["zsl", "gzsl"]
+Look = Callable[[Decisions], object]
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,16 @@ def low_shot(features: Features, share: float, seed: int = 0) -> Features:
 # ---------------------------------------------------------------------------------------------------- one evaluation
 
 
-def evaluate_zsl(score: Scorer, experiment: Experiment) -> Outcome:
-    """Accuracy among the unseen classes, per class, and the confusion among them."""
+def _unwatched(decisions: Decisions) -> None:
+    """Nobody looks at the single decisions."""
+
+
+def evaluate_zsl(score: Scorer, experiment: Experiment, look: Look = _unwatched) -> Outcome:
+    """Accuracy among the unseen classes, per class, and the confusion among them. look: sees each decision."""
     unseen, labels = experiment.unseen, experiment.features.zsl_label
-    chosen = score(experiment.features.zsl_data, unseen).argmax(axis=1)
+    scores = score(experiment.features.zsl_data, unseen)
+    chosen = scores.argmax(axis=1)
+    look(Decisions.of(np.arange(len(labels)), labels, unseen, scores))
     return {
         "accuracy": metrics.accuracy(unseen[chosen], labels),
         "per_class": metrics.per_class(unseen[chosen], labels),
@@ -93,15 +101,22 @@ def evaluate_zsl(score: Scorer, experiment: Experiment) -> Outcome:
     }
 
 
-def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float) -> Outcome:
-    """Seen, unseen and harmonic accuracy at `bonus`, the area under the curve, per class and confusion over all."""
+def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float, look: Look = _unwatched) -> Outcome:
+    """Seen, unseen and harmonic accuracy at `bonus`, the area under the curve, per class and confusion over all.
+
+    look: sees each decision.
+    """
     features = experiment.features
     seen = np.unique(features.train_label)
     known = np.concatenate([seen, experiment.unseen])
     rows = np.isin(features.gzsl_label, known)  # a test class that was never trained on nor is unseen has no answer
     labels = features.gzsl_label[rows]
-    result = Generalised.of(score(features.gzsl_data[rows], known), labels, seen, experiment.unseen)
+    scores = score(features.gzsl_data[rows], known)
+    result = Generalised.of(scores, labels, seen, experiment.unseen)
     predicted = result.decide(bonus)
+    raised = scores + np.where(np.isin(known, experiment.unseen), np.float32(bonus), np.float32(0))
+    decisions = Decisions.of(np.flatnonzero(rows), labels, known, raised)
+    look(replace(decisions, predicted=predicted, bonus=bonus, curve=_thinned(np.stack(result.curve()))))
     seen_accuracy, unseen_accuracy = result.accuracies(bonus)
     return {
         "seen": seen_accuracy,
@@ -113,8 +128,18 @@ def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float) -> Outcom
     }
 
 
-def _evaluate(setting: Setting, score: Scorer, experiment: Experiment, bonus: float) -> Outcome:
-    return evaluate_zsl(score, experiment) if setting == "zsl" else evaluate_gzsl(score, experiment, bonus)
+def _thinned(curve: Array, most: int = 500) -> Array:
+    """At most so many columns of (3, M), the ends among them."""
+    places = np.unique(np.linspace(0, curve.shape[1] - 1, most).round().astype(np.int64))
+    return curve[:, places].astype(np.float32)
+
+
+def _evaluate(
+    setting: Setting, score: Scorer, experiment: Experiment, bonus: float, look: Look = _unwatched
+) -> Outcome:
+    if setting == "zsl":
+        return evaluate_zsl(score, experiment, look)
+    return evaluate_gzsl(score, experiment, bonus, look)
 
 
 def _told(job: Job, evaluation: int, outcome: Outcome) -> Outcome:
@@ -139,6 +164,7 @@ def _held_out(
     seed: int,
     picks: Mapping[str, Pick],
     keep: Callable[[Setting, Any], None],
+    look: Callable[[Setting, Decisions], object],
     progress: Progress,
 ) -> dict[str, Outcome]:
     """Train what was picked on all seen classes; settings that picked the same training share it."""
@@ -154,7 +180,8 @@ def _held_out(
                     keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
                     progress.keep("nearest_aligned", evaluate_zsl(baseline, experiment))
-                progress.keep(setting, _told(job, evaluation, _evaluate(setting, score, experiment, pick.bonus or 0.0)))
+                outcome = _evaluate(setting, score, experiment, pick.bonus or 0.0, partial(look, setting))
+                progress.keep(setting, _told(job, evaluation, outcome))
 
         last = max(picks[setting].evaluations for setting in here)
         checkpoint = progress.checkpoint(number)
@@ -221,12 +248,14 @@ def run_protocol(
     keep: Callable[[int, Setting, Any], None] = lambda seed, setting, model: None,
     memory: Memory | None = None,
     picks: Mapping[str, Pick] | None = None,
+    look: Callable[[int, Setting, Decisions], object] = lambda seed, setting, decisions: None,
 ) -> Outcome:
     """Train and evaluate head `name` with every seed of the settings; returns a JSON-ready summary.
 
     keep: called with (seed, setting, model) for each Flora that the held-out protocol reports on; it is a copy.
     memory: finished pieces of an interrupted run of the same configuration are taken from it.
     picks: what the held-out protocol trains for each setting, where it was chosen already.
+    look: called with (seed, setting, decisions) for each evaluation that the held-out protocol reports.
     """
     memory = memory or Memory()
     experiment.check()
@@ -244,7 +273,9 @@ def run_protocol(
         def train(progress: Progress, seed: int = seed) -> Outcome:
             if protocol == "published":
                 return _published(job, name, experiment, settings, wanted, seed, progress)
-            return _held_out(job, name, experiment, settings, wanted, seed, picks, partial(keep, seed), progress)
+            return _held_out(
+                job, name, experiment, settings, wanted, seed, picks, partial(keep, seed), partial(look, seed), progress
+            )
 
         job.log(f"{name}, protocol {protocol}: seed {seed}")
         with job.part(f"{protocol}, seed {seed}"):

@@ -32,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "extract": "flora_engine.recipes.extract",
     "compare": "flora_engine.recipes.compare",
     "evaluate": "flora_engine.recipes.evaluate",
+    "map": "flora_engine.recipes.latent_map",
     "label-folder": "flora_engine.recipes.label",
     "label-timeline": "flora_engine.recipes.timeline",
 }

@@ -11,6 +11,7 @@ import numpy as np
 
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
+from flora_engine.datasets.catalogue import ClassText
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
@@ -21,6 +22,7 @@ from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.recipes.features import Extraction, open_features
+from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, run_folder
 from flora_engine.recipes.texts import texts_for
 from flora_engine.runs.folder import RunFolder
@@ -52,9 +54,11 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
         started = time.monotonic()
         if ready is None:
             assert isinstance(source, Extraction)
+            keep_recordings(folder.path, source.clips, source.parts)
             with job.part("features"):
                 features = source.run(job, folder.path / FEATURES, place)
             ready = experiment_of(job, config, features, states, place)
+        keep_classes(folder.path, [text.name for text in _texts(config)], ready)
         heads = _heads(job, config, ready, folder)
         result = FloraResult(
             benchmark=config.benchmark,
@@ -71,8 +75,11 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
 
 def texts_of(job: Job, config: FloraConfig) -> Array:
     """The class states of the benchmark's classes: float32 (K, L+1, 2d). FloraError."""
-    texts = texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
-    return class_states(load_text_encoder(config.texts.encoder, job), texts, config.texts.tokens)
+    return class_states(load_text_encoder(config.texts.encoder, job), _texts(config), config.texts.tokens)
+
+
+def _texts(config: FloraConfig) -> list[ClassText]:
+    return texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
 
 
 def experiment_of(job: Job, config: FloraConfig, features: Features, states: Array, device: str) -> Experiment:
@@ -86,16 +93,21 @@ def experiment_of(job: Job, config: FloraConfig, features: Features, states: Arr
 
 
 def _heads(job: Job, config: FloraConfig, experiment: Experiment, folder: RunFolder) -> Heads:
-    def keep(head: str, seed: int, setting: Setting, model: FloraModel) -> None:
-        save_model(folder.checkpoint(f"{head}-{setting}-seed{seed}"), model)
+    def keep(kept: Kept, seed: int, setting: Setting, model: FloraModel) -> None:
+        save_model(folder.checkpoint(f"{kept.head}-{setting}-seed{seed}"), model)
+        if seed == config.flora.seeds[0]:
+            kept.model(setting, model)
 
     memory = Memory(folder.path / "checkpoints")
     outcomes: Heads = {}
     for name in config.heads:
         for protocol in config.flora.protocols:
-            parts, kept = wanted(config), partial(keep, name)
+            parts, kept = wanted(config), Kept(folder.path, name, experiment)
             with job.part(name):
-                outcome = run_protocol(job, name, experiment, config.flora, protocol, parts, kept, memory)
+                outcome = run_protocol(
+                    *(job, name, experiment, config.flora, protocol, parts, partial(keep, kept), memory),
+                    look=kept.decisions,
+                )
             outcomes.setdefault(name, {})[protocol] = outcome
             folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
     return outcomes

@@ -101,6 +101,7 @@ def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:
         subjects=joined("subjects"),
         cameras=joined("cameras"),
         setups=joined("setups"),
+        sources=tuple(source for one in sets for source in one.sources),
     )
 
 
@@ -120,6 +121,7 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
     checkpoints = run.checkpoints(streams)
     encoded = time.monotonic()
     experiment = run.experiment(run.features(checkpoints, parts), split.unseen)
+    run.keep_facts(experiment, parts)
     heads = run.evaluate(experiment)
     result = SplitResult(
         unseen=list(split.unseen),

@@ -15,7 +15,7 @@ from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
 from flora_engine.evaluation.calibration import best_temperature
-from flora_engine.evaluation.protocols import Experiment, run_protocol
+from flora_engine.evaluation.protocols import Experiment, Setting, run_protocol
 from flora_engine.evaluation.selection import make_folds
 from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
@@ -35,6 +35,7 @@ from flora_engine.preprocessing import preparation
 from flora_engine.project.splits import Parts
 from flora_engine.recipes.encoder import train_on
 from flora_engine.recipes.features import Extraction
+from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
@@ -125,6 +126,11 @@ class SplitRun:
         """Features and class states, for the heads."""
         return Experiment(features, self.material.states, np.array(unseen, np.int64), self.device)
 
+    def keep_facts(self, experiment: Experiment, parts: Parts) -> None:
+        """What the run's page needs to know of classes and test recordings."""
+        keep_classes(self.folder.path, [text.name for text in self.material.texts], experiment)
+        keep_recordings(self.folder.path, self.material.clips, parts)
+
     def kept_model(self, setting: str) -> Path:
         """Where the first seed's model of the held-out protocol is kept for the bundle."""
         return self.folder.checkpoint(f"{self.head}-{setting}-seed{self.seed}")
@@ -134,16 +140,22 @@ class SplitRun:
         return {name: self._evaluate(name, experiment) for name in self.config.heads}
 
     def _evaluate(self, name: str, experiment: Experiment) -> dict[str, dict[str, Any]]:
-        def keep(seed: int, setting: str, model: FloraModel) -> None:
-            if name == self.head and seed == self.seed:
-                save_model(self.kept_model(setting), model)
+        kept = Kept(self.folder.path, name, experiment)
+
+        def keep(seed: int, setting: Setting, model: FloraModel) -> None:
+            if seed == self.seed:
+                kept.model(setting, model)
+                if name == self.head:
+                    save_model(self.kept_model(setting), model)
 
         self.job.log(f"training and evaluating {name}")
         memory = Memory(self.folder.path / "checkpoints")
         settings = self.config.flora
         with self.job.part(name):
             return {
-                protocol: run_protocol(self.job, name, experiment, settings, protocol, keep=keep, memory=memory)
+                protocol: run_protocol(
+                    self.job, name, experiment, settings, protocol, keep=keep, memory=memory, look=kept.decisions
+                )
                 for protocol in settings.protocols
             }
 

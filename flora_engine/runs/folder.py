@@ -6,6 +6,7 @@
     events.jsonl     one JSON object a line, in the order things happened; curves are redrawn from it
     log.txt          the same for people
     checkpoints/     safetensors
+    analysis/        what was decided about each test recording (see analysis.py)
     result.json      written once, when the run finished
     bundle/          the trained model, where the recipe makes one
     run.lock         held (by the operating system, so a crash frees it) while a process works on the run

@@ -12,9 +12,11 @@ import numpy as np
 
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
+from flora_engine.runs.analysis import parts_of, read_analysis
 from flora_engine.runs.events import Floats, History, Name
 from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.runs.listing import read_config, read_notes, row_of
+from flora_engine.runs.report_parts import decided
 from flora_engine.runs.results import read_result
 from flora_engine.runs.tables import result_table
 
@@ -54,6 +56,9 @@ def report(run: RunFolder) -> str:
         "<h2>Results</h2>",
         "<p>This run has no results yet.</p>" if result is None else _table(result_table(result)),
     ]
+    for part in parts_of(run.path):
+        title = f"What was decided: {part}" if part else "What was decided"
+        body += [f"<h2>{_text(title)}</h2>", *decided(read_analysis(run.path / part), row.head)]
     plots = _plots(history)
     if plots:
         body += ["<h2>Curves</h2>", '<div class="curves">', *plots, "</div>"]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from flora_engine.runs import analysis
 from flora_engine.runs.folder import EVENTS, RunFolder
 
 CONFIG: dict[str, Any] = {
@@ -106,3 +110,28 @@ def make_run(parent: Path, name: str, *, finished: bool = True, zsl: float = 0.7
     if finished:
         run.write_result(result(zsl))
     return run
+
+
+def keep_decisions(folder: Path) -> None:
+    """Five classes of 12 recordings, of which “run” (3) and “walk” (0) are unseen and alike, and confused."""
+    names = ("walk", "sit down", "drink", "run", "wave both hands")
+    random, labels = np.random.default_rng(0), np.repeat(np.arange(5), 12)
+    near = np.full((5, 5), 0.2, np.float32) + 0.8 * np.eye(5, dtype=np.float32)
+    near[0, 3] = near[3, 0] = 0.95
+    analysis.write_classes(folder, names, [0, 3], near)
+    recordings = [
+        analysis.Recording(f"{names[label]} {row}", f"/recordings/{row}.npz") for row, label in enumerate(labels)
+    ]
+    unseen = np.flatnonzero(np.isin(labels, [0, 3]))
+    analysis.write_recordings(folder, [recordings[row] for row in unseen], recordings)
+    scores = (3 * np.eye(5)[labels] + random.random((60, 5))).astype(np.float32)
+    scores[:4, 3] += 5
+    shares = np.linspace(0, 1, 40)
+    curve = np.stack([4 * shares - 2, 1 - 0.8 * shares**3, 0.9 * shares**0.3]).astype(np.float32)
+    found = analysis.Decisions.of(np.arange(60), labels, np.arange(5), scores)
+    analysis.write_decisions(folder, "flora", "gzsl", 0, replace(found, bonus=0.5, curve=curve))
+    found = analysis.Decisions.of(np.arange(24), labels[unseen], np.array([0, 3]), scores[unseen][:, [0, 3]])
+    analysis.write_decisions(folder, "flora", "zsl", 0, found)
+    texts = random.standard_normal((5, 12)).astype(np.float32)
+    points = texts[labels] + 0.4 * random.standard_normal((60, 12)).astype(np.float32)
+    analysis.write_latents(folder, "flora", analysis.components(np.arange(60), points, texts))

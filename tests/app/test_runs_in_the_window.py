@@ -7,15 +7,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
-from run_samples import make_run
+from run_samples import keep_decisions, make_run
 
 from app.main_window import MainWindow
+from app.theme import LIGHT
 from app.training.metrics import as_csv, drawn
 from app.training.run_page import RunPage
 from app.training.window import TrainingWindow
+from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.jobs import Job
+from flora_engine.project import Project
 from flora_engine.runs.events import History
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.listing import Notes, row_of
@@ -122,10 +126,74 @@ def test_a_finished_run_its_stages_smoothing_and_files(training: TrainingWindow,
     view.pointed.emit("epoch", 3.2)
     for title in ("Encoder: loss", "Encoder: accuracy"):
         assert page.curves.views[title].reading.text().startswith("epoch 3")
-    page.curves.save_csv(tmp_path / "curves.csv")
-    assert page.curves.save_png(tmp_path / "curves.png")
+    for kind in ("csv", "png", "svg"):
+        page.curves.export(tmp_path / f"curves.{kind}")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    drawing = ElementTree.parse(tmp_path / "curves.svg").getroot()
+    assert len(list(drawing.iter("{http://www.w3.org/2000/svg}polyline"))) >= 7
+    assert "base64" not in ElementTree.tostring(drawing).decode(), "lines, not a picture of them"
     lines = (tmp_path / "curves.csv").read_text().splitlines()
     assert lines[0] == "plot,curve,step,value" and len(lines) == 1 + 25 * 6
+
+
+def test_what_a_run_decided_is_shown_and_plays(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "good")
+    keep_decisions(run.path / "by person")
+    page = training.open_run(run.path)
+    page.show_tab("Analysis")
+    shown = page.analysis
+    qtbot.waitUntil(lambda: shown.view is not None and not shown.is_busy and shown.body.isVisible())
+    assert shown.head.currentText() == "flora" and shown.setting.currentData() == "gzsl"
+    names = shown.confusion.names
+    assert abs(names.index("walk") - names.index("run")) == 1, "like beside like"
+    assert shown.list.rowCount() == 60 and shown.list.item(0, 3).text().startswith("-")
+    shown.confusion.choose(names.index("walk"), names.index("run"))
+    assert shown.confusion.reading.text() == "“walk” is taken for “run”: 33%"
+    assert shown.list.rowCount() == 4 and {shown.list.item(row, 2).text() for row in range(4)} == {"run"}
+    with qtbot.waitSignal(training.play_wanted) as wanted:
+        shown.list.setCurrentCell(1, 0)
+    assert wanted.args[0].startswith("/recordings/") and wanted.args[1] == shown.list.item(1, 0).text()
+    row = next(row for row in range(shown.classes.rowCount()) if shown.classes.item(row, 0).text() == "walk")
+    assert [shown.classes.item(row, column).text() for column in (1, 2, 3, 4)] == ["unseen", "12", "66.7%", "run (33%)"]
+    shown.classes.setCurrentCell(row, 0)
+    assert shown.list.rowCount() == 12
+    assert shown.balance.chosen == [(1.0, pytest.approx(20 / 24))] and "0.61" in shown.balance.text.text()
+    assert "PCA" in shown.map.text.text()
+    with qtbot.waitSignal(training.play_wanted):
+        shown.map.chosen.emit(3)
+    assert shown.list.rowCount() == 1
+    shown.setting.setCurrentIndex(shown.setting.findData("zsl"))
+    qtbot.waitUntil(lambda: not shown.is_busy and sorted(shown.confusion.names) == ["run", "walk"])
+    assert "nothing to balance" in shown.balance.text.text()
+    for place in range(shown.tabs.count()):
+        shown.tabs.setCurrentIndex(place)
+        assert shown.as_csv().count("\n") >= 1
+    page.set_theme(LIGHT)
+
+
+def test_a_run_without_decisions_says_so(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:
+    page = training.open_run(make_run(tmp_path, "old").path)
+    page.show_tab("Analysis")
+    qtbot.waitUntil(lambda: page.state == "finished" and not page.analysis.is_busy)
+    assert page.analysis.message.isVisible() and "train it again" in page.analysis.message.text()
+    assert not page.analysis.body.isVisible()
+
+
+def test_recordings_of_a_run_play_in_the_main_window(
+    window: MainWindow, recordings: Path, qtbot: Any, tmp_path: Path
+) -> None:
+    file = min(recordings.glob("S*.skeleton"))
+    window.opening.open_source(str(file), "one")
+    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.name == file.stem)
+    window.opening.open_source(str(tmp_path / "gone.skeleton"), "gone")
+    assert "no longer at" in window.notice.text()
+    window.opening.open_source("", "row 3")
+    assert "trained from a feature file" in window.notice.text()
+    with Project.create(tmp_path / "study") as project:
+        import_folder(Job(), project, [file], ImportOptions(processes=1))
+        id = int(project.table.ids[0])
+    window.opening.open_source(f"{tmp_path / 'study'}#{id}", "one")
+    qtbot.waitUntil(lambda: window.session.is_open(tmp_path / "study") and window.player.sequence is not None)
 
 
 def test_a_run_that_is_damaged_or_gone(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:

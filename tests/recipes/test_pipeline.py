@@ -23,6 +23,7 @@ from flora_engine.recipes import features as features_recipe
 from flora_engine.recipes.actions import perform
 from flora_engine.recipes.leaks import check_no_leak
 from flora_engine.recipes.pipeline import load_material
+from flora_engine.runs.analysis import read_analysis
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import PipelineResult, read_result
 from flora_engine.runs.tables import numbers, result_table
@@ -86,6 +87,18 @@ def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path
         assert labeller.manifest.accuracy["zsl"] == split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"]
         assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble")
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
+    kept = read_analysis(run / "a")
+    assert set(kept.files) == {(name, setting) for name in (head, "eszsl") for setting in ("zsl", "gzsl")}
+    assert {kept.names[label] for label in kept.unseen} == {kept.names[label] for label in UNSEEN}
+    for setting in ("zsl", "gzsl"):
+        view = kept.view(head, setting)
+        outcome = split["heads"][head]["held-out"][setting]
+        said = {str(label): share for label, (_, share) in view.accuracies().items()}
+        assert said == pytest.approx(outcome["per_class"])
+        files = {Path(view.recording(row).source) for row in range(len(view.labels))}
+        assert len(files) == split["counts"][setting] and all(file.parent == recordings for file in files)
+    latents = kept.latents(head)
+    assert latents is not None and len(latents.rows) == 32 and kept.latents("eszsl") is None
     typed = read_result(result)
     assert isinstance(typed, PipelineResult)
     assert f"| a | {head} |" in result_table(typed)

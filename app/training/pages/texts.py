@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -25,8 +24,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.session import Session
-from app.theme import current_theme
 from app.training.draft import Draft
+from app.training.heat_map import HeatMap
 from app.training.pages.page import Page
 from app.widgets import button, sentence
 from app.workers.tasks import Newest
@@ -62,7 +61,8 @@ class TextsPage(Page):
         self.warnings = QListWidget()
         self.warnings.setWordWrap(True)
         self.warnings.setAccessibleName("Problems of the texts")
-        self.map = SimilarityMap()
+        self.map = HeatMap("Similarity of classes", self._pair)
+        self.map.chosen.connect(lambda row, _: self.table.setCurrentCell(row, 0))
         self.neighbours = QLabel(wordWrap=True)
         self.neighbours.setProperty("role", "muted")
         self.message = QLabel(wordWrap=True)
@@ -186,8 +186,11 @@ class TextsPage(Page):
         names = [text.name for text in self._texts]
         if len(found) == len(names):
             self._show_warnings(near_pairs(names, found))
-            self.map.show_matrix(names, found)
+            self.map.show_matrix(names, found, float(found.min()), 1.0)
             self._show_neighbours()
+
+    def _pair(self, row: int, column: int) -> str:
+        return f"{self.map.names[row]}, {self.map.names[column]}: {self.map.matrix[row, column]:.2f}"
 
     def _show_neighbours(self) -> None:
         row = max(0, self.table.currentRow())
@@ -209,44 +212,6 @@ class TextsPage(Page):
                 write_texts(Path(name), self._texts)
             except OSError as error:
                 self.message.setText(f"{name} cannot be written: {error.strerror}.")
-
-
-class SimilarityMap(QWidget):
-    """Cosines between class texts as a heat map; the tooltip names the pair."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._chart = pg.PlotWidget()
-        self._chart.setAccessibleName("Similarity of classes")
-        self._chart.setMenuEnabled(False)
-        self._chart.hideButtons()
-        self._chart.setMouseEnabled(False, False)
-        self._chart.invertY(True)
-        self._chart.setAspectLocked(True)
-        self._chart.hideAxis("left")
-        self._chart.hideAxis("bottom")
-        self._image = pg.ImageItem(axisOrder="row-major")
-        self._image.setColorMap(pg.colormap.get("viridis"))
-        self._chart.addItem(self._image)
-        self._chart.scene().sigMouseMoved.connect(self._on_moved)
-        self.names: list[str] = []
-        self._matrix: Matrix = np.zeros((0, 0), np.float32)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._chart)
-
-    def show_matrix(self, names: list[str], matrix: Matrix) -> None:
-        self._chart.setBackground(current_theme().surface)
-        self.names, self._matrix = names, matrix
-        low = float(matrix.min()) if len(matrix) else 0.0
-        self._image.setImage(matrix, levels=(low, 1.0))
-
-    def _on_moved(self, place: QPointF) -> None:
-        at = self._chart.getPlotItem().vb.mapSceneToView(place)
-        row, column = int(np.floor(at.y())), int(np.floor(at.x()))
-        inside = 0 <= row < len(self.names) and 0 <= column < len(self.names)
-        pair = f"{self.names[row]}, {self.names[column]}: {self._matrix[row, column]:.2f}" if inside else ""
-        self._chart.setToolTip(pair)
 
 
 def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
