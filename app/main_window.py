@@ -142,7 +142,8 @@ class MainWindow(QMainWindow):
         self.library.chosen.connect(self.opening.open_id)
         self.library.shown.connect(self._on_rows_shown)
         self.library.menu_wanted.connect(self._on_library_menu)
-        self.welcome.wanted.connect(self.run_command)
+        for panel in (self.welcome, self.library):
+            panel.wanted.connect(self.run_command)
         self.player.trouble.connect(self.notice.say)
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)
         self.docks.charts.visibilityChanged.connect(self.menus.action("library.statistics").setChecked)

@@ -25,6 +25,7 @@ from app.training.window import TrainingWindow
 from flora_engine.jobs import Job
 from flora_engine.runs.events import History
 from flora_engine.runs.folder import EVENTS, RunFolder
+from flora_engine.runs.queue import Queue
 
 EVENTS_BEFORE, RUNS, SECONDS = 200_000, 1_000, 10.0
 METRICS = ("joint/loss", "joint/accuracy", "align_loss", "flow_loss")
@@ -120,7 +121,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         make_application()
         folder = Path(temporary)
-        window = TrainingWindow(folder / "one")
+        window = TrainingWindow(folder / "one", Queue(folder / "queue.json"))
         calm_collector()
         window.show()
         measure_run(window, make_run(folder / "one"))

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from app.controllers.training_queue import TrainingQueue
 from app.notice import Feedback
 from app.session import Session
 from app.settings import SettingsFile
@@ -49,6 +50,7 @@ class Training(QObject):
         self._window: TrainingWindow | None = None
         self._of_run: dict[Path, HeavyJob] = {}  # the jobs of this window by their runs
         self.question: QMessageBox | None = None  # about closing, while it is asked
+        self.queue = TrainingQueue(settings.path.with_name("queue.json"), self.start, self._mine, feedback, window)
         self._finding = Newest(self)
         self._finding.done.connect(self._on_found)
         session.opened.connect(self.find_running)
@@ -59,12 +61,14 @@ class Training(QObject):
     def window(self) -> TrainingWindow:
         """The window of runs, made when it is first asked for."""
         if self._window is None:
-            self._window = TrainingWindow(self.runs_folder(), self._main)
+            self._window = TrainingWindow(self.runs_folder(), self.queue.queue, self._main)
             self._window.resume_wanted.connect(self.resume)
             self._window.cancel_wanted.connect(self.cancel)
             self._window.use_wanted.connect(self._use)
             self._window.report_wanted.connect(self.ask_report)
             self._window.play_wanted.connect(self._play)
+            self._window.queue.next_wanted.connect(self.queue.next)
+            self.queue.changed = self._window.queue.refresh
             self._window.runs.folder_changed.connect(self._remember)
         return self._window
 
@@ -123,7 +127,7 @@ class Training(QObject):
 
     def resume(self, path: Path) -> None:
         """Continue a run where it was stopped."""
-        self.start(f"Train {path.name}", {"resume": str(path), "out": str(path.parent)})
+        self.queue.offer(f"Train {path.name}", {"resume": str(path), "out": str(path.parent)})
 
     def cancel(self, path: Path) -> None:
         """End the process that works on a run at once."""
@@ -157,7 +161,7 @@ class Training(QObject):
 
     def may_close(self) -> bool:
         """Whether the window can close now; else the user is asked, and the answer closes it or not."""
-        mine = [job for job in self._jobs.jobs if job.parent() is self and not job.detached]
+        mine = self._mine()
         if not mine:
             for window in (self._window, self._wizard):
                 if window is not None:
@@ -195,6 +199,10 @@ class Training(QObject):
         box.open()
         return box
 
+    def _mine(self) -> list[HeavyJob]:
+        """The trainings of this window."""
+        return [job for job in self._jobs.jobs if job.parent() is self and not job.detached]
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _on_end(self, job: HeavyJob, run: Path | None, end: End) -> None:
@@ -203,6 +211,7 @@ class Training(QObject):
         page = self._window.page_of(run) if self._window is not None and run is not None else None
         if page is not None:
             page.look()
+        QTimer.singleShot(0, self, lambda: self.queue.on_end(end.outcome == "cancelled"))  # when its strip has gone
         if end.outcome == "finished":
             self._on_finished(end.result)
             return
@@ -224,14 +233,17 @@ class Training(QObject):
 
     def _on_wanted(self, request: object) -> None:
         assert isinstance(request, TrainRequest)
-        self.start(f"Train {request.title}", request.arguments())
+        self.queue.offer(f"Train {request.title}", request.arguments())
 
     def _on_found(self, paths: object) -> None:
         assert isinstance(paths, list)
         others = [path for path in paths if path not in self._of_run]
+        self.queue.watch(others)
         if others:
             text = f"A training is running in the background: {others[0].name}."
             self._feedback.notice.say(text, "Watch it", lambda: self.watch(others[0]), about="running")
+        else:
+            self.queue.remind()
 
     def _remember(self, folder: Path) -> None:
         self._settings.change(runs=str(folder))

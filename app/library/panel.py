@@ -14,7 +14,7 @@ from app.commands import key_text, title_of
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
-from app.widgets import EndElided, rows_view, runs, selected_places, sentence
+from app.widgets import EndElided, button, rows_view, runs, selected_places, sentence
 from app.workers.tasks import Newest
 from flora_engine.project import Project
 from flora_engine.project.filters import select, sort_rows
@@ -48,6 +48,7 @@ class LibraryPanel(QWidget):
     selection_changed = Signal()
     shown = Signal()  # the table has other rows
     menu_wanted = Signal(QPoint)
+    wanted = Signal(str)  # command id
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,6 +81,9 @@ class LibraryPanel(QWidget):
             column.addWidget(widget)
         column.addWidget(self.view, 1)
         column.addWidget(self.count)
+        self.train = button("Train a model…", lambda: self.wanted.emit("actions.train"))
+        self.train.setToolTip("On the recordings and classes of this project")
+        column.addWidget(self.train)
         self.setMinimumWidth(190)
 
     def set_project(self, project: Project | None) -> None:

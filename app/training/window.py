@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from app.theme import Theme
 from app.training.compare_page import ComparePage
+from app.training.queue_view import QueueView
 from app.training.run_page import RunPage
 from app.training.runs_panel import RunsPanel
 from flora_engine.runs.listing import RunRow
+from flora_engine.runs.queue import Queue
 
 
 class TrainingWindow(QWidget):
@@ -24,7 +26,7 @@ class TrainingWindow(QWidget):
     report_wanted = Signal(Path)
     play_wanted = Signal(str, str)  # source and name of a recording
 
-    def __init__(self, folder: Path, parent: QWidget | None = None) -> None:
+    def __init__(self, folder: Path, queue: Queue, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setWindowTitle("Training – Flora Studio")
         self.resize(1180, 760)
@@ -40,7 +42,9 @@ class TrainingWindow(QWidget):
             self.tabs.tabBar().setTabButton(0, side, None)  # the table cannot be closed
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
-        column.addWidget(self.tabs)
+        column.addWidget(self.tabs, 1)
+        self.queue = QueueView(queue)
+        column.addWidget(self.queue)
 
     def set_theme(self, theme: Theme) -> None:
         for page in self._pages():

@@ -11,7 +11,7 @@ from flora_engine.errors import FloraError
 from flora_engine.runs.folder import RESULT, RunFolder, list_runs
 from flora_engine.runs.report import write_report
 from flora_engine.runs.results import read_result
-from flora_engine.runs.tables import numbers, result_table
+from flora_engine.runs.tables import differences, numbers, result_table
 
 UNFINISHED = ("new", "stopped", "failed", "interrupted")  # and nobody works on them
 
@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("list", help="one line for each run")
     show = verbs.add_parser("show", help="what was asked, how it went and what came out")
     show.add_argument("run", type=Path)
-    compare = verbs.add_parser("compare", help="last values of curves and the results, a column for each run")
+    compare = verbs.add_parser(
+        "compare", help="last values of curves, results, and differences to the first run, a column for each run"
+    )
     compare.add_argument("chosen", type=Path, nargs="+", metavar="RUN")
     report = verbs.add_parser("report", help="results, curves and settings as one HTML file")
     report.add_argument("run", type=Path)
@@ -75,10 +77,15 @@ def _compare(chosen: list[RunFolder]) -> int:
     names = sorted({name for curve in curves for name in curve})
     rows = [["", *(found.path.name for found in chosen)], ["status", *(found.status() for found in chosen)]]
     rows += [[name, *(f"{curve[name][-1][1]:.6g}" if name in curve else "" for curve in curves)] for name in names]
-    results = [numbers(read_result(found.result() or {})) for found in chosen]
+    known = [read_result(found.result() or {}) for found in chosen]
+    results = [numbers(result) for result in known]
     rows += [
         [name, *(one.get(name, "") for one in results)] for name in dict.fromkeys(n for one in results for n in one)
     ]
+    for number, result in enumerate(known[1:], 1):
+        for name, difference in differences(result, known[0]).items():
+            cells = [str(difference) if place == number else "" for place in range(len(chosen))]
+            rows.append([f"{name}, more than the first run, in points", *cells])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

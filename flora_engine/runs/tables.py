@@ -5,7 +5,10 @@ Accuracies are means over seeds in per cent; ± is the standard error over seeds
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from flora_engine.runs.results import (
     AnyResult,
@@ -77,23 +80,66 @@ def _encoder_line(name: str, stream: Stream) -> str:
 
 def numbers(result: AnyResult | None) -> dict[str, str]:
     """The numbers of a result of any kind by name, to lay runs side by side; none of a run that did not finish."""
-    parts: dict[str, Heads] = {}
-    if isinstance(result, PipelineResult):
-        parts = {f"{name}, ": split.heads for name, split in result.splits.items()}
-    elif isinstance(result, FloraResult | SplitResult):
-        parts = {"": result.heads}
-    found: dict[str, str] = {}
-    for before, heads in parts.items():
-        for name, protocols in heads.items():
-            for protocol, outcome in protocols.items():
-                label = f"{before}{name}, {protocol}: "
-                if "zsl" in outcome:
-                    found[label + "ZSL"] = percent(outcome["zsl"]["accuracy"])
-                if "gzsl" in outcome:
-                    found |= {label + f"GZSL {column}": percent(outcome["gzsl"][column]) for column in GZSL}
+    found = {name: percent(value) for name, (value, _) in _measured(result).items()}
     if isinstance(result, EncoderResult):
         accuracies = {name: stream.accuracy for name, stream in result.streams.items()}
         found |= {f"{name}: held-out accuracy": percent(one) for name, one in accuracies.items() if one is not None}
     if isinstance(result, FloraResult | PipelineResult):
         found["minutes"] = f"{result.minutes:.1f}"
     return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one number between two runs, over the seeds that both have. error: standard error; None with one seed."""
+
+    mean: float
+    error: float | None
+    seeds: int
+
+    def __str__(self) -> str:
+        error = "" if self.error is None else f" ± {100 * self.error:.1f}"
+        return f"{100 * self.mean:+.1f}{error} ({self.seeds} seed{'s' if self.seeds != 1 else ''})"
+
+
+def differences(result: AnyResult | None, base: AnyResult | None) -> dict[str, Difference]:
+    """What `result` has more than `base`, by the names of `numbers`, seed by seed: what both share cancels out.
+
+    Numbers that only one has, or that share no seed, are left out.
+    """
+    ours, theirs = _measured(result), _measured(base)
+    found: dict[str, Difference] = {}
+    for name, (value, seeds) in ours.items():
+        if name not in theirs:
+            continue
+        other = dict(zip(theirs[name][1], _values(theirs[name][0]), strict=False))
+        pairs = [one - other[seed] for seed, one in zip(seeds, _values(value), strict=False) if seed in other]
+        if pairs:
+            mean = math.fsum(pairs) / len(pairs)
+            spread = math.sqrt(math.fsum((one - mean) ** 2 for one in pairs) / max(1, len(pairs) - 1))
+            found[name] = Difference(mean, spread / math.sqrt(len(pairs)) if len(pairs) > 1 else None, len(pairs))
+    return found
+
+
+def _measured(result: AnyResult | None) -> dict[str, tuple[Any, list[int]]]:
+    """Each accuracy by name, as it is stored, with the seeds that it is over."""
+    parts: dict[str, Heads] = {}
+    if isinstance(result, PipelineResult):
+        parts = {f"{name}, ": split.heads for name, split in result.splits.items()}
+    elif isinstance(result, FloraResult | SplitResult):
+        parts = {"": result.heads}
+    found: dict[str, tuple[Any, list[int]]] = {}
+    for before, heads in parts.items():
+        for name, protocols in heads.items():
+            for protocol, outcome in protocols.items():
+                label, seeds = f"{before}{name}, {protocol}: ", [int(seed) for seed in outcome.get("seeds", ())]
+                if "zsl" in outcome:
+                    found[label + "ZSL"] = outcome["zsl"]["accuracy"], seeds
+                if "gzsl" in outcome:
+                    found |= {label + f"GZSL {column}": (outcome["gzsl"][column], seeds) for column in GZSL}
+    return found
+
+
+def _values(value: Any) -> list[float]:
+    """One value per seed; none of a result that kept only the mean."""
+    return [float(one) for one in value.get("values", ())] if isinstance(value, Mapping) else []

@@ -20,6 +20,7 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flora_engine.datasets.catalogue import ClassText
 from flora_engine.descriptors.catalogue import catalogue
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
@@ -85,6 +86,16 @@ def load_lexicon(own: tuple[Path, ...] = ()) -> Lexicon:
     """The shipped lexicon with the user's `own` files before it, so that their entries win. Raises FloraError."""
     paths = [*own, *sorted(FOLDER.glob("*.yaml"))]
     return Lexicon(tuple(entry for path in paths for entry in read_entries(path)))
+
+
+def with_lexicon_texts(texts: Sequence[ClassText], lexicon: Lexicon) -> list[ClassText]:
+    """Give classes without a description the motion and the meaning of the entry that has their name; others stay."""
+    found = []
+    for text in texts:
+        place = lexicon.find(text.name) if text.motion in ("", text.name) else None
+        entry = None if place is None else lexicon.entries[place]
+        found.append(text if entry is None else ClassText(text.name, entry.motion, entry.meaning))
+    return found
 
 
 def plain_entries(path: Path) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def mean(value: float) -> dict[str, float]:
-    return {"mean": value, "error": 0.012}
+def mean(value: float) -> dict[str, Any]:
+    return {"mean": value, "error": 0.012, "values": [value - 0.012, value + 0.012]}
 
 
 def outcome(zsl: float) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def outcome(zsl: float) -> dict[str, Any]:
         "zsl": {"accuracy": mean(zsl)},
         "gzsl": gzsl,
         "chance": 0.5,
+        "seeds": [0, 1],
         "seconds": {"all": 60.0},
         "note": "held out",
     }

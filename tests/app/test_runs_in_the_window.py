@@ -14,6 +14,7 @@ from run_samples import keep_decisions, make_run
 
 from app.main_window import MainWindow
 from app.theme import LIGHT
+from app.training.compare_page import as_text
 from app.training.metrics import as_csv, drawn
 from app.training.run_page import RunPage
 from app.training.window import TrainingWindow
@@ -23,6 +24,7 @@ from flora_engine.project import Project
 from flora_engine.runs.events import History
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.listing import Notes, row_of
+from flora_engine.runs.queue import Queue
 from flora_engine.runs.remaining import left, planned
 
 _OTHER = """
@@ -43,7 +45,7 @@ with run.recording(job), job.part("encoder joint"):
 
 @pytest.fixture
 def training(qtbot: Any, tmp_path: Path) -> TrainingWindow:
-    window = TrainingWindow(tmp_path)
+    window = TrainingWindow(tmp_path, Queue(tmp_path / "queue.json"))
     qtbot.addWidget(window)
     window.show()
     return window
@@ -248,6 +250,16 @@ def test_runs_side_by_side(training: TrainingWindow, qtbot: Any, tmp_path: Path)
     assert [page.settings.item(0, column).text() for column in range(3)] == ["heads", '["flora"]', '["eszsl"]']
     texts = [page.results.item(row, 2).text() for row in range(page.results.rowCount())]
     assert "60.0% ± 1.2%" in texts
+    rows = {page.differences.item(row, 0).text(): row for row in range(page.differences.rowCount())}
+    assert page.differences.item(rows["by person, flora, held-out: ZSL"], 2).text() == "+10.0 ± 0.0 (2 seeds)"
+    page.base.setCurrentIndex(1)
+    row = next(
+        row
+        for row in range(page.differences.rowCount())
+        if "flora, held-out: ZSL" in page.differences.item(row, 0).text()
+    )
+    assert [page.differences.item(row, column).text() for column in (1, 2)] == ["-10.0 ± 0.0 (2 seeds)", ""]
+    assert as_text(page.settings).splitlines()[0] == ",flora,eszsl"
 
 
 def test_what_is_left_is_learned_from_what_is_done(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from app.training.draft import PAGES
 from app.training.pages import texts as texts_module
 from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob
+from flora_engine.datasets.catalogue import ClassText
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.demo import write_demo
 from flora_engine.jobs import Job
@@ -184,6 +185,29 @@ def test_texts_that_are_alike_or_empty_are_named(wizard: Wizard, qtbot: Any, mon
     assert any(f"“{names[6]}” has an empty definition" in text for text in said)
     assert any(f"“{names[1]}” and “{names[4]}” are nearly the same (0.99)" in text for text in said)
     assert wizard.texts.map.names == names
+
+
+def test_known_texts_are_filled_in(wizard: Wizard, qtbot: Any) -> None:
+    page = wizard.texts
+    page._set(
+        [ClassText(name, name, name) for name in ("sit down", "juggling", "xyzzy")] + [ClassText("kick", "mine", "own")]
+    )
+    page.fill_in()
+    qtbot.waitUntil(lambda: not page.is_busy)
+    sit, juggling, unknown, own = page._texts
+    assert sit.motion != "sit down" and juggling.motion not in ("", "juggling") and juggling.name == "juggling"
+    assert (unknown.motion, own.motion) == ("xyzzy", "mine")
+    assert page.message.text() == "Filled in 1 from our own texts and 1 from the lexicon."
+    page._set([unknown])
+    page.fill_in()
+    qtbot.waitUntil(lambda: "No known text" in page.message.text())
+
+
+def test_the_library_offers_the_wizard(window: MainWindow, wizard: Wizard, qtbot: Any) -> None:
+    wizard.reject()
+    assert window.library.train.isVisible()
+    window.library.train.click()
+    assert wizard.isVisible() and "23 classes" in wizard.data.project.text()
 
 
 def test_train_stop_resume_and_use_the_model(window: MainWindow, wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, dataset_names, load_dataset
 from flora_engine.errors import FloraError
 from flora_engine.semantics.class_texts import class_states, class_vectors, read_texts, with_known_texts, write_texts
+from flora_engine.semantics.lexicon import load_lexicon, with_lexicon_texts
 from flora_engine.semantics.text_checks import check_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
 
@@ -70,13 +71,16 @@ class TextsPage(Page):
         self._task = Newest(self)
         self._task.done.connect(self._on_similar)
         self._task.failed.connect(lambda text: self.message.setText(sentence(text)))
+        self._filling = Newest(self)
+        self._filling.done.connect(self._on_filled)
+        self._filling.failed.connect(lambda text: self.message.setText(sentence(text)))
         self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE)
         self._timer.timeout.connect(self._compare)
         self._lay_out()
 
     @property
     def is_busy(self) -> bool:
-        return self._timer.isActive() or self._task.is_busy
+        return self._timer.isActive() or self._task.is_busy or self._filling.is_busy
 
     def show_draft(self, draft: Draft) -> None:
         usual = usual_texts(draft, self._session)
@@ -93,13 +97,9 @@ class TextsPage(Page):
         item.setText(text)
 
     def fill_in(self) -> None:
-        """Give classes whose texts are only their names those that we know."""
-        bare = [ClassText(t.name, t.name, t.name) if t.motion in ("", t.name) else t for t in self._texts]
-        found = with_known_texts(bare)
-        count = sum(a != b for a, b in zip(found, self._texts, strict=True))
-        self._set(found)
-        self.message.setText(f"Filled in {count} classes." if count else "No known text fits a class that has none.")
-        self.changed.emit()
+        """Give classes whose texts are only their names ours, or those of the lexicon; it is read off this thread."""
+        texts = list(self._texts)
+        self._filling.submit(lambda: (texts, filled(texts)))
 
     def take(self, path: Path) -> None:
         """Take the texts of a file for the classes that it names."""
@@ -169,6 +169,17 @@ class TextsPage(Page):
         self._show_warnings([])
         self._timer.start()
 
+    def _on_filled(self, answer: object) -> None:
+        assert isinstance(answer, tuple)
+        before, found = answer
+        if before != self._texts:  # edited meanwhile
+            return
+        ours, lexicon = (sum(origin == kind for _, origin in found) for kind in ("ours", "lexicon"))
+        self._set([text for text, _ in found])
+        said = f"Filled in {ours} from our own texts and {lexicon} from the lexicon."
+        self.message.setText(said if ours or lexicon else "No known text fits a class that has none.")
+        self.changed.emit()
+
     def _show_warnings(self, similar: list[str]) -> None:
         problems = [*check_texts(self._texts), *similar]
         self.warnings.clear()
@@ -227,6 +238,18 @@ def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
     except FloraError:
         return []
     return list(load_dataset(dataset).classes) if dataset in dataset_names() else []
+
+
+def filled(texts: Sequence[ClassText]) -> list[tuple[ClassText, str]]:
+    """Each text, filled in if it is only a name, and where that is from: "ours", "lexicon", "" if it stays."""
+    bare = [ClassText(t.name, t.name, t.name) if t.motion in ("", t.name) else t for t in texts]
+    ours = with_known_texts(bare)
+    known = with_lexicon_texts(ours, load_lexicon())
+    origins = [
+        "ours" if own != before else "lexicon" if found != own else ""
+        for before, own, found in zip(bare, ours, known, strict=True)
+    ]
+    return list(zip(known, origins, strict=True))
 
 
 def similarity_of(texts: list[ClassText]) -> Matrix:
