@@ -22,6 +22,7 @@ class State:
     project: bool = False  # a project is open
     editable: bool = False  # it can be changed now
     selected: bool = False  # some of its recordings are selected
+    readable: bool = False  # the file on screen, or the refused one, can be read in another way
     undo: str | None = None
     redo: str | None = None
 
@@ -76,6 +77,8 @@ _FILE = (
             "Choose one or more recording files"),
     Command("file.open_folder", "Open a folder…", lambda w: w.opening.ask_folder(), "Ctrl+Shift+O",
             "List every recording below a folder"),
+    Command("file.read_differently", "Read this file differently…", lambda w: w.opening.ask_differently(),
+            "Ctrl+Shift+R", "Say its layout, columns, axes, unit and frame rate", enabled=lambda state: state.readable),
     Command("file.open_project", "Open a project…", lambda w: w.opening.ask_project(), "Ctrl+Shift+P",
             "A folder that holds project.sqlite"),
     Command("file.new_project", "New project…", lambda w: w.opening.ask_new_project(), "Ctrl+Shift+N",

@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         for panel in (self.welcome, self.library):
             panel.wanted.connect(self.run_command)
         self.player.trouble.connect(self.notice.say)
+        self.player.badge.differently.connect(self.opening.ask_differently)
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)
         self.docks.charts.visibilityChanged.connect(self.menus.action("library.statistics").setChecked)
         self.docks.stage.topLevelChanged.connect(self.menus.action("view.float").setChecked)
@@ -174,6 +175,7 @@ class MainWindow(QMainWindow):
             selected=self.library.view.selectionModel().hasSelection(),
             undo=session.undo_title,
             redo=session.redo_title,
+            readable=self.opening.can_ask_differently,
         )
         self.menus.refresh(state)
 
@@ -182,7 +184,8 @@ class MainWindow(QMainWindow):
         if opened is not None:
             self.stage.setCurrentWidget(self.player)
         sequence = opened.sequence if opened is not None else None
-        self.player.show_sequence(sequence, opened.scene if opened is not None else None)
+        scene, again = (opened.scene, opened.again) if opened is not None else (None, False)
+        self.player.show_sequence(sequence, scene, again=again)
         self.labels.set_sequence(sequence)
         project = self.session.project
         names = [opened.name] if opened is not None else []

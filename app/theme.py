@@ -135,6 +135,8 @@ QLabel[role="title"] {{ font-size: 17pt; font-weight: 600; }}
 QLabel[role="heading"] {{ font-weight: 600; }}
 QFrame[role="notice"] {{ background: {warning}; border: 1px solid {border}; border-radius: 6px; }}
 QFrame[role="notice"] QLabel {{ color: {on_warning}; }}
+QToolButton[role="quiet"] {{ background: {raised}; color: {text}; padding: 3px 8px; }}
+QToolButton[role="doubt"] {{ background: {warning}; color: {on_warning}; padding: 3px 8px; }}
 QFrame[role="stage"] {{ background: {stage}; border: 1px solid {border}; border-radius: 6px; }}
 QProgressBar {{ border: 1px solid {border}; border-radius: 4px; text-align: center; min-height: 16px; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.demo import demo_project
+from app.dialogs.reading_dialog import Answer, ReadingDialog
 from app.formats import file_filter
 from app.library.recordings import Found, RecordingsPanel, find_recordings
 from app.notice import Feedback
@@ -21,19 +22,28 @@ from app.workers.tasks import Newest
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.project import DATABASE, Project, open_or_create
-from flora_engine.readers import read_sequence
+from flora_engine.readers import Attempt, attempt_sequence
+from flora_engine.readers.arrays import published_data_set
+from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.skeleton import SkeletonSequence
 
+_ASK = "Read it differently…"
 _RECORDING = "recording"  # a notice about the recording on screen: the next recording takes it away
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A recording that is ready to draw. path: None if it comes from the project."""
+    """A recording that is ready to draw. path: None if it comes from the project. seen: how its file was read."""
 
     path: Path | None
     sequence: SkeletonSequence
     scene: Scene
+    seen: Attempt | None = None
+
+    @property
+    def again(self) -> bool:
+        """Whether its file can be read in another way."""
+        return self.seen is not None and bool(self.seen.names)
 
     @property
     def name(self) -> str:
@@ -41,10 +51,20 @@ class Opened:
         return self.sequence.name or (self.path.name if self.path else "recording")
 
 
-def open_recording(path: Path) -> Opened:
-    """Read `path` and prepare its scene; raises FloraError."""
-    sequence = read_sequence(path)
-    return Opened(path, sequence, Scene(sequence))
+@dataclass(frozen=True)
+class Published:
+    """A published split file, which is no recording but a whole data set."""
+
+    path: Path
+    dataset: str
+
+
+def open_recording(path: Path, recipe: ReadingRecipe | None = None) -> Opened | Attempt | Published:
+    """Read `path` and prepare its scene, or what came of it if it was refused. recipe: see `read_sequence`."""
+    if (dataset := published_data_set(path)) is not None:
+        return Published(path, dataset)
+    seen = attempt_sequence(path, recipe=recipe)
+    return seen if seen.sequence is None else Opened(path, seen.sequence, Scene(seen.sequence), seen)
 
 
 def open_from(project: Project, id: int) -> Opened:
@@ -62,6 +82,12 @@ def describe(sequence: SkeletonSequence) -> str:
     return "   ·   ".join(parts)
 
 
+def _not_sure(sequence: SkeletonSequence) -> str:
+    """What was guessed without being sure, "" for nothing that a look at it would not show, such as its frame rate."""
+    notes = [note for note in sequence.notes if note.sure == "unsure" and note.about not in ("frame rate", "recipe")]
+    return "; ".join(f"{note.about}: {note.text}" for note in notes)
+
+
 @dataclass(frozen=True)
 class _Ready:
     """A project that was opened, and what to do once it is on screen."""
@@ -76,6 +102,7 @@ class Opening(QObject):
     shown = Signal(object)  # Opened, or None: nothing is on screen
     cleared = Signal()  # everything was closed
     import_wanted = Signal(object)  # list of Path
+    prepare_wanted = Signal(object)  # Published
 
     def __init__(
         self,
@@ -89,9 +116,11 @@ class Opening(QObject):
         super().__init__(window)
         self._session, self._settings, self._feedback = session, settings, feedback
         self._recordings, self._player, self._window = recordings, player, window
+        self.seen: Attempt | None = None  # how the file on screen, or the refused one, was read
+        self.reading_dialog: ReadingDialog | None = None  # the newest one
         self._reading, self._searching, self._projects = Newest(self), Newest(self), Newest(self)
         self._reading.done.connect(self._on_opened)
-        self._reading.failed.connect(self._on_open_failed)
+        self._reading.failed.connect(self._on_read_failed)
         self._searching.done.connect(self._on_found)
         self._projects.done.connect(self._on_project)
         self._projects.stale.connect(lambda ready: ready.project.close())
@@ -122,9 +151,9 @@ class Opening(QObject):
             self._feedback.say("Looking for recordings…")
             self._searching.submit(lambda: find_recordings(paths))
 
-    def open_recording(self, path: Path) -> None:
-        """Show one file."""
-        self._reading.submit(lambda: open_recording(path))
+    def open_recording(self, path: Path, recipe: ReadingRecipe | None = None) -> None:
+        """Show one file, read as a recipe says if there is one."""
+        self._reading.submit(lambda: open_recording(path, recipe))
 
     def open_id(self, id: int) -> None:
         """Show a recording of the project."""
@@ -165,6 +194,7 @@ class Opening(QObject):
         """Close the project and the opened files."""
         self._session.close()
         self._recordings.clear()
+        self.seen = None
         self.shown.emit(None)
         self._feedback.say("")
         self.cleared.emit()
@@ -203,6 +233,23 @@ class Opening(QObject):
         if name:
             self._open("Making the project…", lambda: Project.create(Path(name)))
 
+    def ask_differently(self) -> None:
+        """Ask how the file on screen, or the one that was refused, is to be read."""
+        if not self.can_ask_differently:
+            return
+        assert self.seen is not None
+        self.reading_dialog = dialog = ReadingDialog(self.seen, self._window)
+        dialog.answered.connect(self._on_answered)
+        dialog.open()
+
+    @property
+    def can_ask_differently(self) -> bool:
+        return self.seen is not None and bool(self.seen.names)
+
+    def _on_answered(self, answer: object) -> None:
+        assert isinstance(answer, Answer)
+        self.open_recording(answer.path, answer.recipe)
+
     def ask_picture(self) -> None:
         sequence = self._player.sequence
         if sequence is None:
@@ -231,6 +278,14 @@ class Opening(QObject):
         self._recordings.add(found, select=found.paths[0])
 
     def _on_opened(self, opened: object) -> None:
+        self.seen = opened if isinstance(opened, Attempt) else opened.seen if isinstance(opened, Opened) else None
+        if isinstance(opened, Attempt):
+            self._on_open_failed(opened.problem)
+            return
+        if isinstance(opened, Published):
+            self.shown.emit(None)
+            self.prepare_wanted.emit(opened)
+            return
         assert isinstance(opened, Opened)
         self._feedback.notice.forget(_RECORDING)
         self.shown.emit(opened)
@@ -242,11 +297,20 @@ class Opening(QObject):
         if self._session.project is not None:
             text = f"{path.name} is not in the project."
             self._feedback.notice.say(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
+        elif opened.again and (unsure := _not_sure(opened.sequence)):
+            self._feedback.notice.say(f"{path.name}: {unsure}.", _ASK, self.ask_differently, about=_RECORDING)
+
+    def _on_read_failed(self, problem: str) -> None:
+        self.seen = None
+        self._on_open_failed(problem)
 
     def _on_open_failed(self, problem: str) -> None:
         self.shown.emit(None)
         self._feedback.say("")
-        self._feedback.notice.say(problem, about=_RECORDING)
+        if self.seen is not None and self.seen.names:
+            self._feedback.notice.say(problem, _ASK, self.ask_differently, about=_RECORDING)
+        else:
+            self._feedback.notice.say(problem, about=_RECORDING)
 
     def _on_project(self, ready: object) -> None:
         assert isinstance(ready, _Ready)

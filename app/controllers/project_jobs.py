@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.controllers.opening import Opening
+from app.controllers.opening import Opening, Published
 from app.dialogs.export_dialog import ExportDialog, ExportRequest
 from app.dialogs.form import show_form
 from app.dialogs.import_dialog import ImportDialog, ImportRequest
@@ -39,6 +39,7 @@ class ProjectJobs(QObject):
         self._feedback, self._notice = feedback, feedback.notice
         self.report: TextDialog | None = None  # of the last preparation, while it is open
         opening.import_wanted.connect(self.show_import)
+        opening.prepare_wanted.connect(self.show_prepare)
         session.closing.connect(lambda: jobs.shut_down(self))
 
     # -- dialogs -------------------------------------------------------------------------------------------------
@@ -54,11 +55,14 @@ class ProjectJobs(QObject):
         """The import dialog over these paths."""
         return show_form(ImportDialog(paths, self._window), self.start_import)
 
-    def show_prepare(self) -> PrepareDialog:
-        """The dialog that prepares a published data set."""
+    def show_prepare(self, published: Published | None = None) -> PrepareDialog:
+        """The dialog that prepares a published data set. published: the file to prepare it from."""
         project = self._session.project
         folder = project.folder if project is not None and project.writable else None
-        return show_form(PrepareDialog(folder, self._window), self.start_prepare)
+        dialog = PrepareDialog(folder, self._window)
+        if published is not None:
+            dialog.show_source(published.dataset, published.path)
+        return show_form(dialog, self.start_prepare)
 
     def show_export(self) -> ExportDialog:
         """The dialog that exports from the open project."""

@@ -39,6 +39,13 @@ class PrepareDialog(FormDialog):
         self._on_into()
         self._resume()
 
+    def show_source(self, dataset: str, source: Path) -> None:
+        """Fill in what is to be prepared, and a folder beside it if no project is open."""
+        self.dataset.setCurrentIndex(self.dataset.findData(dataset))
+        self.source.setText(str(source))
+        if self._project is None:
+            self.folder.setText(str(source.with_name(f"{source.stem} project")))
+
     def request(self) -> PrepareRequest:
         missing = self.missing_list.text().strip()
         return PrepareRequest(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QImage, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from app.commands import key_text, title_of, with_key
 from app.icons import icon
 from app.theme import LIGHT, Theme
+from app.viewer.badge import Badge
 from app.viewer.drawing import StageColours
 from app.viewer.gl_view import GLView, opengl_works
 from app.viewer.painter_view import PainterView
@@ -44,6 +45,7 @@ class Player(QWidget):
         self._time = QLabel()
         self._buttons: dict[str, QToolButton] = {}
         self._speed = self._make_speed()
+        self.badge = Badge(self)
         self._lay_out()
         self._timer = QTimer(self, interval=_TICK)
         self._timer.timeout.connect(self._tick)
@@ -52,9 +54,12 @@ class Player(QWidget):
     # -- recording -----------------------------------------------------------------------------------------------
 
     def show_sequence(
-        self, sequence: SkeletonSequence | None, scene: Scene | None = None, *, play: bool = True
+        self, sequence: SkeletonSequence | None, scene: Scene | None = None, *, play: bool = True, again: bool = False
     ) -> None:
-        """Show another recording from its start; `scene` if it was already made, off this thread."""
+        """Show another recording from its start; `scene` if it was already made, off this thread.
+
+        again: whether its file can be read in another way.
+        """
         self.sequence = sequence
         scene = scene or (Scene(sequence) if sequence is not None else None)
         self.view.show_scene(scene)
@@ -62,6 +67,8 @@ class Player(QWidget):
         self._slider.setRange(0, max(self.playback.frames - 1, 0))
         self._slider.setPageStep(max(self.playback.frames // 20, 1))
         self._shown = -1
+        self.badge.show_of(sequence.notes if sequence else (), again=again)
+        self._place_badge()
         self._refresh_state()
 
     def look(self, direction: str) -> None:
@@ -133,6 +140,16 @@ class Player(QWidget):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_badge()
+
+    def _place_badge(self) -> None:
+        """Over the top left corner of the view, no wider than it."""
+        width = min(self.badge.sizeHint().width(), max(40, self.width() - 28))
+        self.badge.setGeometry(14, 8, width, self.badge.sizeHint().height())
+        self.badge.raise_()
+
     def _make_view(self) -> GLView | PainterView:
         colours = _stage_colours(self._theme)
         if not self._use_opengl:
@@ -153,6 +170,7 @@ class Player(QWidget):
         old.deleteLater()
         self.view.show_scene(old.scene)
         self.view.camera = old.camera
+        self._place_badge()
         self._shown = -1
         self._refresh_state()
         self.trouble.emit(f"OpenGL does not work here ({problem}). The view is drawn without it.")

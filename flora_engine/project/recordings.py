@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from flora_engine.project.classes import ensure_class
 from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.project.history import Change, rows
 from flora_engine.project.store import Store
-from flora_engine.skeleton import LAYOUTS, SkeletonSequence
+from flora_engine.skeleton import LAYOUTS, Note, SkeletonSequence
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Recordings:
         name, folder, file, layout, fps, metadata, *rest = row
         more = json.loads(metadata)
         body_ids = more.pop("body_ids", None)
+        notes = more.pop(_NOTES, None) or ()
         numbers = {key: value for key, value in zip(NAMES, rest, strict=False) if value}
         joints, tracking = self._store.arrays.read(Place(*rest[len(NAMES) :]))
         return SkeletonSequence(
@@ -69,6 +70,7 @@ class Recordings:
             Path(folder) / file,
             numbers | more,
             None if body_ids is None else tuple(body_ids),
+            tuple(Note(*note) for note in notes),
         )
 
     def source(self, id: int) -> Path:
@@ -130,6 +132,8 @@ class Recordings:
         metadata: dict[str, Any] = {k: v for k, v in sequence.metadata.items() if k not in NAMES}
         if sequence.body_ids is not None:
             metadata["body_ids"] = sequence.body_ids
+        if sequence.notes:
+            metadata[_NOTES] = [astuple(note) for note in sequence.notes]
         numbers = [whole_number(sequence.metadata, key, sequence.source) for key in NAMES]
         row = (sequence.name, folder, source.name, digest, sequence.layout, float(sequence.fps), *numbers)
         text = json.dumps(metadata, ensure_ascii=False)
@@ -172,6 +176,7 @@ class Recordings:
         return problems
 
 
+_NOTES = "reading notes"  # what the reader guessed, among the rest of what the file said
 _READ = f"""SELECT name, path, file, layout, fps, metadata, {", ".join((*NAMES, *PLACE_COLUMNS))}
     FROM sequences JOIN folders ON folders.id = folder WHERE sequences.id = ?"""
 _COLUMNS = ("name", "folder", "file", "hash", "layout", "fps", *NAMES, *PLACE_COLUMNS, "metadata")

@@ -165,14 +165,19 @@ def read_sequence(path: Path, *, allow_nan: bool = False, recipe: ReadingRecipe 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of reading a file. sequence: None if it was refused, and problem says why. suffix, names: what a recipe
-    for such files is known by; names is empty if no recipe could help. recipe: the one that was used, or None.
+    """What came of reading a file.
+
+    sequence: None if it was refused, and problem says why. names: what a recipe for such files is known by, of this
+    kind; empty if none could help. joints: what the file calls its joints, () if that is not known. recipe: the one
+    that was used, or None.
     """
 
     path: Path
     sequence: SkeletonSequence | None
     problem: str
     names: tuple[str, ...]
+    kind: _telling.Kind
+    joints: tuple[str, ...]
     recipe: ReadingRecipe | None
 
     @property
@@ -187,7 +192,7 @@ def attempt_sequence(path: Path, *, recipe: ReadingRecipe | None = None) -> Atte
             sequence, problem = _read_told(path, told, False), ""
         except FloraError as error:
             sequence, problem = None, str(error)
-    return Attempt(path, sequence, problem, told.names, told.recipe)
+    return Attempt(path, sequence, problem, told.names, told.kind, told.joints, told.recipe)
 
 
 def _read_told(path: Path, told: _telling.Telling, allow_nan: bool) -> SkeletonSequence:

@@ -49,6 +49,15 @@ def parse_npy(data: bytes) -> NDArray[np.generic]:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
+def array_names(path: Path) -> set[str]:
+    """The names of the arrays in an archive of any size, which is not read; empty if it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {info.filename.removesuffix(".npy") for info in archive.infolist()}
+    except _DAMAGE:
+        return set()
+
+
 class Archive:
     """The arrays of an `.npz` file, read one by one within bounds; object arrays (pickles) are refused."""
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Literal
 
 from flora_engine.readers.reading_recipes import ReadingRecipe, matching_recipe
 
+Kind = Literal["columns", "arrays", "joints", "count"]
 _NOTHING = ReadingRecipe()
 MAX_NAMES = 2000  # of a table with more columns no recipe is sought
 
@@ -20,12 +22,15 @@ MAX_NAMES = 2000  # of a table with more columns no recipe is sought
 class Telling:
     """One file that is being read. recipe: what is said; None: none is known yet. suffix: of the file.
 
-    names: what the file names, see `LooksLike`; empty until a reader knows. used: the axes were told to `assembly`.
+    names: what the file names, see `LooksLike`; empty until a reader knows. kind: of these names. joints: what the file
+    calls its joints; empty until a reader has found them. used: the axes were told to `assembly`.
     """
 
     recipe: ReadingRecipe | None
     suffix: str
     names: tuple[str, ...] = ()
+    kind: Kind = "joints"
+    joints: tuple[str, ...] = ()
     used: bool = False
 
 
@@ -43,11 +48,13 @@ def telling(recipe: ReadingRecipe | None, suffix: str) -> Iterator[Telling]:
         _now.reset(token)
 
 
-def saw(names: Sequence[str]) -> ReadingRecipe:
-    """Report what the file names, the first time in a reading; what is said of such a file."""
+def saw(names: Sequence[str], kind: Kind = "joints") -> ReadingRecipe:
+    """Report what the file names; what is said of such a file. A recipe for it goes by what was reported first."""
     one = _now.get()
+    if one is not None and kind == "joints":
+        one.joints = tuple(names)
     if one is not None and not one.names and len(names) <= MAX_NAMES:
-        one.names = tuple(names)
+        one.names, one.kind = tuple(names), kind
         if one.recipe is None:
             one.recipe = matching_recipe(one.suffix, one.names)
     return said()

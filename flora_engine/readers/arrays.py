@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input, _telling
-from flora_engine.readers._archive import MAX_FPS, Archive, parse_npy
+from flora_engine.readers._archive import MAX_FPS, Archive, array_names, parse_npy
 from flora_engine.readers.assembly import by_count, from_layout, from_names
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
@@ -50,15 +50,28 @@ def read_npy(path: Path, head: bytes) -> SkeletonSequence | None:
     if joints is None:
         raise FloraError(f"has the shape {_input.shown(array.shape)}, which is not one of joints", path=path,
                          remedy=_SHAPES)  # fmt: skip
-    return _sequence(joints, confidence, None, path)
+    return recording_of(joints, confidence, None, path)
+
+
+def refuse_others(names: set[str], path: Path) -> None:
+    """FloraError for an archive of another program that holds no recording, by the names of its arrays."""
+    for theirs, what, remedy in _OTHERS:
+        if theirs <= names:
+            raise FloraError(what, path=path, remedy=remedy)
+
+
+def published_data_set(path: Path) -> str | None:
+    """Which data set's published split file this is ("ntu60", "ntu120", "pku1"), from its names alone; else None."""
+    if path.suffix.lower() != ".npz" or not path.is_file() or not _OTHERS[0][0] <= array_names(path):
+        return None
+    name = path.name.lower()
+    return "ntu120" if "120" in name else "pku1" if "pku" in name else "ntu60"
 
 
 def from_archive(archive: Archive) -> SkeletonSequence:
     """The one array of an archive that can be joints; FloraError where there are none or several."""
     path = archive.path
-    for theirs, what, remedy in _OTHERS:
-        if theirs <= archive.names:
-            raise FloraError(what, path=path, remedy=remedy)
+    refuse_others(archive.names, path)
     named: dict[str, NDArray[np.generic]] = {}
     for name in sorted(archive.names)[:MAX_ARRAYS]:
         if archive.dtype_kind(name) in tuple("iuf"):
@@ -75,7 +88,8 @@ def from_arrays(named: Mapping[str, NDArray[np.generic]], path: Path, others: Se
     """
     found = {name: each for name, array in named.items() if (each := joints_of(array))[0] is not None}
     found = found or {name: each for name, array in named.items() if (each := uncounted(array))[0] is not None}
-    recipe = _telling.saw([f"{name}: {each[0].shape[2]} joints" for name, each in found.items() if each[0] is not None])
+    looks = [f"{name}: {each[0].shape[2]} joints" for name, each in found.items() if each[0] is not None]
+    recipe = _telling.saw(looks, "arrays")
     if recipe.array is not None and recipe.array not in found:
         problem = f"has no array of joints called {recipe.array!r}, only {', '.join(found) or 'others'}"
         raise FloraError(_input.shown(problem, 200), path=path, remedy="Choose one of these in the recipe.")
@@ -93,7 +107,7 @@ def from_arrays(named: Mapping[str, NDArray[np.generic]], path: Path, others: Se
     rate = next((float(named[name].reshape(-1)[0]) for name in _RATES if name in named and named[name].size == 1), None)
     ((joints, confidence),) = found.values()
     assert joints is not None
-    return _sequence(joints, confidence, rate if rate is not None and 0 < rate <= MAX_FPS else None, path)
+    return recording_of(joints, confidence, rate if rate is not None and 0 < rate <= MAX_FPS else None, path)
 
 
 def uncounted(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
@@ -139,10 +153,11 @@ def joints_of(array: NDArray[np.generic]) -> tuple[Array | None, Array | None]:
     return values[..., :3], values[..., 3] if values.shape[3] == 4 else None
 
 
-def _sequence(joints: Array, confidence: Array | None, fps: float | None, path: Path) -> SkeletonSequence:
-    recipe = _telling.saw((f"{joints.shape[2]} joints",))
-    if recipe.joints:
-        names = [str(number) for number in range(1, joints.shape[2] + 1)]
-        return from_names(joints, names, fps, path, confidence=confidence)
+def recording_of(joints: Array, confidence: Array | None, fps: float | None, path: Path) -> SkeletonSequence:
+    """The recording of (T, M, V, 3) joints without names, which a recipe may name by their numbers from 1."""
+    _telling.saw((f"{joints.shape[2]} joints",), "count")
+    numbers = [str(number) for number in range(1, joints.shape[2] + 1)]
+    if _telling.saw(numbers).joints:
+        return from_names(joints, numbers, fps, path, confidence=confidence)
     layout, notes = by_count(joints, path)
     return from_layout(joints, layout, fps, path, confidence=confidence, notes=notes)

@@ -140,7 +140,7 @@ def from_layout(
     invented: tuple[str, ...] | None = None,
 ) -> SkeletonSequence:
     """A recording of (T, M, V, 3) positions in the order of a layout, in the file's axes and unit."""
-    _telling.saw((f"{values.shape[2]} joints",))
+    _telling.saw((f"{values.shape[2]} joints",), "count")
     _input.check_size(path, *values.shape[:3])
     values = _without_lost(values)
     here = np.any(np.nan_to_num(values) != 0, axis=(2, 3))
@@ -210,7 +210,7 @@ def by_count(values: Array, path: Path, where: str = "") -> tuple[str, tuple[Not
     FloraError where none has as many.
     """
     count = values.shape[2]
-    recipe = _telling.saw((f"{count} joints",))
+    recipe = _telling.saw((f"{count} joints",), "count")
     if recipe.layout is not None and len(LAYOUTS[recipe.layout].joints) == count:
         return recipe.layout, ()
     fitting = [name for name, layout in LAYOUTS.items() if len(layout.joints) == count]

@@ -12,7 +12,7 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.readers import _input, arrays, landmarks
-from flora_engine.readers._archive import Archive
+from flora_engine.readers._archive import Archive, array_names
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence
 
 FORMAT, VERSION = "flora-sequence", 1
@@ -30,6 +30,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
         raise FloraError(
             f"is no .npz archive (it looks like {_input.looks_like(head)})", path=path, remedy=_input.COPY_AGAIN
         )
+    arrays.refuse_others(array_names(path), path)  # those of whole data sets are larger than any recording
     archive = Archive(path)
     for name, build in _KINDS.items():
         if name in archive.names:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input, arrays
-from flora_engine.readers.assembly import by_count, from_layout
 from flora_engine.skeleton import SkeletonSequence
 
 _CONVERT = "Save the joints of one recording with numpy.save as (T, V, 3) and open that."
@@ -109,8 +108,7 @@ def _recording(content: Any, path: Path) -> SkeletonSequence:
     if joints is None:
         raise FloraError(f"holds an array of shape {content.shape}, which is not one of joints", path=path,
                          remedy=_CONVERT)  # fmt: skip
-    layout, notes = by_count(joints, path)
-    sequence = from_layout(joints, layout, None, path, confidence=confidence, notes=notes)
+    sequence = arrays.recording_of(joints, confidence, None, path)
     if isinstance(label, int) and not isinstance(label, bool) and label >= 0:
         sequence.metadata["action"] = label + 1  # theirs count from 0
     return sequence

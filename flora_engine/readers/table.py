@@ -63,7 +63,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
 def parse(text: str, path: Path) -> SkeletonSequence:
     """The recording in the text of a table."""
     cells = Cells(path, text)
-    recipe = _telling.saw([f"{len(cells.header)} columns"] if cells.bare else cells.header)
+    recipe = _telling.saw([f"{len(cells.header)} columns"] if cells.bare else cells.header, "columns")
     usual = _numbered if cells.bare else _named
     columns = _told(cells, recipe) if recipe.columns else usual(cells)
     if columns.long:
