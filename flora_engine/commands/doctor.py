@@ -21,6 +21,8 @@ from flora_engine.resources import PACKAGE, cache_folder
 _INSTALL = "python3 build_app.py run installs it"
 _GUI = "pip install 'flora-studio[gui]' installs it"
 _TRAIN = "pip install 'flora-studio[train]' installs it"
+_ONLY_LABELS = "This folder only labels; to train, install Flora Studio with Python."
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino")
 _FREE_GB = 2
 
 
@@ -45,6 +47,10 @@ def _version(package: str) -> str:
         return ""
 
 
+def _train() -> str:
+    return _ONLY_LABELS if getattr(sys, "frozen", False) else _TRAIN
+
+
 def check_python() -> Finding:
     return Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}")
 
@@ -55,7 +61,7 @@ def check_torch() -> Finding:
         import torch
     except (ImportError, OSError) as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
-            return Finding("torch", True, "not installed; training needs it, labelling does not", _TRAIN)
+            return Finding("torch", True, "not installed; training needs it, labelling does not", _train())
         return Finding("torch", False, f"cannot be imported ({error}); training needs it, labelling does not", _INSTALL)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     start = time.perf_counter()
@@ -67,6 +73,12 @@ def check_torch() -> Finding:
 
 
 def check_onnxruntime() -> Finding:
+    """All builds of ONNX Runtime own one folder: of two, each holds files of the other."""
+    installed = [name for name in _RUNTIMES if _version(name)]
+    if len(installed) > 1:
+        wanted = installed[-1]
+        mend = f"pip uninstall {' '.join(installed)}, then pip install --no-deps {wanted}"
+        return Finding("ONNX Runtime", False, f"{' and '.join(installed)} are installed over each other", mend)
     try:
         runtime = onnx_runtime()
     except (ImportError, OSError) as error:

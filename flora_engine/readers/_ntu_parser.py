@@ -4,31 +4,47 @@ A `.skeleton` line has twelve numbers, of which four are needed, so a general nu
 This one walks the bytes once and turns only x y z into numbers. A decimal of at most 2**53 in digits and a power of ten
 of at most 22 is exact as one product or quotient of two exact doubles (Clinger's fast path), hence equal to what
 Python's `float` gives; all others ("hard" ones, nearly never seen) are left to the caller, who asks Python.
+
+Numba comes with the extra `train`. Without it the same loop runs in plain Python, some hundred times slower: then
+`_ntu_lines` reads what is regular, and this loop only says what is wrong with the rest.
 """
 
 from __future__ import annotations
 
-import numba
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+
+from flora_engine.readers._ntu_lines import JOINTS, MAX_BODIES
+
+try:
+    from numba import njit
+except ModuleNotFoundError:
+    COMPILED = False
+
+    def njit(**_: Any) -> Callable[[Any], Any]:
+        """Numba's decorator, which then changes nothing."""
+        return lambda function: function
+else:
+    COMPILED = True
 
 # How parsing ended. Each but DONE stops at `position`, the byte where the trouble is.
 DONE, CUT_SHORT, NOT_A_NUMBER, TOO_MANY_BODIES, NOT_25_JOINTS, NOT_12_NUMBERS, TRACKING_STATE = range(7)
-JOINTS = 25
-MAX_BODIES = 6
 # The shortest possible body: ten one-digit fields, the joint count, 25 lines of twelve one-digit fields.
 BODY_BYTES = 10 * 2 + 3 + 25 * 12 * 2
 
 _POWERS = 10.0 ** np.arange(23)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def _skip_white(data, at, end):  # type: ignore[no-untyped-def]
     while at < end and data[at] <= 32:
         at += 1
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _integer(data, at, end):  # type: ignore[no-untyped-def]
     """(value, position after it); position -1 where there is no plain integer of at most 19 digits."""
     at = _skip_white(data, at, end)
@@ -42,17 +58,18 @@ def _integer(data, at, end):  # type: ignore[no-untyped-def]
     return value, at
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def parse(  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912, PLR0915 - one loop, made for the compiler
     data, at, frames, frame_of, position_of, body_id, joints, tracking, hard
 ):
     """Parse `frames` frames from byte `at` on.
 
-    data: uint8 (S,). Out, one row per body: frame_of, position_of int32; body_id uint64; joints float32 (., 75);
-    tracking uint8 (., 25); hard int64 (., 2): (index into joints, byte) of every number left to the caller.
+    data: uint8 (S,), or bytes if not compiled. Out, one row per body: frame_of, position_of int32; body_id uint64;
+    joints float32 (., 75); tracking uint8 (., 25); hard int64 (., 2): (index into joints, byte) of every number left to
+    the caller.
     Returns (status, position, frames finished, rows, hard numbers).
     """
-    end = data.size
+    end = len(data)
     row = 0
     hards = 0
     for frame in range(frames):

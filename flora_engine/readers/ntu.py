@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
-from flora_engine.readers import _input
+from flora_engine.readers import _input, _ntu_lines
 from flora_engine.skeleton import SkeletonSequence, to_kinect_v2
 
 FPS = 30.0
@@ -128,29 +128,43 @@ def _parse(data: bytes, path: Path, allow_nan: bool) -> Bodies:
             where="line 1",
             remedy=_input.COPY_AGAIN,
         )
+    if not parser.COMPILED and (regular := _ntu_lines.parse_regular(data, header.end(), frames)) is not None:
+        frame, position, body_id, joints, tracking = regular
+    else:
+        frame, position, body_id, joints, tracking = _parse_any(data, header.end(), frames, path, allow_nan)
+    if frame.size == 0:
+        raise FloraError(
+            f"holds no body in any of its {frames} frames",
+            path=path,
+            remedy="Leave it out: the sensor saw nobody.",
+        )
+    return Bodies(frames, frame, body_id, position, joints, tracking)
+
+
+def _parse_any(
+    data: bytes, at: int, frames: int, path: Path, allow_nan: bool
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint8]]:
+    """frame, position, body_id, joints, tracking as in `Bodies`, by the loop that knows what can be wrong."""
+    from flora_engine.readers import _ntu_parser as parser
+
     room = len(data) // parser.BODY_BYTES + 1
     frame, position = np.empty(room, np.int32), np.empty(room, np.int32)
     body_id = np.empty(room, np.uint64)
     joints = np.empty((room, JOINTS * 3), np.float32)
     tracking = np.empty((room, JOINTS), np.uint8)
     hard = np.empty((joints.size, 2), np.int64)  # never touched, hence never in memory, for nearly every file
-    status, at, done, rows, hards = parser.parse(
-        np.frombuffer(data, np.uint8), header.end(), frames, frame, position, body_id, joints, tracking, hard
-    )
+    source = np.frombuffer(data, np.uint8) if parser.COMPILED else data  # plain Python is quicker on bytes
+    with np.errstate(over="ignore"):  # an id of too many digits is refused afterwards
+        status, at, done, rows, hards = parser.parse(
+            source, at, frames, frame, position, body_id, joints, tracking, hard
+        )
     _read_hard_numbers(data, path, joints.reshape(-1), hard[:hards], allow_nan)
     if status != parser.DONE:
         raise _broken(status, data, at, path, done=done, frames=frames)
-    if rows == 0:
-        raise FloraError(
-            f"holds no body in any of its {frames} frames",
-            path=path,
-            remedy="Leave it out: the sensor saw nobody.",
-        )
-    return Bodies(
-        frames,
+    return (
         frame[:rows].copy(),
-        body_id[:rows].copy(),
         position[:rows].copy(),
+        body_id[:rows].copy(),
         joints[:rows].reshape(rows, JOINTS, 3).copy(),
         tracking[:rows].copy(),
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,9 +15,19 @@ from reader_samples import waving
 from reference.ntu_plain import read_bodies_plain
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import read_sequence, write_ntu
+from flora_engine.readers import _ntu_lines, _ntu_parser, read_sequence, write_ntu
 from flora_engine.readers.ntu import Bodies, metadata, read_bodies
 from flora_engine.skeleton import SkeletonSequence
+
+
+@pytest.fixture(params=["compiled", "without Numba"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to read: with the loop that Numba compiles, and what an installation without `train` does."""
+    if request.param == "without Numba":
+        monkeypatch.setattr(_ntu_parser, "COMPILED", False)
+        for name in ("parse", "_integer", "_skip_white"):
+            monkeypatch.setattr(_ntu_parser, name, getattr(_ntu_parser, name).py_func)
+    return str(request.param)
 
 
 def assert_equal_to_plain(bodies: Bodies, path: Path) -> None:
@@ -26,6 +39,7 @@ def assert_equal_to_plain(bodies: Bodies, path: Path) -> None:
         assert ours.tobytes() == theirs.tobytes(), name
 
 
+@pytest.mark.usefixtures("parser")
 def test_real_files_equal_the_plain_reader_bit_for_bit(shared_data: Path) -> None:
     paths = sorted((shared_data / "ntu" / "raw").iterdir())
     assert len(paths) == 51
@@ -51,15 +65,33 @@ decimals = st.one_of(
 )
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @settings(max_examples=100, deadline=None)
 @given(numbers=st.lists(decimals, min_size=1, max_size=75), newline=st.sampled_from(["\n", "\r\n"]))
 def test_every_decimal_is_read_as_python_reads_it(
-    tmp_path_factory: pytest.TempPathFactory, numbers: list[str], newline: str
+    tmp_path_factory: pytest.TempPathFactory, compiled: bool, numbers: list[str], newline: str
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "decimals.skeleton"
     path.write_bytes(text_of(numbers, newline))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"), mock.patch.object(_ntu_parser, "COMPILED", compiled):
         assert_equal_to_plain(read_bodies(path), path)
+
+
+def test_files_as_the_kinect_writes_them_need_no_compiled_loop(shared_data: Path) -> None:
+    for path in sorted((shared_data / "ntu" / "raw").iterdir()):
+        first, rest = path.read_bytes().split(maxsplit=1)
+        assert _ntu_lines.parse_regular(rest, 0, int(first)) is not None, path.name
+
+
+def test_ntu_text_is_read_where_numba_is_not_installed(tmp_path: Path) -> None:
+    path = tmp_path / "one.skeleton"
+    path.write_bytes(text_of(["0.5"]))
+    code = (
+        "import sys; sys.modules['numba'] = None; from pathlib import Path; from flora_engine.readers import ntu\n"
+        f"print(ntu.read_bodies(Path({str(path)!r})).joints[0, 0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[0.5 0.  0. ]"
 
 
 def test_name_gives_the_metadata() -> None:
@@ -87,6 +119,7 @@ def body(identity: int, x: float) -> list[str]:
     return [f"{identity} 0 1 1 1 1 0 0 0 2", "25", *[f"{x} 1 3 0 0 0 0 0 0 0 0 2"] * 25]
 
 
+@pytest.mark.usefixtures("parser")
 def test_persons_are_ids_most_frames_first_and_absent_is_zero(tmp_path: Path) -> None:
     path = tmp_path / "three.skeleton"
     frames = [["0"], ["2", *body(7, 0.5), *body(9, 0.25)], ["1", *body(9, 0.75)], ["2", *body(9, 1.5), *body(9, 9.0)]]
@@ -98,6 +131,7 @@ def test_persons_are_ids_most_frames_first_and_absent_is_zero(tmp_path: Path) ->
     np.testing.assert_array_equal(sequence.present(), [[0, 0], [1, 1], [1, 0], [1, 0]])
 
 
+@pytest.mark.usefixtures("parser")
 def test_real_broken_files_say_what_and_where(shared_data: Path) -> None:
     said = {}
     for path in sorted((shared_data / "ntu" / "broken").iterdir()):
@@ -133,6 +167,7 @@ GOOD = text_of(["0.5"]).decode()
         ("Dear reader,\nthis is a letter.", "is not an NTU skeleton file"),
     ],
 )
+@pytest.mark.usefixtures("parser")
 def test_broken_text_is_one_clear_sentence(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "broken.skeleton"
     path.write_text(text)
@@ -143,6 +178,7 @@ def test_broken_text_is_one_clear_sentence(tmp_path: Path, text: str, expected: 
     assert caught.value.remedy
 
 
+@pytest.mark.usefixtures("parser")
 def test_nan_is_admitted_for_inspection_only(tmp_path: Path) -> None:
     path = tmp_path / "gap.skeleton"
     path.write_text(GOOD.replace("0.5 0 0", "0.5 NaN 0"))
