@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:
     COMPILED = False
 
-    def njit(**_: Any) -> Callable[[Any], Any]:
+    def njit(**_: Any) -> Callable[[Any], Any]:  # type: ignore[no-redef]
         """Numba's decorator, which then changes nothing."""
         return lambda function: function
 else:

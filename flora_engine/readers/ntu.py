@@ -201,7 +201,7 @@ def _broken(status: int, data: bytes, at: int, path: Path, *, done: int, frames:
     problem = {
         parser.CUT_SHORT: f"ends in the middle of frame {done + 1} of {frames}",
         parser.NOT_A_NUMBER: "holds something else where a count or a body id should be",
-        parser.TOO_MANY_BODIES: f"says a frame holds more than {parser.MAX_BODIES} bodies",
+        parser.TOO_MANY_BODIES: f"says a frame holds more than {_ntu_lines.MAX_BODIES} bodies",
         parser.NOT_25_JOINTS: "says a body has another number of joints than 25",
         parser.NOT_12_NUMBERS: "holds a joint line that has not 12 numbers",
         parser.TRACKING_STATE: "holds a joint line that does not end in a tracking state of 0, 1 or 2",
