@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
         self.library.menu_wanted.connect(self._on_library_menu)
         for panel in (self.welcome, self.library):
             panel.wanted.connect(self.run_command)
+        self.labels.moment_wanted.connect(lambda reason: self.player.point_out(reason.middle, reason.joints))
         self.player.trouble.connect(self.notice.say)
         self.player.badge.differently.connect(self.opening.ask_differently)
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)

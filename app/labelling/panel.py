@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.labelling.service import LabelService
+from app.labelling.why import WhyPanel
 from app.settings import DEFAULT_CLASSES
 from app.widgets import ElidedLabel, button, sentence
 from app.workers.tasks import Newest
@@ -37,6 +38,7 @@ from flora_engine.skeleton import SkeletonSequence
 if TYPE_CHECKING:
     from flora_engine.labelling.ranking import Ranking
 
+_REMARKS = 3  # lines under the ranking
 DEBOUNCE = 300  # ms after the last key before ranking
 _PLACEHOLDER = """One action per line, in your own words:
 
@@ -118,6 +120,7 @@ class LabelPanel(QWidget):
     """Ranks the typed actions for the recording on screen 300 ms after the last change; shows the newest ranking."""
 
     answered = Signal(object)  # Ranking
+    moment_wanted = Signal(object)  # Reason: show when and where in the recording
     limits_wanted = Signal()
     text_changed = Signal(str)
 
@@ -135,6 +138,14 @@ class LabelPanel(QWidget):
         self._timer = QTimer(self, singleShot=True, interval=DEBOUNCE)
         self._timer.timeout.connect(self.rank_now)
         self.editor = self._make_editor()
+        self.notice = QLabel(wordWrap=True)
+        self.notice.setAccessibleName("About your actions")
+        self.notice.hide()
+        self.why = WhyPanel()
+        self.why.chosen.connect(self.moment_wanted)
+        self._reasoning = Newest(self)
+        self._reasoning.done.connect(lambda found: self.why.show_reasons(*found))
+        self._reasoning.failed.connect(lambda problem: self.notice.setText(sentence(problem)))
         self.model = RankingModel(self)
         self.ranking = self._make_ranking()
         self.message = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
@@ -214,6 +225,7 @@ class LabelPanel(QWidget):
         view.setMouseTracking(True)
         view.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        view.selectionModel().currentChanged.connect(lambda *_: self._explain())
         return view
 
     def _lay_out(self, presets: Callable[[], list[tuple[str, str]]]) -> None:
@@ -245,6 +257,7 @@ class LabelPanel(QWidget):
         title.addWidget(self.model_name, 1)
         lower.addLayout(title)
         lower.addWidget(self._stack, 1)
+        lower.addWidget(self.notice)
         foot = QHBoxLayout()
         foot.addWidget(self.footer, 1)
         foot.addWidget(self._limits)
@@ -254,7 +267,9 @@ class LabelPanel(QWidget):
         splitter.addWidget(bottom)
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 3)
-        splitter.setSizes([200, 300])
+        splitter.addWidget(self.why)
+        splitter.setStretchFactor(2, 2)
+        splitter.setSizes([170, 250, 160])
         splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 8, 8)
@@ -287,12 +302,27 @@ class LabelPanel(QWidget):
 
     def _set_answer(self, answer: Ranking | None) -> None:
         self.answer = answer
+        chosen = self.ranking.currentIndex().data()
         self.model.set_answer(answer)
+        names = [] if answer is None else [label.name for label in answer.labels]
+        if answer is None:
+            self._reasoning.forget()
+            self.why.show_reasons("", ())
+        else:
+            self.ranking.setCurrentIndex(self.model.index(names.index(chosen) if chosen in names else 0))
         self._refresh()
+
+    def _explain(self) -> None:
+        """Find the reasons of the current label."""
+        sequence, text, name, service = self._sequence, self.text(), self.ranking.currentIndex().data(), self._service
+        if sequence is not None and name is not None:
+            self._reasoning.submit(lambda: (name, service.reasons(sequence, text, name)))
 
     def _refresh(self) -> None:
         answer = self.answer
         self._stack.setCurrentIndex(0 if answer is None else 1)
+        self.notice.setText("" if answer is None else _remarks(answer))
+        self.notice.setVisible(bool(self.notice.text()))
         if answer is not None:
             stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.timings.items())
             self.footer.setText(f"{answer.seconds * 1000:.0f} ms")
@@ -303,6 +333,14 @@ class LabelPanel(QWidget):
             self.message.setText("Open a recording to rank your actions.")
         elif not parse_typed(self.text()):
             self.message.setText("Type at least one action above. “Examples” has ready lists.")
+
+
+def _remarks(answer: Ranking) -> str:
+    """What a ranking cannot say by its order: that perhaps none of the actions happens, and words not understood."""
+    lines = [f"{label.name}: {label.notice}" for label in answer.labels if label.notice]
+    if answer.none is not None:
+        lines.insert(0, f"None of these: {answer.none:.0%}" + (", probably" if answer.none > 0.5 else ""))
+    return "\n".join(lines[:_REMARKS])
 
 
 def class_presets(folder: Path = RESOURCES / "datasets") -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import BUILTIN
-from flora_engine.labelling.ranking import Ranking
+from flora_engine.labelling.ranking import Ranking, Reason
 from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
 from flora_engine.skeleton import SkeletonSequence
 
@@ -21,6 +21,8 @@ class AnyLabeller(Protocol):
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]: ...
 
     def rank(self, latents: Any, texts: list[ClassText]) -> list[Ranking]: ...
+
+    def reasons(self, sequence: SkeletonSequence, texts: list[ClassText]) -> list[tuple[Reason, ...]]: ...
 
 
 Loader = Callable[[Path], AnyLabeller]
@@ -72,3 +74,11 @@ class LabelService:
                 self._latents = (sequence, latents)
             ranking = self._labeller.rank(self._latents[1], classes)[0]
         return replace(ranking, timings={**seconds, **ranking.timings})
+
+    def reasons(self, sequence: SkeletonSequence, text: str, name: str) -> tuple[Reason, ...]:
+        """What spoke for and against the action called `name` among those of `text`; FloraError as in `rank`."""
+        found = [one for one in typed_classes(text) if one.name == name]
+        with self._lock:
+            if self._labeller is None:
+                self._labeller = self._load(self.folder)
+            return self._labeller.reasons(sequence, found[:1])[0] if found else ()

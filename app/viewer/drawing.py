@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,12 @@ class StageView(_Widget):
             self.frame = self.scene.frame(index)
             self.frame_changed()
             self.update()
+
+    def light(self, names: Sequence[str], frame: int) -> None:
+        """Let joints (of Kinect v2) stand out, and show a frame."""
+        if self.scene is not None:
+            self.scene.light(names)
+            self.show_frame(frame)
 
     def set_colours(self, colours: StageColours) -> None:
         self.colours = colours

@@ -92,7 +92,11 @@ class GLView(StageView, gl.GLViewWidget):  # type: ignore[misc]
         # A hundredth nearer to the eye, at the same pixel: else the bones that end in a joint fight with it for depth.
         eye = (self.camera.centre + self.camera.axes()[2] * self.camera.distance).astype(np.float32)
         nearer = eye + (frame.points - eye) * np.float32(0.99)
-        self._joints.setData(pos=nearer, color=frame.point_colours(), size=2 * self.joint_radius() * scale)
+        self._joints.setData(
+            pos=nearer,
+            color=frame.point_colours(),
+            size=frame.point_sizes() * np.float32(2 * self.joint_radius() * scale),
+        )
 
     def camera_changed(self) -> None:
         self.frame_changed()  # joints grow when the eye comes nearer

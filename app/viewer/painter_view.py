@@ -39,6 +39,7 @@ class PainterView(StageView, QWidget):
     def _paint_bodies(self, painter: QPainter) -> None:
         frame, radius = self.frame, self.joint_radius()
         pixels, depth = self.camera.to_pixels(frame.points, self.width(), self.height())
+        colours, sizes = frame.point_colours(), frame.point_sizes()
         bone_depth = depth[frame.bones].mean(axis=1) if len(frame.bones) else np.zeros(0)
         parts = [(float(d), "bone", i) for i, d in enumerate(bone_depth)]
         parts += [(float(d), "joint", i) for i, d in enumerate(depth)]
@@ -51,8 +52,8 @@ class PainterView(StageView, QWidget):
                 painter.drawLine(QPointF(*pixels[child]), QPointF(*pixels[parent]))
             else:
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(_colour(int(frame.persons[row]), 110 if frame.inferred[row] else 255))
-                painter.drawEllipse(QPointF(*pixels[row]), radius, radius)
+                painter.setBrush(QColor.fromRgbF(*colours[row].tolist()))
+                painter.drawEllipse(QPointF(*pixels[row]), radius * sizes[row], radius * sizes[row])
 
 
 def _colour(person: int, alpha: int) -> QColor:

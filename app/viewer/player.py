@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QResizeEvent
@@ -103,6 +103,17 @@ class Player(QWidget):
     def seek(self, frame: int) -> None:
         self.playback.seek(frame)
         self._refresh_state()
+
+    def point_out(self, second: float, joints: Sequence[str]) -> None:
+        """Stop at a moment and let joints (of Kinect v2; none: nothing) stand out until the next recording."""
+        self.playback.pause()
+        self.playback.seek(round(second * self.playback.fps))
+        self.view.light(joints, self.playback.frame())
+        self._refresh_state()
+
+    def unlight(self) -> None:
+        """No joint stands out any more."""
+        self.view.light((), self.playback.frame())
 
     def seek_end(self) -> None:
         self.seek(self.playback.frames - 1)

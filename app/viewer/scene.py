@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.skeleton import SkeletonSequence
+from flora_engine.skeleton import KINECT_V2, SkeletonSequence
+from flora_engine.skeleton.retarget import retarget_matrix
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -15,6 +17,8 @@ Indices = NDArray[np.intp]
 
 # Blue, orange, green, pink, yellow, cyan: distinct for people with red-green blindness, on dark and light.
 PERSON_COLOURS = ((74, 144, 245), (245, 134, 40), (38, 166, 121), (214, 93, 177), (201, 162, 39), (53, 174, 196))
+LIT = (228, 32, 50)  # joints that stand out: red is nobody's colour
+LIT_SIZE = np.float32(1.8)
 _UP_TO_Y = {
     "+y": np.eye(3),
     "-y": np.diag([1.0, -1.0, -1.0]),
@@ -29,20 +33,27 @@ class Frame:
     """One frame ready to draw.
 
     points: float32 (P, 3), metres, y up; persons: (P,) index of the person; joints: (P,) index of the joint;
-    inferred: (P,) true if the sensor guessed the joint; bones: (B, 2) rows of `points`.
+    inferred: (P,) true if the sensor guessed the joint; lit: (P,) true if it is to stand out; bones: (B, 2) rows of
+    `points`.
     """
 
     points: Floats
     persons: Indices
     joints: Indices
     inferred: Bools
+    lit: Bools
     bones: Indices
 
     def point_colours(self) -> Floats:
         """(P, 4) in 0..1; inferred joints are fainter."""
         colours = person_colours(self.persons)
         colours[self.inferred, 3] = 0.45
+        colours[self.lit] = np.array([*LIT, 255], np.float32) / np.float32(255)
         return colours
+
+    def point_sizes(self) -> Floats:
+        """(P,) how many times as large as usual."""
+        return np.where(self.lit, LIT_SIZE, np.float32(1))
 
     def bone_points(self) -> Floats:
         """(2B, 3), both ends of every bone in turn."""
@@ -69,6 +80,7 @@ class Scene:
         turn = _UP_TO_Y.get(layout.up, _UP_TO_Y["+y"]).astype(np.float32)
         self.sequence = sequence
         self.joint_names = layout.joints
+        self._lit: Bools = np.zeros(len(layout.joints), np.bool_)
         finite = np.isfinite(sequence.joints).all(axis=3)
         self._drawn: Bools = finite & sequence.present()[:, :, None] & ~np.all(sequence.joints == 0, axis=3)
         self._points: Floats = np.nan_to_num(sequence.joints, posinf=0.0, neginf=0.0) @ turn.T
@@ -92,7 +104,14 @@ class Scene:
         tracking = self.sequence.tracking
         inferred = np.zeros(len(persons), np.bool_) if tracking is None else tracking[index][persons, joints] < 2
         bones = ends[(ends >= 0).all(axis=1)]
-        return Frame(self._points[index][persons, joints], persons, joints, inferred, bones)
+        return Frame(self._points[index][persons, joints], persons, joints, inferred, self._lit[joints], bones)
+
+    def light(self, names: Sequence[str]) -> None:
+        """Let these joints stand out, and no others. names: of Kinect v2; in another layout, the joints that each of
+        them is made from.
+        """
+        rows = [KINECT_V2.joints.index(name) for name in names]
+        self._lit = np.any(retarget_matrix(self.sequence.layout)[rows] > 0, axis=0)
 
     def name(self, frame: Frame, row: int, *, whose: bool = True) -> str:
         """The name of a joint of `frame`, with its person if `whose` and there are several persons."""
@@ -126,6 +145,7 @@ EMPTY = Frame(
     np.zeros((0, 3), np.float32),
     np.zeros(0, np.intp),
     np.zeros(0, np.intp),
+    np.zeros(0, np.bool_),
     np.zeros(0, np.bool_),
     np.zeros((0, 2), np.intp),
 )

@@ -20,7 +20,7 @@ def say(descriptor: Descriptor, value: float, score: float, moment: Moment) -> s
 
 def _with_unit(value: float, unit: str) -> str:
     if unit == "share":
-        return f"{100 * value:.0f} %"
+        return f"{100 * value:.0f}%"
     if unit.startswith("degrees"):
         return f"{value:.0f}{unit.replace('degrees', '°')}"
     return f"{value:.1f} {unit}".rstrip().replace("1/s", "per second")

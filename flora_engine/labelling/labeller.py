@@ -14,7 +14,7 @@ from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS, DIRECT, graphs_of, load_manifest
 from flora_engine.labelling.measured import Measured
-from flora_engine.labelling.ranking import RankedLabel, Ranking
+from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
@@ -176,13 +176,18 @@ class Labeller:
         )
         return Ranking(labels, seconds, none)
 
+    def reasons(self, sequence: SkeletonSequence, texts: list[ClassText]) -> list[tuple[Reason, ...]]:
+        """Per text, what spoke most for it in this recording, then what spoke most against it, strongest first; nothing
+        if the bundle has no descriptors.
+        """
+        if self._measured is None:
+            return [() for _ in texts]
+        with self._lock:
+            return self._measured.reasons(sequence, texts)
+
     def explain(self, sequence: SkeletonSequence, texts: list[ClassText], ranking: Ranking) -> Ranking:
         """The ranking of these texts for this recording, with the reasons of every label (none without descriptors)."""
-        if self._measured is None:
-            return ranking
-        with self._lock:
-            reasons = self._measured.reasons(sequence, texts)
-        why = {text.name: found for text, found in zip(texts, reasons, strict=True)}
+        why = {text.name: found for text, found in zip(texts, self.reasons(sequence, texts), strict=True)}
         return replace(ranking, labels=tuple(replace(label, why=why[label.name]) for label in ranking.labels))
 
     def label(self, sequence: SkeletonSequence, texts: list[ClassText], *, why: bool = False) -> Ranking:

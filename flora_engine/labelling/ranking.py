@@ -32,6 +32,11 @@ class Reason:
     end: float
     joints: tuple[str, ...]
 
+    @property
+    def middle(self) -> float:
+        """The second in the middle of its moment."""
+        return (self.start + self.end) / 2
+
     def as_json(self) -> dict[str, Any]:
         """JSON values, as docs/labels.md says."""
         return {

@@ -19,6 +19,8 @@ def retarget_matrix(layout: str, matched: bool = False) -> NDArray[np.float32]:
     matched: so that the body gets Kinect v2's proportions, see `Layout`.
     """
     source = LAYOUTS[layout]
+    if source is KINECT_V2:
+        return np.eye(len(KINECT_V2.joints), dtype=np.float32)
     recipe = (matched and source.matched) or source.to_kinect_v2
     index = {name: i for i, name in enumerate(source.joints)}
     matrix = np.zeros((len(KINECT_V2.joints), len(source.joints)), np.float32)

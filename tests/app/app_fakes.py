@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
-from flora_engine.labelling.ranking import RankedLabel, Ranking
+from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
 from flora_engine.skeleton import SkeletonSequence
 
 
@@ -50,6 +50,11 @@ class FakeLabeller:
         total = sum(len(name) for name in names)
         ordered = sorted(names, key=len, reverse=True)
         return [Ranking(tuple(RankedLabel(n, len(n) / total, 0.0) for n in ordered), {"score": 0.001})]
+
+    def reasons(self, sequence: SkeletonSequence, texts: list[Any]) -> list[tuple[Reason, ...]]:
+        end = sequence.frames / sequence.fps
+        said = [Reason("hand_height", "the hand is high", 0.5, 0.5 * end, end, ("right hand",))]
+        return [(*said, Reason("travel", "it walks", -0.2, 0.0, end, ())) for _ in texts]
 
 
 class Driver:

@@ -24,6 +24,7 @@ import sys, time
 from pathlib import Path
 from app.application import make_application
 application = make_application()
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 from app.main_window import MainWindow
 from app.viewer.scene import PERSON_COLOURS
@@ -106,8 +107,25 @@ assert different(without, window.player.picture()) == 0
 """
 
 
+_LIT = """
+from app.viewer.scene import LIT
+def red():
+    work(0.3)
+    image = window.player.picture()
+    wanted = QColor(*LIT)
+    near = lambda c: max(abs(a - b) for a, b in zip(c.getRgb(), wanted.getRgb())) < 40
+    places = [(x, y) for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)]
+    return sum(near(image.pixelColor(x, y)) for x, y in places)
+before = red()
+window.player.point_out(0.5, ["right hand", "head"])
+assert before == 0 and red() > 20, (before, red())
+"""
+
+
 @pytest.mark.parametrize(
-    "script", [_FLOATING, _FALLING_BACK, _REFERENCES, _NAMES], ids=["floating", "fall_back", "references", "names"]
+    "script",
+    [_FLOATING, _FALLING_BACK, _REFERENCES, _NAMES, _LIT],
+    ids=["floating", "fall_back", "references", "names", "lit"],
 )
 def test_in_its_own_process(script: str, tmp_path: Path) -> None:
     environment = {**os.environ, "QT_QPA_PLATFORM": "xcb", "FLORA_OPENGL": "1"}

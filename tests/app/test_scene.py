@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.viewer.camera import Camera
-from app.viewer.scene import PERSON_COLOURS, Scene, nearest
+from app.viewer.scene import LIT, PERSON_COLOURS, Scene, nearest
 from flora_engine.demo import ACTIONS, synthesise
 from flora_engine.skeleton import KINECT_V2, LAYOUTS, SkeletonSequence
 from flora_engine.skeleton.layouts import Layout
@@ -129,3 +129,20 @@ def test_nearest_prefers_the_joint_in_front() -> None:
     assert nearest(pixels, np.array([4.0, -2.0, 1.0]), 10, 10, 12) == 0
     assert nearest(pixels, np.array([4.0, 2.0, 1.0]), 200, 200, 12) is None
     assert nearest(np.zeros((0, 2)), np.zeros(0), 0, 0, 12) is None
+
+
+def test_lit_joints_are_those_that_a_joint_of_kinect_is_made_from(pair: SkeletonSequence) -> None:
+    scene = Scene(pair)
+    scene.light(["right hand"])
+    frame = scene.frame(0)
+    hand = KINECT_V2.joints.index("right hand")
+    assert frame.lit.tolist() == (frame.joints == hand).tolist() and frame.lit.sum() == 2
+    np.testing.assert_allclose(frame.point_colours()[frame.lit][:, :3], np.tile(LIT, (2, 1)) / 255, atol=1e-6)
+    assert frame.point_sizes().max() > frame.point_sizes().min() == 1
+    scene.light([])
+    assert not scene.frame(0).lit.any()
+    other = next(layout for layout in LAYOUTS.values() if layout.name == "kinect_v1")
+    joints = np.ones((1, 1, len(other.joints), 3), np.float32)
+    scene = Scene(SkeletonSequence(joints, 30.0, other.name))
+    scene.light(["left knee"])
+    assert [other.joints[j] for j in scene.frame(0).joints[scene.frame(0).lit]] == ["left knee"]

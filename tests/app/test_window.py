@@ -13,6 +13,7 @@ from app_fakes import FakeLabeller
 from patience import PATIENCE
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDropEvent, QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -29,6 +30,7 @@ from app.labelling.panel import class_presets
 from app.labelling.service import LabelService, load_bundle
 from app.main_window import MainWindow
 from flora_engine.errors import FloraError
+from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.project import Project
 
 
@@ -268,6 +270,40 @@ def test_a_joint_under_the_mouse_is_named(window: MainWindow, qtbot: Any, record
     assert view.hovered == (0, 3)
     view.hover(QPointF(1, 1))
     assert view.hovered is None
+
+
+def test_reasons_of_a_label_lead_into_the_recording(
+    window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller
+) -> None:
+    window.labels.set_text("sit down\nwave both hands")
+    window.opening.open_paths([recordings])
+    why = window.labels.why
+    qtbot.waitUntil(lambda: len(why.reasons) == 2)
+    assert why.title.text() == "Why “wave both hands”" and why.isVisible()
+    assert [why.view.item(row).text()[0] for row in range(2)] == ["+", "−"]
+    window.labels.ranking.setCurrentIndex(window.labels.model.index(1))
+    qtbot.waitUntil(lambda: why.title.text() == "Why “sit down”")
+    why.view.setCurrentRow(0)
+    QTest.keyClick(why.view, Qt.Key.Key_Return)
+    sequence = window.player.sequence
+    assert sequence is not None and not window.player.playback.playing
+    assert abs(window.player.playback.frame() - 0.75 * sequence.frames) < 1
+    view = window.player.view
+    lit = {sequence.skeleton.joints[joint] for joint in view.frame.joints[view.frame.lit]}
+    assert lit == {"right hand"}
+    window.labels.set_text("")
+    qtbot.waitUntil(lambda: not why.isVisible())
+
+
+def test_words_not_understood_and_none_of_these_are_told(
+    window: MainWindow, qtbot: Any, recordings: Path, labeller: FakeLabeller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = (RankedLabel("sit down", 0.7, None, 1.0), RankedLabel("qqq", 0.3, None, 0.0, "“qqq” is no word"))
+    monkeypatch.setattr(labeller, "rank", lambda latents, texts: [Ranking(labels, {}, 0.25)])
+    window.opening.open_paths([recordings])
+    qtbot.waitUntil(lambda: window.labels.answer is not None)
+    assert window.labels.notice.text() == "None of these: 25%\nqqq: “qqq” is no word"
+    assert window.labels.notice.isVisible()
 
 
 def test_presets_hold_the_classes_of_the_data_sets() -> None:
