@@ -93,6 +93,8 @@ _FILE = (
             "Synthetic recordings to try the program with"),
     Command("file.clear", "Close all", lambda w: w.opening.close_all(), "Ctrl+W",
             "The project and opened files; nothing is deleted"),
+    Command("file.save_copy", "Save a copy as…", lambda w: w.opening.ask_copy(), "Ctrl+Shift+S",
+            "npz, NTU text, CSV, TRC, C3D, BVH", enabled=_recording),
     Command("file.export_picture", "Save the picture…", lambda w: w.opening.ask_picture(), "Ctrl+E",
             "PNG of the 3D view", enabled=_recording),
     Command("file.quit", "Quit", lambda w: w.close(), "Ctrl+Q"),

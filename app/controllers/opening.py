@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.demo import demo_project
+from app.dialogs.copy_dialog import CopyDialog, CopyRequest
+from app.dialogs.form import show_form
 from app.dialogs.reading_dialog import Answer, ReadingDialog
 from app.formats import file_filter
 from app.library.recordings import Found, RecordingsPanel, find_recordings
@@ -25,6 +27,7 @@ from flora_engine.project import DATABASE, Project, open_or_create
 from flora_engine.readers import Attempt, attempt_sequence
 from flora_engine.readers.arrays import published_data_set
 from flora_engine.readers.reading_recipes import ReadingRecipe
+from flora_engine.readers.writing import write_sequence
 from flora_engine.skeleton import SkeletonSequence
 
 _ASK = "Read it differently…"
@@ -49,6 +52,12 @@ class Opened:
     def name(self) -> str:
         """Its name on screen."""
         return self.sequence.name or (self.path.name if self.path else "recording")
+
+
+def write_copy(sequence: SkeletonSequence, request: CopyRequest) -> Path:
+    """Write a recording to the file of the request; raises FloraError."""
+    write_sequence(sequence, request.path, request.person)
+    return request.path
 
 
 @dataclass(frozen=True)
@@ -124,14 +133,16 @@ class Opening(QObject):
         self._searching.done.connect(self._on_found)
         self._projects.done.connect(self._on_project)
         self._projects.stale.connect(lambda ready: ready.project.close())
-        for task in (self._searching, self._projects):
+        self._copying = Newest(self)
+        self._copying.done.connect(lambda path: self._feedback.say(f"Saved {path}"))
+        for task in (self._searching, self._projects, self._copying):
             task.failed.connect(feedback.problem)
         recordings.chosen.connect(self.open_recording)
         session.closing.connect(self._reading.forget)
 
     @property
     def is_busy(self) -> bool:
-        return self._reading.is_busy or self._searching.is_busy or self._projects.is_busy
+        return any(task.is_busy for task in (self._reading, self._searching, self._projects, self._copying))
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open a project, or list files and everything readable in folders and show the first.
@@ -249,6 +260,19 @@ class Opening(QObject):
     def _on_answered(self, answer: object) -> None:
         assert isinstance(answer, Answer)
         self.open_recording(answer.path, answer.recipe)
+
+    def ask_copy(self) -> None:
+        """Ask for a file to write the recording on screen to."""
+        sequence = self._player.sequence
+        if sequence is None:
+            return
+        start = self._settings.start_folder() / f"{sequence.name or 'recording'} copy.npz"
+        show_form(CopyDialog(sequence, start, self._window), lambda request: self.save_copy(sequence, request))
+
+    def save_copy(self, sequence: SkeletonSequence, request: CopyRequest) -> None:
+        """Write a recording off the window's thread; the status bar, or the notice, says what came of it."""
+        self._feedback.say(f"Saving {request.path.name}…")
+        self._copying.submit(lambda: write_copy(sequence, request))
 
     def ask_picture(self) -> None:
         sequence = self._player.sequence

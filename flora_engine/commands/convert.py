@@ -16,7 +16,7 @@ from flora_engine.readers.writing import WRITERS, write_sequence
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", type=Path, help="a recording of any known format")
     parser.add_argument("target", metavar="OUT", type=Path, help=f"its copy: {', '.join(WRITERS)}")
-    parser.add_argument("--person", type=int, help="which person to write, from 1 (BVH and TRC hold one)")
+    parser.add_argument("--person", type=int, help="which person to write, from 1 (BVH, TRC and C3D hold one)")
     add_choice(parser)
     parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
 

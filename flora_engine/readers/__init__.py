@@ -23,8 +23,10 @@ from flora_engine.readers import (
     asf,
     bvh,
     c3d_file,
+    freemocap,
     gaps,
     landmarks,
+    mvnx,
     npz,
     ntu,
     number_text,
@@ -81,7 +83,14 @@ class Reader:
 # In order of asking: the formats with a sure mark first, those that only look plausible last.
 READERS: tuple[Reader, ...] = (
     Reader("ntu", "NTU RGB+D skeleton text", "NTU RGB+D", (".skeleton",), ntu.claims, ntu.read),
-    Reader("utd_mhad", "UTD-MHAD MATLAB file", "UTD-MHAD", (".mat",), utd_mhad.claims, utd_mhad.read),
+    Reader(
+        "utd_mhad",
+        "MATLAB file (UTD-MHAD, or an array of joints)",
+        "UTD-MHAD",
+        (".mat",),
+        utd_mhad.claims,
+        utd_mhad.read,
+    ),
     Reader("nw_ucla", "NW-UCLA JSON", "NW-UCLA", (".json",), nw_ucla.claims, nw_ucla.read),
     Reader("npz", "Flora exchange archive", "npz", (".npz",), npz.claims, npz.read),
     Reader(
@@ -98,7 +107,10 @@ READERS: tuple[Reader, ...] = (
     Reader("trc", "TRC markers (OpenSim, OpenCap, Theia)", "TRC", (".trc",), trc.claims, trc.read),
     Reader("c3d", "C3D markers (Vicon, Qualisys, OptiTrack)", "C3D", (".c3d",), c3d_file.claims, c3d_file.read),
     Reader("asf", "Acclaim motion (CMU, HDM05)", "AMC", (".amc",), asf.claims, asf.read),
-    Reader("text", "numbers in text (UTKinect)", "UTKinect", (".txt",), number_text.claims, number_text.read),
+    Reader("mvnx", "Xsens MVNX", "MVNX", (".mvnx",), mvnx.claims, mvnx.read),
+    Reader(
+        "text", "numbers in text (UTKinect, MSR Action3D)", "UTKinect", (".txt",), number_text.claims, number_text.read
+    ),
     Reader("pickle", "pyskl annotation", "pyskl", (".pkl",), pickles.claims, pickles.read),
     Reader("pku", "PKU-MMD skeleton text", "PKU-MMD", (".txt",), pku.claims, pku.read),
     Reader("csv", "table of joints", "CSV", (".csv", ".tsv"), table.claims, table.read, table.is_other_list),
@@ -147,6 +159,8 @@ def can_read(path: Path) -> bool:
     try:
         head = _input.read_head(path)
     except FloraError:
+        return False
+    if freemocap.is_beside_body(path):
         return False
     reader = _reader_of(path, head)
     return reader is not None and not reader.passes_over(head)
@@ -208,6 +222,8 @@ def _read_told(path: Path, told: _telling.Telling, allow_nan: bool) -> SkeletonS
         )
     if not told.used and told.recipe is not None and not told.recipe.says_nothing:
         sequence = _corrected(sequence, told.recipe)
+    if (name := freemocap.name_of(path)) is not None:
+        sequence = replace(sequence, name=name)
     if allow_nan:
         return sequence
     if any(note.about == "gaps" for note in sequence.notes):

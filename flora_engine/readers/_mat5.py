@@ -36,10 +36,47 @@ def read_array(data: bytes, name: str, limit: int) -> NDArray[np.generic] | None
 
     Raises BadMatError for a file that is cut short, unpacks to more than `limit` bytes, or holds no numbers there.
     """
+    order = _order(data)
+    for inner in _matrices(data, order, limit):
+        found = _matrix(inner.data, order, name)
+        if found is not None:
+            return found
+    return None
+
+
+def read_arrays(data: bytes, limit: int, most: int = 50) -> dict[str, NDArray[np.generic]]:
+    """Every real numeric array of two axes or more by its name, at most `most`; BadMatError as `read_array`."""
+    order = _order(data)
+    found: dict[str, NDArray[np.generic]] = {}
+    total = 0
+    for inner in _matrices(data, order, limit):
+        name = _name(inner.data, order)
+        try:
+            array = _matrix(inner.data, order, name)
+        except BadMatError:  # a structure, a text, or damage: another array may be fine
+            continue
+        if array is None or not name or len(found) >= most:
+            continue
+        total += array.nbytes
+        if total > limit:
+            raise BadMatError(f"unpacks to more than {limit // 2**20} MiB")
+        found[name] = array
+    return found
+
+
+def _order(data: bytes) -> str:
+    if data[:8] == b"\x89HDF\r\n\x1a\n" or data[:10] == b"MATLAB 7.3":
+        raise BadMatError("is a MATLAB 7.3 file; save it with -v7 and open that")
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise BadMatError("is no MATLAB 5 file (save it with -v7 or -v6)")
+    return order
+
+
+def _matrices(data: bytes, order: str, limit: int) -> Iterator[_Part]:
+    """The matrices of a file, unpacked."""
     for part in _parts(memoryview(data)[128:], order):
+        inner: _Part | None = part
         if part.kind == _COMPRESSED:
             unpacker = zlib.decompressobj()
             try:
@@ -49,13 +86,14 @@ def read_array(data: bytes, name: str, limit: int) -> NDArray[np.generic] | None
             if unpacker.unconsumed_tail:
                 raise BadMatError(f"unpacks to more than {limit // 2**20} MiB")
             inner = next(_parts(memoryview(unpacked), order), None)
-        else:
-            inner = part
         if inner is not None and inner.kind == _MATRIX:
-            found = _matrix(inner.data, order, name)
-            if found is not None:
-                return found
-    return None
+            yield inner
+
+
+def _name(data: memoryview, order: str) -> str:
+    """The name of a matrix, "" where its header is damaged."""
+    _, _, name = (next(parts, None) for parts in [_parts(data, order)] for _ in range(3))
+    return "" if name is None else bytes(name.data).decode("latin-1")
 
 
 def _parts(data: memoryview, order: str) -> Iterator[_Part]:

@@ -21,6 +21,7 @@ from flora_engine.skeleton.orientation import Claim
 Array = NDArray[np.float64]
 DEFAULT_FPS = 30.0
 _SENSOR = Claim(np.eye(3), "a Kinect has +y up")
+OUR_AXES = Claim(np.eye(3), "the file says that +y is up")  # of what we wrote
 _PICTURE = np.diag([-1.0, -1.0, 1.0])  # x to the picture's right, y down, z away from the camera
 CLAIMS = {
     **dict.fromkeys(("kinect_v2", "kinect_v1", "kinect_v1_utd", "sbu_15"), _SENSOR),

@@ -16,7 +16,8 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.readers import _input
 from flora_engine.readers._archive import check_fps
-from flora_engine.readers.assembly import from_names
+from flora_engine.readers._cells import OURS
+from flora_engine.readers.assembly import OUR_AXES, from_names
 from flora_engine.skeleton import SkeletonSequence
 
 MAX_POINTS = 1000
@@ -44,6 +45,8 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
             names = [str(label).strip() for label in reader.point_labels]
             unit = str(reader.get("POINT:UNITS").string_value if reader.get("POINT:UNITS") else "").strip().lower()
             rate = float(reader.point_rate)
+            maker = reader.get("MANUFACTURER:SOFTWARE")
+            claim = OUR_AXES if maker and OURS in str(maker.string_value) else None
             frames = [points[:, [0, 1, 2, 3]] for _, points, _ in reader.read_frames(copy=True)]
     except Exception as error:  # the library's own errors are of many kinds
         problem = f"is a damaged C3D file ({_input.shown(error) or type(error).__name__})"
@@ -54,7 +57,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     names = names[: points.shape[1]]
     values = points[:, None, : len(names), :3]
     values[points[:, None, : len(names), 3] < 0] = np.nan  # a residual of -1: not seen
-    return from_names(values, names, check_fps(rate, path), path, unit=_UNITS.get(unit))
+    return from_names(values, names, check_fps(rate, path), path, unit=_UNITS.get(unit), claim=claim)
 
 
 def _check_header(data: bytes, path: Path) -> None:

@@ -6,6 +6,7 @@ Joints are found by their names, however they are spelled (`skeleton.names`), or
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +19,16 @@ from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS, check_fps
 from flora_engine.readers._cells import FEWEST_COLUMNS, Cells, decode
 from flora_engine.readers._columns import Columns, Role, understand
-from flora_engine.readers.assembly import HELP, from_names
+from flora_engine.readers.arrays import COUNTS
+from flora_engine.readers.assembly import HELP, OUR_AXES, from_names
 from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.skeleton import SkeletonSequence
-from flora_engine.skeleton.orientation import Claim
 
 Array = NDArray[np.float64]
 MAX_PERSONS = 16
 MAX_JOINTS = 500
 _SUFFIXES = (".csv", ".tsv")
+_NUMBER = re.compile(rb"[-+.\deE]+|nan", re.IGNORECASE)
 _ROLES: tuple[Role, ...] = ("x", "y", "z", "confidence")
 
 
@@ -37,6 +39,8 @@ def claims(path: Path, head: bytes) -> bool:
 def is_other_list(head: bytes) -> bool:
     """Whether the header has too few columns for joints: a list beside recordings, such as their class names."""
     lines = [line for line in head.splitlines() if line.strip() and not line.startswith(b"#")]
+    if lines and len(words := lines[0].split()) >= FEWEST_COLUMNS and all(_NUMBER.fullmatch(word) for word in words):
+        return False
     return bool(lines) and max(lines[0].count(mark) for mark in (b",", b";", b"\t", b"|")) < FEWEST_COLUMNS - 1
 
 
@@ -100,15 +104,21 @@ def _told(cells: Cells, recipe: ReadingRecipe) -> Columns:
 
 
 def _numbered(cells: Cells) -> Columns:
-    """Columns without a header: three (or four, with a confidence) for each joint."""
+    """Columns without a header: three (or four, with a confidence) for each joint, perhaps after a clock.
+
+    Of several ways the first is meant that gives as many joints as a layout has.
+    """
     width = len(cells.header)
-    step = 3 if width % 3 == 0 else 4 if width % 4 == 0 else 0
+    ways = [(before, step) for before in (0, 1, 2) for step in (3, 4) if (width - before) % step == 0]
+    known = next((way for way in ways if (width - way[0]) // way[1] in COUNTS), None)
+    before, step = known or (ways[0] if ways and ways[0][0] == 0 else (0, 0))
     if not step:
         raise cells.wrong(f"has {width} columns without names, which are not three for each joint", cells.first_line)
     joints: dict[str, dict[Role, int]] = {
-        str(i): {role: step * i + k for k, role in enumerate(_ROLES[:step])} for i in range(width // step)
+        str(i): {role: before + step * i + k for k, role in enumerate(_ROLES[:step])}
+        for i in range((width - before) // step)
     }
-    return Columns({"": joints})
+    return Columns({"": joints}, time=before - 1 if before else None)
 
 
 def _wide(cells: Cells, columns: Columns) -> tuple[list[str], list[_Body]]:
@@ -204,29 +214,32 @@ def _sequence(names: list[str], bodies: list[_Body], cells: Cells, columns: Colu
     return from_names(
         values[..., :3],
         names,
-        cells.fps if cells.fps is not None else _fps_of(bodies, columns.time_unit, path),
+        cells.fps if cells.fps is not None else _fps_of(bodies, columns.time_unit, path, cells.bare),
         path,
         confidence=confidence,
-        claim=Claim(np.eye(3), "the file says that +y is up") if cells.ours else None,
+        claim=OUR_AXES if cells.ours else None,
         unit="metres" if cells.ours else columns.unit,
         body_ids=tuple(ids),
         where=f"line {cells.first_line}",
     )
 
 
-def _fps_of(bodies: list[_Body], unit: float | None, path: Path) -> float | None:
+def _fps_of(bodies: list[_Body], unit: float | None, path: Path, bare: bool) -> float | None:
     """The frame rate of the time column: the median step between neighbouring frames; None where there is none.
 
-    unit: seconds per unit. Where the header does not say it, the largest of s, ms, µs and ns that gives a rate of at
-    least one frame per second is meant.
+    unit: seconds per unit. Where the header does not say it, the first of s, ms, µs, 100 ns and ns is meant that gives
+    8 to 500 frames per second, else the first that gives one at least. bare: the columns have no names.
     """
     seconds = {body.frame: body.seconds for body in bodies if np.isfinite(body.seconds)}
     if len(seconds) < 2:
         return None
     numbers = sorted(seconds)
+    if bare and np.all(np.diff([seconds[n] for n in numbers]) == 1):
+        return None  # a count of frames
     step = float(np.median(np.diff([seconds[n] for n in numbers]) / np.diff(numbers)))
     if not step > 0:
         return check_fps(float("nan"), path)
     if unit is None:
-        unit = next((factor for factor in (1.0, 1e-3, 1e-6, 1e-9) if step * factor <= 1), 1.0)
+        usual = (factor for factor in (1.0, 1e-3, 1e-6, 1e-7, 1e-9) if 1 / 500 <= step * factor <= 1 / 8)
+        unit = next(usual, None) or next((factor for factor in (1.0, 1e-3, 1e-6, 1e-9) if step * factor <= 1), 1.0)
     return check_fps(min(1 / (step * unit), 2 * MAX_FPS), path)

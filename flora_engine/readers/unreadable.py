@@ -15,7 +15,6 @@ _BY_SUFFIX = {
     **dict.fromkeys((".gltf", ".glb", ".vrm"), ("is a glTF scene", _SCENE)),
     ".blend": ("is a Blender project", _SCENE),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm"), ("is a video, not a recording of joints", _VIDEO)),
-    ".mvnx": ("is an Xsens MVNX file", "Export it from MVN as BVH or as a table of segment positions."),
     ".bag": ("is a ROS or RealSense bag", "Export the joints of the persons as a table."),
 }
 

@@ -1,4 +1,7 @@
-"""UTD-MHAD skeletons (docs/method.md, section 1): MATLAB files `a1_s1_t1_skeleton.mat` with `d_skel` (20, 3, T)."""
+"""UTD-MHAD skeletons (docs/method.md, section 1): MATLAB files `a1_s1_t1_skeleton.mat` with `d_skel` (20, 3, T).
+
+Other MATLAB files are read like archives of arrays (`arrays.from_arrays`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, _mat5
+from flora_engine.readers import _input, _mat5, arrays
 from flora_engine.skeleton import SkeletonSequence
 
 FPS = 30.0
@@ -27,13 +30,20 @@ def metadata(name: str) -> dict[str, int | str]:
 
 
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
-    """joints (T, 1, 20, 3), metres, 30 frames a second; None where it is no MATLAB file; FloraError where broken."""
+    """joints (T, 1, 20, 3), metres, 30 frames a second, of UTD-MHAD; of another file the array of joints that it holds.
+
+    None where it is no MATLAB file; FloraError where broken.
+    """
     if not claims(path, head):
         return None
+    data = _input.read_bytes(path, _input.MAX_JSON_BYTES)
     try:
-        array = _mat5.read_array(_input.read_bytes(path, _input.MAX_JSON_BYTES), _VARIABLE, _input.MAX_VALUES * 4)
+        array = _mat5.read_array(data, _VARIABLE, _input.MAX_VALUES * 4)
+        others = _mat5.read_arrays(data, _input.MAX_VALUES * 4) if array is None else {}
     except _mat5.BadMatError as error:
         raise FloraError(str(error), path=path, remedy=_input.COPY_AGAIN) from None
+    if others:
+        return arrays.from_arrays(others, path)
     if array is None or array.ndim != 3 or array.shape[:2] != (20, 3) or array.shape[2] == 0:
         found = f"has no array {_VARIABLE}" if array is None else f"has a {_VARIABLE} of shape {array.shape}"
         raise FloraError(

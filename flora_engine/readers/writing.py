@@ -12,6 +12,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.readers._cells import OURS
 from flora_engine.readers.bvh_writing import write_bvh
+from flora_engine.readers.c3d_writing import write_c3d
 from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
 from flora_engine.skeleton import SkeletonSequence
@@ -57,6 +58,7 @@ WRITERS: dict[str, tuple[Callable[[SkeletonSequence, Path], None] | None,
     ".skeleton": (write_ntu, None),
     ".csv": (write_csv, None),
     ".trc": (None, write_trc),
+    ".c3d": (None, write_c3d),
     ".bvh": (None, write_bvh),
 }  # fmt: skip
 
@@ -64,7 +66,7 @@ WRITERS: dict[str, tuple[Callable[[SkeletonSequence, Path], None] | None,
 def write_sequence(sequence: SkeletonSequence, path: Path, person: int | None = None) -> None:
     """Write a recording in the format of the file's suffix, in one step.
 
-    person (from 0): needed for TRC and BVH, which hold one person, if the recording has several. FloraError for an
+    person (from 0): needed for TRC, C3D and BVH, which hold one person, if the recording has several. FloraError for an
     unknown suffix, or where the person is not said.
     """
     writers = WRITERS.get(path.suffix.lower())

@@ -288,6 +288,51 @@ def pyskl_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps([annotation], protocol=4))
 
 
+def msrc_12(path: Path) -> None:
+    """A clock in units of 100 ns, then x y z and a confidence for each joint, separated by blanks."""
+    joints = person("kinect_v1") + np.array([0, -0.9, 2.5])
+    values = np.concatenate([joints, np.ones((FRAMES, 20, 1))], axis=2).reshape(FRAMES, -1)
+    clock = 5_000_000 + 333_333 * np.arange(FRAMES)
+    path.write_text("\n".join(f"{t} {' '.join(f'{v:.6f}' for v in row)}" for t, row in zip(clock, values, strict=True)))
+
+
+def msr_action(path: Path) -> None:
+    """A line per joint and frame in the order that its authors draw, the right side first."""
+    order = ("right shoulder", "left shoulder", "shoulder centre", "spine", "right hip", "left hip", "hip centre",
+             "right elbow", "left elbow", "right wrist", "left wrist", "right hand", "left hand", "right knee",
+             "left knee", "right ankle", "left ankle", "right foot", "left foot", "head")  # fmt: skip
+    joints = person("kinect_v1")[:, [LAYOUTS["kinect_v1"].joints.index(name) for name in order]]
+    joints = joints + np.array([0, -0.9, 2.5])
+    path.write_text("\n".join(f"{x:.6f} {y:.6f} {z:.6f} 1.0" for x, y, z in joints.reshape(-1, 3)) + "\n")
+
+
+def mvnx(path: Path) -> None:
+    names = ["".join(w.title() for w in joint.split()) for joint in LAYOUTS["xsens_23"].joints]
+    joints = person("xsens_23", Z_UP)
+    segments = "".join(f'<segment label="{name}" id="{i + 1}"/>' for i, name in enumerate(names))
+    frames = "".join(
+        f'<frame time="{t}" type="normal"><orientation>1 0 0 0</orientation>'
+        f"<position>{' '.join(f'{v:.6f}' for v in joints[t].ravel())}</position></frame>"
+        for t in range(FRAMES)
+    )
+    rest = f'<frame type="npose"><position>{" ".join(["0"] * 69)}</position></frame>'
+    path.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><mvnx version="4" xmlns="http://www.xsens.com/mvn/mvnx">'
+        f'<subject label="A" frameRate="60" segmentCount="23"><segments>{segments}</segments>'
+        f"<frames>{rest}{frames}</frames></subject></mvnx>"
+    )
+
+
+def matlab_arrays(path: Path) -> None:
+    """One array of joints (joints, 3, frames) among others, as MATLAB's `save` writes them."""
+    import scipy.io
+
+    joints = person("smpl_24", Z_UP, 1000).transpose(1, 2, 0)
+    scipy.io.savemat(
+        path, {"info": "a text", "pos": joints, "fps": 25.0, "weights": np.ones((4, 4))}, do_compression=True
+    )
+
+
 # file → (writer, layout as read, frame rate, words in its notes)
 FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] = {
     "mediapipe.csv": (mediapipe_lower, "mediapipe_33", 30, ("30 frames per second are assumed",)),
@@ -313,5 +358,9 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "pyskl.pkl": (pyskl_pickle, "kinect_v1", 30, ("by their number",)),
     "mediapipe_image.csv": (mediapipe_image, "mediapipe_33", 30, ("shares of a picture",)),
     "mixamo.csv": (mixamo_limbs, "kinect_v2", 30, ("8 of 25 joints are made up",)),
+    "P1_1_1A_p06.csv": (msrc_12, "kinect_v1", 30, ("by their number",)),
+    "a01_s02_e03_skeleton3D.txt": (msr_action, "kinect_v1", 15, ("told by feet and knees",)),
+    "walk.mvnx": (mvnx, "xsens_23", 60, ("+z points up",)),
+    "joints.mat": (matlab_arrays, "smpl_24", 25, ("by their number", "millimetres")),
     "two.tsv": (two_persons, "coco_17", 60, ("8 of 25 joints are made up",)),
 }

@@ -55,7 +55,8 @@ def test_mat_number_kinds(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"skeleton": np.ones((20, 3, 4))}, "has no array d_skel"),
+        ({"skeleton": np.ones((21, 5))}, "holds no array `joints`, only skeleton (21, 5)"),
+        ({"skeleton": {"a": 1}}, "has no array d_skel"),
         ({"d_skel": np.ones((25, 3, 4))}, "d_skel of shape (25, 3, 4)"),
         ({"d_skel": np.ones((20, 3, 4)) * 1j}, "other than a real numeric array"),
         ({"d_skel": {"a": 1}}, "other than a real numeric array"),

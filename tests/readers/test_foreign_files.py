@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_samples import FOREIGN, FRAMES
+from foreign_samples import FOREIGN, FRAMES, Z_UP, person
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import can_read, read_sequence
+from flora_engine.readers import attempt_sequence, can_read, read_sequence
+from flora_engine.readers.reading_recipes import ReadingRecipe, columns_in_order
 from flora_engine.skeleton import KINECT_V2, to_kinect_v2
 from flora_engine.skeleton.orientation import HEIGHT, stature_of
 
@@ -65,7 +66,12 @@ def refusal(path: Path) -> str:
         ("film.mp4", b"\0\0\0 ftyp", "is a video, not a recording of joints"),
         ("01.asf", b":version 1.10", "Open the .amc file beside it"),
         ("lonely.amc", b":FULLY-SPECIFIED\n1\nroot 0 0 0 0 0 0\n", "has no .asf file beside it"),
-        ("a01_s01_e01_skeleton3D.txt", b"0.1 0.2 0.3 1\n" * 40, "order of left and right joints no document gives"),
+        ("a01_s01_e01_skeleton.txt", b"120 80 900 1\n" * 40, "Open the _skeleton3D.txt of the same name"),
+        ("a01_s01_e01_skeleton3D.txt", b"0.1 0.2 0.3 1\n" * 41, "41 lines of joints, which are not 20 for each frame"),
+        ("moc_s01_a01_r01.txt", (b"1.5 " * 131 + b"\n") * 5, "131 columns without names"),
+        ("bomb.mvnx", b'<!DOCTYPE a [<!ENTITY b "bb">]><mvnx>&b;</mvnx>', "defines entities"),
+        ("empty.mvnx", b"<mvnx><subject frameRate='60'/></mvnx>", "holds no positions of named segments"),
+        ("new.mat", b"MATLAB 7.3 MAT-file" + b"\0" * 600, "save it with -v7 and open that"),
         ("broken.c3d", b"\x02\x50" + b"\xff" * 2000, "claims"),
         ("none.c3d", b"text" * 500, "is not a C3D file (it looks like text)"),
         ("broken.trc", b"PathFileType\t4\n", "is not a TRC file"),
@@ -129,3 +135,63 @@ def test_a_pickle_cannot_ask_for_memory(tmp_path: Path) -> None:
     assert "cannot be read as plain data" in refusal(path)
     path.write_bytes(b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I1000000000\ntS'd'\ntR.")
     assert "not one of joints" in refusal(path)
+
+
+def test_what_a_table_of_unknown_joints_needs_is_told_by_a_recipe(tmp_path: Path) -> None:
+    """Berkeley MHAD's 43 markers, then a number and a time: which marker is what, only the user knows."""
+    path = tmp_path / "moc_s01_a01_r01.txt"
+    joints = person("smpl_22", Z_UP, 1000).reshape(FRAMES, -1)
+    rows = np.column_stack([np.full((FRAMES, 63), 7.5), joints, np.arange(FRAMES), np.arange(FRAMES) / 480])
+    np.savetxt(path, rows, "%.4f")
+    found = attempt_sequence(path)
+    assert found.sequence is None and found.names == ("131 columns",) and found.kind == "columns"
+    recipe = ReadingRecipe(layout="smpl_22", columns=columns_in_order("smpl_22", 64), fps=480)
+    sequence = read_sequence(path, recipe=recipe)
+    assert sequence.layout == "smpl_22" and np.ptp(sequence.joints[0, 0, :, 1]) > 1.4
+
+
+def test_of_a_freemocap_folder_the_body_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "session 3" / "output_data"
+    (folder / "center_of_mass").mkdir(parents=True)
+    FOREIGN["body_3d_xyz.csv"][0](folder / "mediapipe_body_3d_xyz.csv")
+    FOREIGN["body_3d_xyz.csv"][0](folder / "mediapipe_face_3d_xyz.csv")
+    np.save(folder / "mediapipe_skeleton_3d.npy", np.ones((4, 553, 3)))
+    np.save(folder / "center_of_mass" / "total.npy", np.ones((4, 17, 3)))
+    assert [path.name for path in folder.rglob("*.*") if can_read(path)] == ["mediapipe_body_3d_xyz.csv"]
+    assert read_sequence(folder / "mediapipe_body_3d_xyz.csv").name == "session 3"
+    other = tmp_path / "output_data"
+    other.mkdir()
+    np.save(other / "a.npy", np.ones((4, 17, 3)))
+    assert can_read(other / "a.npy"), "a folder that is only called so"
+
+
+def test_one_of_several_arrays_of_a_matlab_file(tmp_path: Path) -> None:
+    import scipy.io
+
+    path = tmp_path / "two.mat"
+    scipy.io.savemat(path, {"a": person("coco_17"), "b": person("smpl_22", Z_UP)})
+    assert "holds 2 arrays that may be joints: a, b" in refusal(path)
+    assert read_sequence(path, recipe=ReadingRecipe(array="b")).layout == "smpl_22"
+
+
+def test_the_side_that_msr_action_3d_does_not_name_is_seen(tmp_path: Path) -> None:
+    """The same file with its sides exchanged shows the same person."""
+    first, second = tmp_path / "a01_s02_e03_skeleton3D.txt", tmp_path / "a01_s02_e04_skeleton3D.txt"
+    FOREIGN[first.name][0](first)
+    lines = first.read_text().splitlines()
+    pairs = {0: 1, 4: 5, 7: 8, 9: 10, 11: 12, 13: 14, 15: 16, 17: 18}
+    other = {**pairs, **{b: a for a, b in pairs.items()}}
+    second.write_text("\n".join(lines[20 * (i // 20) + other.get(i % 20, i % 20)] for i in range(len(lines))))
+    one, two = read_sequence(first), read_sequence(second)
+    np.testing.assert_allclose(one.joints, two.joints, atol=1e-6)
+    assert one.metadata == {"action": 1, "subject": 2, "replication": 3}
+
+
+@pytest.mark.parametrize(("step", "rate"), [(1 / 50, 50), (40, 25), (16_667, 60), (333_333, 30), (0.2, 5), (1, None)])
+def test_the_unit_of_a_clock_without_a_name(tmp_path: Path, step: float, rate: float | None) -> None:
+    path = tmp_path / "a.csv"
+    rows = np.column_stack([step * np.arange(FRAMES), person("smpl_22", Z_UP).reshape(FRAMES, -1)])
+    np.savetxt(path, rows, "%.6f", ",")
+    sequence = read_sequence(path)
+    assert sequence.fps == pytest.approx(30 if rate is None else rate, rel=1e-3)
+    assert any(note.about == "frame rate" for note in sequence.notes) == (rate is None)

@@ -45,7 +45,7 @@ def test_every_format_reads_and_retargets(tmp_path: Path) -> None:
 def test_every_format_is_in_the_table() -> None:
     assert {reader.name for reader in READERS} == {
         *("ntu", "utd_mhad", "nw_ucla", "npz", "npy", "landmarks", "bvh", "pku", "csv"),
-        *("trc", "c3d", "asf", "text", "pickle"),
+        *("trc", "c3d", "asf", "mvnx", "text", "pickle"),
     }  # fmt: skip
 
 

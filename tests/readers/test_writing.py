@@ -46,6 +46,22 @@ def test_markers_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["kinect_v2", "smpl_22", "mediapipe_33"])
+def test_c3d_reads_back(tmp_path: Path, layout: str) -> None:
+    """A person who is not square to the viewer, comes late, and has a joint that is missing once."""
+    joints = (raising(LAYOUTS[layout], 6) @ np.array([[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]]) + 2).astype(np.float32)
+    joints[0] = 0
+    joints[3, 1] = np.nan
+    write_sequence(SkeletonSequence(joints[:, None], 59.94, layout), tmp_path / "a.c3d")
+    back = read_sequence(tmp_path / "a.c3d", allow_nan=True)
+    order = [LAYOUTS[layout].joints.index(name) for name in back.skeleton.joints]
+    assert back.fps == pytest.approx(59.94, rel=1e-5) and back.present()[:, 0].tolist() == [False, *[True] * 5]
+    np.testing.assert_allclose(back.joints[:, 0], joints[:, order], atol=1e-5)
+    assert not [note for note in back.notes if note.about in ("up axis", "unit", "left and right")]
+    with pytest.raises(FloraError, match="C3D holds 65000"):
+        write_sequence(SkeletonSequence(np.ones((65_001, 1, 25, 3), np.float32), 30), tmp_path / "b.c3d")
+
+
+@pytest.mark.parametrize("layout", ["kinect_v2", "smpl_22", "mediapipe_33"])
 def test_bvh_reads_back(tmp_path: Path, layout: str) -> None:
     """A person whose bones do not stretch comes back where it was; the head joint has no tip in the file."""
     sequence = waving(12) if layout == "kinect_v2" else SkeletonSequence(
