@@ -25,6 +25,13 @@ class State:
     readable: bool = False  # the file on screen, or the refused one, can be read in another way
     undo: str | None = None
     redo: str | None = None
+    undoable: bool = False  # Undo and Redo may run now
+    segments: bool = False  # the true segments of the recording on screen can be edited
+    chosen: bool = False  # one of them is selected
+    truth: bool = False  # there are true segments
+    found: bool = False  # a model has found segments
+    confirmable: bool = False  # the recording on screen can be given a class
+    unsaved: bool = False  # true segments of a file are not saved
 
 
 def _always(state: State) -> bool:
@@ -41,6 +48,14 @@ def _project(state: State) -> bool:
 
 def _selected(state: State) -> bool:
     return state.editable and state.selected
+
+
+def _segments(state: State) -> bool:
+    return state.segments
+
+
+def _chosen(state: State) -> bool:
+    return state.segments and state.chosen
 
 
 @dataclass(frozen=True)
@@ -69,7 +84,7 @@ class Command:
         return self.keys.split()
 
 
-MENUS = ("File", "Library", "Playback", "View", "Actions", "Help")
+MENUS = ("File", "Library", "Playback", "Timeline", "View", "Actions", "Help")
 
 # fmt: off
 _FILE = (
@@ -100,10 +115,10 @@ _FILE = (
     Command("file.quit", "Quit", lambda w: w.close(), "Ctrl+Q"),
 )
 _LIBRARY = (
-    Command("library.undo", "Undo", lambda w: w.edits.undo(), "Ctrl+Z", "Labels, classes, texts, splits",
-            enabled=lambda state: state.editable and state.undo is not None),
+    Command("library.undo", "Undo", lambda w: w.edits.undo(), "Ctrl+Z", "Labels, segments, classes, texts, splits",
+            enabled=lambda state: state.undoable and state.undo is not None),
     Command("library.redo", "Redo", lambda w: w.edits.redo(), "Ctrl+Shift+Z Ctrl+Y",
-            enabled=lambda state: state.editable and state.redo is not None),
+            enabled=lambda state: state.undoable and state.redo is not None),
     Command("library.set_class", "Set class…", lambda w: w.edits.ask_class(), "Ctrl+J",
             "For the selected recordings", enabled=_selected),
     Command("library.clear_class", "Clear class", lambda w: w.edits.clear_class(), "", "For the selected recordings",
@@ -131,6 +146,45 @@ _PLAYBACK = (
     Command("playback.slower", "Slower", lambda w: w.player.change_speed(-1), "-", f"Down to {SPEEDS[0]:g}×"),
     Command("playback.loop", "Loop", lambda w: w.player.set_loop(not w.player.playback.loop), "L",
             "Start again at the end", checkable=True),
+)
+_TIMELINE = (
+    Command("timeline.show", "Timeline panel", lambda w: w.docks.toggle_timeline(), "Ctrl+Shift+E",
+            "Segments, scores and motion below the player", checkable=True),
+    Command("timeline.find", "Find actions over time", lambda w: w.timelines.find(), "Ctrl+Shift+F",
+            "Which of your actions happens when, by the model in use", enabled=_recording),
+    Command("timeline.accept", "Accept found segments", lambda w: w.timelines.accept(), "Shift+A",
+            "The selected one, or all; true segments stay as they are",
+            enabled=lambda state: state.segments and state.found),
+    Command("timeline.add", "Add a segment…", lambda w: w.timelines.ask_add(), "A", "From the frame on screen",
+            enabled=_segments),
+    Command("timeline.relabel", "Change the class of the segment…", lambda w: w.timelines.ask_rename(), "R",
+            enabled=_chosen),
+    Command("timeline.split", "Split the segment", lambda w: w.timelines.split(), "S", "At the frame on screen",
+            enabled=_chosen),
+    Command("timeline.merge", "Merge with the next segment", lambda w: w.timelines.merge(), "M", enabled=_chosen),
+    Command("timeline.start_here", "Start the segment here", lambda w: w.timelines.edge_here("start"), "[",
+            "At the frame on screen", enabled=_chosen),
+    Command("timeline.end_here", "End the segment here", lambda w: w.timelines.edge_here("end"), "]",
+            "At the frame on screen", enabled=_chosen),
+    Command("timeline.delete", "Delete the segment", lambda w: w.timelines.delete(), "X Shift+Del", enabled=_chosen),
+    Command("timeline.next", "Next segment", lambda w: w.timelines.go(1), "PgDown", "Select it and go there",
+            enabled=_recording),
+    Command("timeline.previous", "Previous segment", lambda w: w.timelines.go(-1), "PgUp", "Select it and go there",
+            enabled=_recording),
+    Command("timeline.zoom_in", "Zoom in on the timeline", lambda w: w.timeline.lanes.zoom(0.5), "Alt+Up",
+            enabled=_recording),
+    Command("timeline.zoom_out", "Zoom out of the timeline", lambda w: w.timeline.lanes.zoom(2.0), "Alt+Down",
+            enabled=_recording),
+    Command("timeline.all", "Show the whole timeline", lambda w: w.timeline.lanes.show_all(), "Alt+0",
+            enabled=_recording),
+    Command("timeline.save", "Save the segments", lambda w: w.timelines.save(), "Ctrl+S",
+            "Beside the recording; a project needs no saving", enabled=lambda state: state.unsaved),
+    Command("timeline.import", "Import segments…", lambda w: w.timelines.ask_import(), "",
+            "CSV, JSON, ELAN, BORIS, Audacity, PKU-MMD, in place of the true segments", enabled=_segments),
+    Command("timeline.export_truth", "Export true segments…", lambda w: w.timelines.ask_export("truth"), "",
+            "CSV, JSON, ELAN, BORIS, Audacity, PKU-MMD", enabled=lambda state: state.truth),
+    Command("timeline.export_found", "Export found segments…", lambda w: w.timelines.ask_export("found"), "",
+            "CSV, JSON, ELAN, BORIS, Audacity, PKU-MMD", enabled=lambda state: state.found),
 )
 _VIEW = (
     Command("view.fit", "Fit to view", lambda w: w.player.fit(), "F", "Show the whole recording",
@@ -160,6 +214,12 @@ _ACTIONS = (
             enabled=_recording),
     Command("actions.copy", "Copy the ranking", lambda w: w.models.copy_ranking(), "Ctrl+Shift+C",
             "As text with tabs", enabled=_recording),
+    Command("actions.confirm", "Confirm the action", lambda w: w.learning.confirm(), "C",
+            "The selected one of the ranking is the class of the recording", enabled=lambda state: state.confirmable),
+    Command("actions.learn", "Learn from confirmed recordings", lambda w: w.learning.switch(), "",
+            "One to five per action improve the ranking at once", enabled=lambda state: state.editable, checkable=True),
+    Command("actions.save_taught", "Save the model with its corrections…", lambda w: w.learning.ask_save(), "",
+            "With what it learned about the typed actions in this project", enabled=_project),
     Command("actions.model", "Use another model…", lambda w: w.models.ask(), "", "From a training run"),
     Command("actions.model_file", "Use a model file…", lambda w: w.models.ask_file(), "",
             "Saved here or on another computer"),
@@ -178,7 +238,7 @@ _HELP = (
     Command("help.about", "About Flora Studio", lambda w: w.show_about()),
 )
 # fmt: on
-COMMANDS: tuple[Command, ...] = (*_FILE, *_LIBRARY, *_PLAYBACK, *_VIEW, *_ACTIONS, *_HELP)
+COMMANDS: tuple[Command, ...] = (*_FILE, *_LIBRARY, *_PLAYBACK, *_TIMELINE, *_VIEW, *_ACTIONS, *_HELP)
 _BY_ID = {command.id: command for command in COMMANDS}
 
 

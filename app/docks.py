@@ -9,10 +9,20 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QWidget
 
 
 class Docks:
-    """Two lists share the left side: opened files, and the library of a project. Statistics stand below them."""
+    """Two lists share the left side: opened files, and the library of a project. Statistics stand below them.
+    The timeline stands below the 3D view.
+    """
 
     def __init__(
-        self, window: QMainWindow, *, files: QWidget, library: QWidget, stage: QWidget, labels: QWidget, charts: QWidget
+        self,
+        window: QMainWindow,
+        *,
+        files: QWidget,
+        library: QWidget,
+        stage: QWidget,
+        labels: QWidget,
+        charts: QWidget,
+        timeline: QWidget,
     ) -> None:
         self._window = window
         window.setDockNestingEnabled(True)
@@ -24,10 +34,13 @@ class Docks:
         self.stage = self._dock("stage", "3D view", stage)
         self._right = self._dock("actions", "Actions", labels)
         self.charts = self._dock("statistics", "Statistics", charts)
+        self.timeline = self._dock("timeline", "Timeline", timeline)
         window.splitDockWidget(self._left, self.stage, Qt.Orientation.Horizontal)
         window.splitDockWidget(self.stage, self._right, Qt.Orientation.Horizontal)
         window.splitDockWidget(self._left, self.charts, Qt.Orientation.Vertical)
+        window.splitDockWidget(self.stage, self.timeline, Qt.Orientation.Vertical)
         self.charts.hide()
+        self.timeline.hide()
         self._first: QByteArray | None = None
 
     def show_files(self) -> None:
@@ -49,6 +62,15 @@ class Docks:
 
     def toggle_charts(self) -> None:
         self.charts.setVisible(self.charts.isHidden())
+
+    def toggle_timeline(self) -> None:
+        self.timeline.setHidden(not self.timeline.isHidden())
+        self._share_height()
+
+    def show_timeline(self) -> None:
+        """The timeline below the 3D view."""
+        if self.timeline.isHidden():
+            self.toggle_timeline()
 
     def remember_first(self) -> None:
         """The panels are where `reset` puts them."""
@@ -81,6 +103,13 @@ class Docks:
         dock.setFeatures(features.DockWidgetMovable | features.DockWidgetFloatable)
         self._window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
         return dock
+
+    def _share_height(self) -> None:
+        """The timeline as high as its lanes, the rest for the 3D view."""
+        wanted = self.timeline.widget().sizeHint().height() + 30
+        low = min(wanted, self._window.height() * 2 // 5)
+        docks, sizes = [self.stage, self.timeline], [self._window.height() - low, low]
+        self._window.resizeDocks(docks, sizes, Qt.Orientation.Vertical)
 
     def _share_width(self) -> None:
         """Sides as wide as they need, the rest for the 3D view; a table needs more room than a list of names."""

@@ -13,10 +13,12 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from app.commands import State, key_text
+from app.controllers.learning import Learning
 from app.controllers.model import Models, remembered_bundle
 from app.controllers.opening import Opened, Opening
 from app.controllers.project import ProjectEdits
 from app.controllers.project_jobs import ProjectJobs
+from app.controllers.timeline import Timelines
 from app.controllers.training import Training
 from app.docks import Docks
 from app.labelling.panel import LabelPanel, class_presets
@@ -29,11 +31,16 @@ from app.notice import Feedback, Notice
 from app.session import Session
 from app.settings import Settings, SettingsFile, settings_path
 from app.theme import apply_theme, current_theme, system_theme
+from app.timeline.panel import TimelinePanel
 from app.viewer.player import Player
 from app.welcome import Welcome
 from app.workers.jobs import JobBar
 
 _log = logging.getLogger(__name__)
+_SEGMENT = (
+    *("timeline.accept", "timeline.add", "timeline.relabel", "timeline.split", "timeline.merge"),
+    *("timeline.start_here", "timeline.end_here", "timeline.delete"),
+)
 _CONTEXT = ("library.set_class", "library.clear_class", "library.remove", "library.undo", "library.redo")
 
 
@@ -46,6 +53,7 @@ class MainWindow(QMainWindow):
     library: LibraryPanel
     statistics: StatisticsPanel
     labels: LabelPanel
+    timeline: TimelinePanel
     jobs: JobBar
     session: Session
     opening: Opening
@@ -53,6 +61,8 @@ class MainWindow(QMainWindow):
     project_jobs: ProjectJobs
     models: Models
     training: Training
+    timelines: Timelines
+    learning: Learning
     menus: Menus
     docks: Docks
 
@@ -73,6 +83,7 @@ class MainWindow(QMainWindow):
         self.library = LibraryPanel()
         self.statistics = StatisticsPanel()
         self.labels = LabelPanel(service, self._presets)
+        self.timeline = TimelinePanel()
         self.jobs = JobBar()
         self.session = Session(self)
         self.opening = Opening(self.session, self._settings, feedback, self.recordings, self.player, self)
@@ -84,6 +95,11 @@ class MainWindow(QMainWindow):
             *(self.session, self.jobs, feedback, self._settings, self.models.use),
             *(opening.ask_project, opening.open_source, self),
         )
+        self.timelines = Timelines(
+            *(self.session, self.timeline, self.player, self.jobs, feedback),
+            *(self.labels.text, lambda: service.folder, self),
+        )
+        self.learning = Learning(self.session, service, self.labels, self._settings, feedback, self)
         self.menus = Menus(self)
         self._build()
         self._connect()
@@ -113,6 +129,7 @@ class MainWindow(QMainWindow):
             stage=self.stage,
             labels=self.labels,
             charts=self.statistics,
+            timeline=self.timeline,
         )
         framed = QWidget()
         frame = QVBoxLayout(framed)
@@ -148,6 +165,12 @@ class MainWindow(QMainWindow):
         self.player.trouble.connect(self.notice.say)
         self.player.badge.differently.connect(self.opening.ask_differently)
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)
+        self.timelines.changed.connect(self.refresh_enabled)
+        self.learning.changed.connect(lambda: self.menus.action("actions.learn").setChecked(self.learning.on))
+        self.timelines.shown.connect(self.docks.show_timeline)
+        self.timeline.wanted.connect(self.run_command)
+        self.timeline.lanes.menu_wanted.connect(lambda at: self.menus.context(*_SEGMENT).popup(at))
+        self.docks.timeline.visibilityChanged.connect(self.menus.action("timeline.show").setChecked)
         self.docks.charts.visibilityChanged.connect(self.menus.action("library.statistics").setChecked)
         self.docks.stage.topLevelChanged.connect(self.menus.action("view.float").setChecked)
         hints = QGuiApplication.styleHints()
@@ -177,8 +200,16 @@ class MainWindow(QMainWindow):
             undo=session.undo_title,
             redo=session.redo_title,
             readable=self.opening.can_ask_differently,
+            undoable=session.can_undo,
+            segments=self.timelines.can_edit,
+            chosen=self.timelines.chosen,
+            truth=bool(self.timelines.content.truth),
+            found=bool(self.timelines.content.found),
+            unsaved=self.timelines.unsaved,
+            confirmable=self.learning.can_confirm,
         )
         self.menus.refresh(state)
+        self.timeline.enable(lambda id: self.menus.action(id).isEnabled())
 
     def _on_shown(self, opened: Opened | None) -> None:
         """A recording is on screen, or none."""
@@ -187,7 +218,9 @@ class MainWindow(QMainWindow):
         sequence = opened.sequence if opened is not None else None
         scene, again = (opened.scene, opened.again) if opened is not None else (None, False)
         self.player.show_sequence(sequence, scene, again=again)
+        self.learning.show(opened)
         self.labels.set_sequence(sequence)
+        self.timelines.show(opened)
         project = self.session.project
         names = [opened.name] if opened is not None else []
         names += [project.folder.name] if opened is not None and project is not None else []
@@ -243,6 +276,7 @@ class MainWindow(QMainWindow):
         self.player.set_theme(theme)
         self.notice.set_theme(theme)
         self.statistics.set_theme(theme)
+        self.timeline.set_theme(theme)
         self.training.set_theme(theme)
 
     def _on_system_theme(self) -> None:
@@ -269,7 +303,7 @@ class MainWindow(QMainWindow):
         self.opening.open_paths(paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.training.may_close():
+        if not self.timelines.may_close() or not self.training.may_close():
             event.ignore()
             return
         self._settings.change(

@@ -24,8 +24,10 @@ from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 from app.application import make_application  # noqa: E402
 from app.demo import demo_folder  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
+from flora_engine.demo import ACTIONS, synthesise_stream  # noqa: E402
 from flora_engine.labelling.bundle import BUILTIN  # noqa: E402
 from flora_engine.project.splits import Split, TrainRule  # noqa: E402
+from flora_engine.readers import write_ntu  # noqa: E402
 from flora_engine.runs.folder import list_runs  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
@@ -81,6 +83,7 @@ def take(out: Path) -> None:
             show_demo(window)
             save(window, out / f"window-{theme}-{width}.png")
         take_dialogs(window, out, theme)
+        take_timeline(window, out, theme)
         take_training(window, out, theme)
     window.close()
 
@@ -137,6 +140,36 @@ def take_dialogs(window: MainWindow, out: Path, theme: str) -> None:
     wait(seconds=1.0)
     save(editor, out / f"splits-{theme}.png")
     editor.close()
+
+
+def take_timeline(window: MainWindow, out: Path, theme: str) -> None:
+    """A stream of actions, searched, accepted in part and corrected."""
+    file = Path(_SETTINGS.name) / "recordings" / "stream.skeleton"
+    if not file.exists():
+        file.parent.mkdir()
+        write_ntu(synthesise_stream([5, 6, 11, 0, 5, 12, 2, 10, 3, 11, 0, 6], seed=1)[0], file)
+    typed = window.labels.text()
+    window.run_command("file.clear")
+    window.labels.set_text("\n".join(ACTIONS[i].name for i in (0, 2, 3, 5, 6, 10, 11, 12)))
+    window.opening.open_paths([file])
+    need(lambda: window.player.sequence is not None and window.player.sequence.name == "stream", "the stream", 20)
+    window.player.playback.pause()
+    timelines = window.timelines
+    timelines.find()
+    need(lambda: bool(timelines.content.found) and not window.jobs.jobs, "the segments", 300)
+    for segment in timelines.content.found[:5]:
+        timelines.select(segment)
+        timelines.accept()
+    timelines.select(timelines.content.truth[2])
+    window.player.seek(timelines.content.truth[2].start + 20)
+    wait(seconds=1.0)
+    save(window, out / f"timeline-{theme}.png")
+    assert window.session.file is not None
+    window.session.file.discard()
+    window.docks.toggle_timeline()
+    window.labels.set_text(typed)
+    window.run_command("file.clear")
+    show_demo(window)
 
 
 def take_training(window: MainWindow, out: Path, theme: str) -> None:

@@ -24,7 +24,7 @@ ORDER = (
 # The same for the window. Its table of commands names parts of the window in types only.
 WINDOW = (
     *("settings", "theme", "icons", "formats", "tables", "demo", "viewer.playback", "commands"),
-    *("workers", "widgets", "notice", "session", "viewer", "dialogs", "library", "labelling", "training"),
+    *("workers", "widgets", "notice", "session", "viewer", "dialogs", "library", "labelling", "timeline", "training"),
     *("welcome", "docks", "controllers", "menus", "main_window", "application", "__main__"),
 )
 

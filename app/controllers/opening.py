@@ -36,12 +36,16 @@ _RECORDING = "recording"  # a notice about the recording on screen: the next rec
 
 @dataclass(frozen=True)
 class Opened:
-    """A recording that is ready to draw. path: None if it comes from the project. seen: how its file was read."""
+    """A recording that is ready to draw. path: None if it comes from the project, where its number is `id`.
+
+    seen: how its file was read.
+    """
 
     path: Path | None
     sequence: SkeletonSequence
     scene: Scene
     seen: Attempt | None = None
+    id: int | None = None
 
     @property
     def again(self) -> bool:
@@ -79,7 +83,7 @@ def open_recording(path: Path, recipe: ReadingRecipe | None = None) -> Opened | 
 def open_from(project: Project, id: int) -> Opened:
     """Recording `id` of a project and its scene; raises FloraError."""
     sequence = project.recordings.read(id)
-    return Opened(None, sequence, Scene(sequence))
+    return Opened(None, sequence, Scene(sequence), id=id)
 
 
 def describe(sequence: SkeletonSequence) -> str:

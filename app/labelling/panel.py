@@ -32,7 +32,7 @@ from app.widgets import ElidedLabel, button, sentence
 from app.workers.tasks import Newest
 from flora_engine.errors import FloraError
 from flora_engine.resources import RESOURCES
-from flora_engine.semantics.class_texts import load_class_texts, parse_typed
+from flora_engine.semantics.class_texts import ClassText, load_class_texts, parse_typed
 from flora_engine.skeleton import SkeletonSequence
 
 if TYPE_CHECKING:
@@ -195,6 +195,17 @@ class LabelPanel(QWidget):
     def text(self) -> str:
         return self.editor.toPlainText()
 
+    def classes(self) -> list[ClassText]:
+        """The typed actions."""
+        return parse_typed(self.text())
+
+    def chosen_action(self) -> str:
+        """The selected action of the ranking, the best one if none is selected, "" without a ranking."""
+        if self.answer is None:
+            return ""
+        row = self.ranking.currentIndex().row()
+        return self.answer.labels[max(row, 0)].name
+
     def rank_now(self) -> None:
         """Rank the typed actions for the recording on screen, without waiting."""
         self._timer.stop()
@@ -325,8 +336,9 @@ class LabelPanel(QWidget):
         self.notice.setVisible(bool(self.notice.text()))
         if answer is not None:
             stages = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in answer.timings.items())
-            self.footer.setText(f"{answer.seconds * 1000:.0f} ms")
-            self.footer.setToolTip(stages)
+            learned = f"  ·  learned from {answer.learned}" if answer.learned else ""
+            self.footer.setText(f"{answer.seconds * 1000:.0f} ms{learned}")
+            self.footer.setToolTip(f"{stages}; confirmed recordings that had a say: {answer.learned}")
             return
         self.footer.clear()
         if self._sequence is None:

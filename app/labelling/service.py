@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.ranking import Ranking, Reason
+from flora_engine.labelling.teaching import Taught, TaughtRanker
 from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
 from flora_engine.skeleton import SkeletonSequence
 
@@ -26,6 +27,8 @@ class AnyLabeller(Protocol):
 
 
 Loader = Callable[[Path], AnyLabeller]
+# (labeller, its bundle, the typed classes) -> what it is taught, None for nothing
+Teacher = Callable[[Any, Path, list[ClassText]], Taught | None]
 
 
 def load_bundle(folder: Path) -> AnyLabeller:
@@ -54,7 +57,17 @@ class LabelService:
         self.folder = folder
         self._labeller: AnyLabeller | None = None
         self._latents: tuple[SkeletonSequence, Any] | None = None
+        self._teacher: Teacher | None = None
         self._lock = threading.Lock()
+
+    def set_teacher(self, teacher: Teacher | None) -> None:
+        """Ask this before every ranking what confirmed recordings teach."""
+        self._teacher = teacher
+
+    def taught(self, text: str, teacher: Teacher) -> Taught | None:
+        """What `teacher` teaches the labeller about the actions of `text`; FloraError."""
+        with self._lock:
+            return teacher(self._loaded(), self.folder, typed_classes(text))
 
     def use(self, folder: Path) -> None:
         """Label with another bundle from now on; FloraError, and nothing changes, if it cannot be loaded."""
@@ -66,19 +79,26 @@ class LabelService:
         """Rank the actions of `text` for `sequence`; FloraError says what is wrong with either."""
         classes = typed_classes(text)
         with self._lock:
-            if self._labeller is None:
-                self._labeller = self._load(self.folder)
+            labeller = self._loaded()
             seconds: dict[str, float] = {}
             if self._latents is None or self._latents[0] is not sequence:
-                latents, seconds = self._labeller.latents([sequence])
+                latents, seconds = labeller.latents([sequence])
                 self._latents = (sequence, latents)
-            ranking = self._labeller.rank(self._latents[1], classes)[0]
+            taught = self._ask(labeller, classes)
+            ranker: Any = labeller if taught is None else TaughtRanker(labeller, taught)  # type: ignore[arg-type]
+            ranking: Ranking = ranker.rank(self._latents[1], classes)[0]
         return replace(ranking, timings={**seconds, **ranking.timings})
 
     def reasons(self, sequence: SkeletonSequence, text: str, name: str) -> tuple[Reason, ...]:
         """What spoke for and against the action called `name` among those of `text`; FloraError as in `rank`."""
         found = [one for one in typed_classes(text) if one.name == name]
         with self._lock:
-            if self._labeller is None:
-                self._labeller = self._load(self.folder)
-            return self._labeller.reasons(sequence, found[:1])[0] if found else ()
+            return self._loaded().reasons(sequence, found[:1])[0] if found else ()
+
+    def _loaded(self) -> AnyLabeller:
+        if self._labeller is None:
+            self._labeller = self._load(self.folder)
+        return self._labeller
+
+    def _ask(self, labeller: AnyLabeller, classes: list[ClassText]) -> Taught | None:
+        return None if self._teacher is None else self._teacher(labeller, self.folder, classes)

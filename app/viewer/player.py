@@ -31,6 +31,7 @@ class Player(QWidget):
     playing_changed = Signal(bool)
     speed_changed = Signal(float)
     loop_changed = Signal(bool)
+    frame_shown = Signal(int)
     trouble = Signal(str)
 
     def __init__(self, parent: QWidget | None = None, *, opengl: bool | None = None) -> None:
@@ -275,6 +276,7 @@ class Player(QWidget):
         self._slider.setValue(frame)
         self._slider.blockSignals(False)
         self._time.setText(self._time_text(frame))
+        self.frame_shown.emit(frame)
 
     def _time_text(self, frame: int) -> str:
         frames, fps = self.playback.frames, self.playback.fps

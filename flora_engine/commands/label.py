@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=BUILTIN,
         help="a model bundle, or the run that made it (default: the built-in one)",
     )
+    parser.add_argument(
+        "--learn-from",
+        type=Path,
+        metavar="PROJECT",
+        help="correct rankings by the recordings that were confirmed in a project",
+    )
     parser.add_argument("--top", type=int, default=5, help="labels shown per recording (default 5; --json gives all)")
     parser.add_argument(
         "--out", type=Path, help="write a table (.csv) or JSON lines (.jsonl) of all recordings instead"
@@ -53,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         classes=arguments.classes,
         classes_file=arguments.classes_file,
         model=arguments.model,
+        learn_from=arguments.learn_from,
         out=arguments.out,
         why=arguments.why,
         none=not arguments.without_none,

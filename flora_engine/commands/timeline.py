@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         classes=arguments.classes,
         classes_file=arguments.classes_file,
         model=arguments.model,
+        learn_from=arguments.learn_from,
         out=arguments.out,
         why=arguments.why,
         none=not arguments.without_none,

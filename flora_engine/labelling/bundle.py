@@ -11,6 +11,7 @@ skeleton_to_text.onnx       feature (N, F)                            vector (N,
 ==========================  ========================================  ==========================
 
 `descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added.
+`corrections.npz` (`flora_engine.labelling.teaching`) makes version 4: what was learned from confirmed recordings.
 
 The last one is there where the bundle holds the ensemble: the score −log e is then increased by u·v_c, u being its
 output and v_c the class vector (`class_vectors`). Such a manifest has version 2.
@@ -33,6 +34,7 @@ from flora_engine.resources import RESOURCES
 GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
 DIRECT = "skeleton_to_text.onnx"
 DESCRIPTORS = "descriptors.npz"
+CORRECTIONS = "corrections.npz"
 MANIFEST = "manifest.json"
 BUILTIN = RESOURCES / "models" / "builtin"
 
@@ -116,13 +118,14 @@ class DescriptorReference(_Part):
 
 class Manifest(_Part):
     format: Literal["flora-bundle"] = "flora-bundle"
-    version: Literal[1, 2, 3] = 1
+    version: Literal[1, 2, 3, 4] = 1
     name: str
     text_encoder: TextEncoderReference
     preparation: PreparationReference
     attunement: Attunement
     decision: Decision
     descriptors: DescriptorReference | None = None
+    corrections: Literal[True] | None = None
     seen_classes: tuple[SeenClass, ...]
     files: dict[str, str]
     accuracy: dict[str, float | str] = {}
@@ -177,15 +180,17 @@ def graphs_of(manifest: Manifest) -> tuple[str, ...]:
 
 def files_of(manifest: Manifest) -> tuple[str, ...]:
     """File names of all that the manifest speaks of."""
-    return (*graphs_of(manifest), *(() if manifest.descriptors is None else (DESCRIPTORS,)))
+    added = [] if manifest.descriptors is None else [DESCRIPTORS]
+    return (*graphs_of(manifest), *added, *([CORRECTIONS] if manifest.corrections else []))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last, with the hashes of the graphs that lie in `folder`: without it there is no bundle."""
     from flora_engine.files import write_text
 
-    there = [name for name in (*GRAPHS, DIRECT, DESCRIPTORS) if (folder / name).is_file()]
+    there = [name for name in (*GRAPHS, DIRECT, DESCRIPTORS, CORRECTIONS) if (folder / name).is_file()]
     version = 3 if manifest.descriptors is not None else 2 if DIRECT in there else 1
+    version = 4 if manifest.corrections else version
     files = {name: file_hash(folder / name) for name in there}
     hashed = manifest.model_copy(update={"files": files, "version": version})
     write_text(folder / MANIFEST, json.dumps(hashed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")

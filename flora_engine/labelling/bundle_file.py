@@ -10,7 +10,8 @@ from pathlib import Path
 
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.labelling.bundle import MANIFEST, load_manifest
+from flora_engine.labelling.bundle import CORRECTIONS, MANIFEST, load_manifest, write_manifest
+from flora_engine.labelling.teaching import Taught
 
 SUFFIX = ".flora"
 CARD = "MODEL_CARD.md"
@@ -26,6 +27,17 @@ def write_bundle_file(bundle: Path, path: Path) -> None:
                 file.write(bundle / name, name)
     except OSError as error:
         raise FloraError(f"the model cannot be written: {error.strerror}", path=path) from None
+
+
+def write_taught_file(bundle: Path, taught: Taught, path: Path) -> None:
+    """Write the bundle and what it was taught as one file. FloraError as `write_bundle_file`."""
+    manifest = load_manifest(bundle)
+    with tempfile.TemporaryDirectory(prefix="flora-") as temporary:
+        folder = Path(temporary) / "bundle"
+        shutil.copytree(bundle, folder)
+        taught.save(folder / CORRECTIONS)
+        write_manifest(folder, manifest.model_copy(update={"corrections": True}))
+        write_bundle_file(folder, path)
 
 
 def read_bundle_file(path: Path, parent: Path) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import LabelledFile
+from flora_engine.labelling.teaching import Ranker
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.semantics.class_texts import ClassText
@@ -32,7 +32,7 @@ def recordings(paths: Sequence[Path]) -> list[Path]:
 
 def label_files(
     job: Job,
-    labeller: Labeller,
+    labeller: Ranker,
     files: Sequence[Path],
     texts: list[ClassText],
     *,
@@ -52,7 +52,7 @@ def label_files(
 
 def _label(
     job: Job,
-    labeller: Labeller,
+    labeller: Ranker,
     files: Sequence[Path],
     which: range,
     texts: list[ClassText],

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
-from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.bundle import BUILTIN, CORRECTIONS, DESCRIPTORS, DIRECT, graphs_of, load_manifest
 from flora_engine.labelling.measured import Measured
 from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
+from flora_engine.labelling.teaching import TaughtRanker, load_taught, taught_rankings
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
@@ -41,9 +42,13 @@ class Labeller:
         used = () if added is not None and added.graphs == 0 else graphs_of(self.manifest)
         self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in used}
         self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder)
+        self._taught: TaughtRanker | None = None
+        self._spaces: tuple[int, ...] = ()
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
         self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
+        if self.manifest.corrections:
+            self._taught = TaughtRanker(_Untaught(self), load_taught(folder / CORRECTIONS))
 
     def _matching_text_encoder(self) -> TextEncoder:
         wanted = self.manifest.text_encoder
@@ -81,7 +86,13 @@ class Labeller:
                     parts.append(self._run("skeleton_to_text", feature=feature))
         if self._measured is not None:
             parts.append(measured.astype(np.float32))
+        self._spaces = tuple(part.shape[1] for part in parts)
         return np.concatenate(parts, axis=1), {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
+
+    @property
+    def spaces(self) -> tuple[int, ...]:
+        """The widths of the parts of a row of `latents`, in their order; empty before the first one is made."""
+        return self._spaces
 
     def _class_states(self, texts: list[ClassText]) -> Floats:
         """(K, L+1, 2d); each text is encoded once and kept."""
@@ -108,8 +119,13 @@ class Labeller:
 
     def rank(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
         """One ranking for each row of `latents`, as the method of that name gives them, over the K candidate `texts`;
-        raises FloraError without any.
+        raises FloraError without any. Corrections that came with the bundle have their say.
         """
+        ranked = self.rank_untaught(latents, texts)
+        return ranked if self._taught is None else taught_rankings(self._taught, ranked, latents, texts)
+
+    def rank_untaught(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
+        """As `rank`, without corrections."""
         if not texts:
             raise FloraError("no action to rank", remedy="Type at least one action.")
         start = time.perf_counter()
@@ -199,3 +215,16 @@ class Labeller:
         ranking = self.rank(latents, texts)[0]
         ranking = replace(ranking, timings={**seconds, **ranking.timings})
         return self.explain(sequence, texts, ranking) if why else ranking
+
+
+class _Untaught:
+    """A labeller without the corrections of its bundle."""
+
+    def __init__(self, labeller: Labeller) -> None:
+        self._labeller = labeller
+        self.latents, self.explain = labeller.latents, labeller.explain
+        self.rank = labeller.rank_untaught
+
+    @property
+    def spaces(self) -> tuple[int, ...]:
+        return self._labeller.spaces

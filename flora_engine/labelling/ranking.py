@@ -83,12 +83,14 @@ class RankedLabel:
 class Ranking:
     """labels: best first. timings: seconds of each stage that ran (read, prepare, encode, text, score).
 
-    none: the probability that none of the actions happens; None without descriptors.
+    none: the probability that none of the actions happens; None without descriptors. learned: how many confirmed
+    recordings had a say (docs/method.md, section 10).
     """
 
     labels: tuple[RankedLabel, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
     none: float | None = None
+    learned: int = 0
 
     @property
     def seconds(self) -> float:
@@ -115,6 +117,8 @@ class LabelledFile:
             return head | {"problem": self.problem}
         if self.ranking.none is not None:
             head["none_of_these"] = round(self.ranking.none, 4)
+        if self.ranking.learned:
+            head["learned_from"] = self.ranking.learned
         labels = [label.as_json() for label in self.ranking.labels]
         seconds = {stage: round(value, 6) for stage, value in self.ranking.timings.items()}
         return head | {"labels": labels, "seconds": seconds}

@@ -1,7 +1,8 @@
 """A project: a folder of recordings, classes, splits and labels, with undo.
 
-`Project` (project.py) is a store (store.py: folder, lock, transactions, undo) with four parts, a file each: recordings,
-labels, classes, splits. Tables of the database: schema.py; the table in memory: table.py, with filters and statistics.
+`Project` (project.py) is a store (store.py: folder, lock, transactions, undo) with six parts, a file each: recordings,
+labels (of people), statements (of models), lessons (what models learn from), classes, splits. Tables of the database:
+schema.py; the table in memory: table.py, with filters and statistics.
 """
 
 from flora_engine.project.history import Change, Edit
@@ -11,6 +12,7 @@ from flora_engine.project.project import Project
 from flora_engine.project.recordings import Incoming, content_hash
 from flora_engine.project.schema import DATABASE
 from flora_engine.project.splits import Parts, Split, TrainRule
+from flora_engine.project.statements import RankingSaid, TimelineSaid
 from flora_engine.project.table import Table
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "Label",
     "Parts",
     "Project",
+    "RankingSaid",
     "Span",
     "Split",
     "Table",
+    "TimelineSaid",
     "TrainRule",
     "content_hash",
     "open_or_create",

@@ -16,7 +16,7 @@ from typing import Any
 from flora_engine.errors import FloraError
 
 Row = dict[str, Any]
-EDITABLE = ("sequences", "classes", "texts", "labels", "splits")
+EDITABLE = ("sequences", "classes", "texts", "labels", "splits", "class_sets")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from flora_engine.project.classes import Classes
 from flora_engine.project.labels import Labels
+from flora_engine.project.lessons import Lessons
 from flora_engine.project.recordings import Recordings
 from flora_engine.project.splits import Splits
+from flora_engine.project.statements import Statements
 from flora_engine.project.store import Store
 
 
@@ -40,3 +42,11 @@ class Project(Store):
     @property
     def splits(self) -> Splits:
         return Splits(self)
+
+    @property
+    def statements(self) -> Statements:
+        return Statements(self)
+
+    @property
+    def lessons(self) -> Lessons:
+        return Lessons(self)

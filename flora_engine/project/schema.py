@@ -12,8 +12,29 @@ from flora_engine.files import replacing
 from flora_engine.project.columns import NAMES
 
 DATABASE = "project.sqlite"
-VERSION = 2
+VERSION = 3
 OLDEST_READABLE = 1  # a project of this version or later can be read as it is; only writing needs the newest
+
+# Who said a label, when (seconds since 1970), and which model had proposed it; "" and 0 if that is not known.
+_SAID = "author TEXT NOT NULL DEFAULT ''; time REAL NOT NULL DEFAULT 0; model TEXT NOT NULL DEFAULT ''"
+# What models said, which is never mixed with the labels and never changed: the newest row of a recording counts.
+_STATEMENTS = """
+CREATE TABLE timelines (  -- segments: JSON [[class, begin, end, score], …], frames [begin, end); scores: of all cells
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL REFERENCES sequences (id),
+    time REAL NOT NULL, model TEXT NOT NULL, segments TEXT NOT NULL, scores BLOB
+);
+CREATE INDEX timelines_sequence ON timelines (sequence);
+CREATE TABLE rankings (  -- ranking: JSON [[class, score], …], best first; none: the probability of none of them
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL REFERENCES sequences (id),
+    time REAL NOT NULL, model TEXT NOT NULL, ranking TEXT NOT NULL, none REAL
+);
+CREATE INDEX rankings_sequence ON rankings (sequence);
+CREATE TABLE latents (  -- what a model needs of a confirmed recording to learn from it; can be made again
+    sequence INTEGER NOT NULL REFERENCES sequences (id), model TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (sequence, model)
+) WITHOUT ROWID;
+CREATE TABLE class_sets (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, actions TEXT NOT NULL);
+"""
 
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,7 +63,8 @@ CREATE TABLE labels (  -- begin and end: frames [begin, end); both NULL: the who
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     sequence INTEGER NOT NULL REFERENCES sequences (id) DEFERRABLE INITIALLY DEFERRED,
     class INTEGER NOT NULL REFERENCES classes (id) DEFERRABLE INITIALLY DEFERRED,
-    begin INTEGER, "end" INTEGER, origin TEXT NOT NULL, score REAL
+    begin INTEGER, "end" INTEGER, origin TEXT NOT NULL, score REAL,
+    {_SAID.replace(";", ",").rstrip(",")}
 );
 CREATE UNIQUE INDEX labels_whole ON labels (sequence) WHERE begin IS NULL;
 CREATE INDEX labels_spans ON labels (sequence) WHERE begin IS NOT NULL;
@@ -55,7 +77,7 @@ CREATE TABLE changes (  -- one changed row of an edit; before and after are JSON
     name TEXT NOT NULL, row INTEGER NOT NULL, sequence INTEGER, before TEXT, after TEXT, PRIMARY KEY (edit, position)
 ) WITHOUT ROWID;
 CREATE INDEX changes_sequence ON changes (sequence) WHERE sequence IS NOT NULL;
-"""
+{_STATEMENTS}"""
 
 
 def add_number(connection: sqlite3.Connection, name: str) -> None:
@@ -69,8 +91,19 @@ def _without_runs_and_features(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE features")
 
 
+def _with_statements(connection: sqlite3.Connection) -> None:
+    """Version 2 did not know who said a label, and had no place for what models say and for sets of actions."""
+    for column in _SAID.split(";"):
+        connection.execute(f"ALTER TABLE labels ADD COLUMN {column}")
+    for statement in _STATEMENTS.split(";\n"):
+        connection.execute(statement)
+
+
 # version -> what brings a database of that version to the next; run in one transaction, after a copy was made
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _without_runs_and_features}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _without_runs_and_features,
+    2: _with_statements,
+}
 
 
 def create_database(folder: Path) -> None:

@@ -151,14 +151,15 @@ def _load_classes(connection: sqlite3.Connection, ids: NDArray[np.int64]) -> tup
 def updated_table(connection: sqlite3.Connection, table: Table, changes: Sequence[Change]) -> Table | None:
     """The table after an edit, or None if it must be read anew: one label must not read 100,000 recordings again."""
     tables = {change.table for change in changes}
-    if tables <= {"texts", "splits"}:
+    if tables <= {"texts", "splits", "class_sets"}:
         return table
-    labels = [change for change in changes if change.table == "labels"]
-    rows = [change.after or change.before or {} for change in labels]
-    if not tables <= {"labels", "classes"} or any(row.get("begin") is not None for row in rows):
+    if not tables <= {"labels", "classes"}:
         return None
-    given = {c.sequence: c.after["class"] if c.after else None for c in labels if c.sequence}
-    return _relabelled(connection, table, given)
+    labels = [change for change in changes if change.table == "labels"]
+    whole = [change for change in labels if (change.after or change.before or {}).get("begin") is None]
+    given = {c.sequence: c.after["class"] if c.after else None for c in whole if c.sequence}
+    table = _relabelled(connection, table, given)
+    return table if len(whole) == len(labels) else replace(table, spans=_spans(connection, table.ids))
 
 
 def _relabelled(connection: sqlite3.Connection, table: Table, labels: Mapping[int, int | None]) -> Table:

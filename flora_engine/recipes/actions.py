@@ -35,6 +35,7 @@ ACTIONS: dict[str, str] = {
     "map": "flora_engine.recipes.latent_map",
     "label-folder": "flora_engine.recipes.label",
     "label-timeline": "flora_engine.recipes.timeline",
+    "find-segments": "flora_engine.recipes.find_segments",
 }
 
 

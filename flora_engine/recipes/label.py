@@ -13,7 +13,10 @@ from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, find_bundle
 from flora_engine.labelling.folder import label_files, recordings
 from flora_engine.labelling.labeller import Labeller
+from flora_engine.labelling.learning import model_key, taught_by
 from flora_engine.labelling.ranking import LabelledFile, check_table, write_table
+from flora_engine.labelling.teaching import Ranker, TaughtRanker
+from flora_engine.project import Project
 from flora_engine.readers.reading_recipes import ReadingRecipe, find_recipe
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
@@ -25,7 +28,8 @@ class Request(request.Request):
 
     why: with what spoke for and against every label. none: with the probability of none of the actions.
     recipe: the name of a reading recipe, or a file with one.
-    model: a bundle, or the run that made it; None for the built-in one. out: the table to write (.csv, .jsonl).
+    model: a bundle, or the run that made it; None for the built-in one. learn_from: a project whose confirmed
+    recordings correct the rankings (docs/method.md, section 10). out: the table to write (.csv, .jsonl).
     """
 
     folder: UserPath | None = None
@@ -34,6 +38,7 @@ class Request(request.Request):
     classes: str | None = None
     classes_file: UserPath | None = None
     model: UserPath | None = None
+    learn_from: UserPath | None = None
     why: bool = False
     none: bool = True
     recipe: str | None = None
@@ -81,8 +86,8 @@ def _write(out: Path | None, found: list[LabelledFile], texts: list[ClassText]) 
 def label_all(job: Job, request: Request, texts: list[ClassText]) -> Iterator[LabelledFile]:
     """What comes of each recording, in order. Raises FloraError before the first one, Cancelled."""
     files = recordings([*([] if request.folder is None else [request.folder]), *request.files])
-    labeller = Labeller(BUILTIN if request.model is None else find_bundle(request.model))
-    for one in label_files(job, labeller, files, texts, why=request.why, recipe=reading_recipe(request)):
+    ranker = ranker_for(request, texts)
+    for one in label_files(job, ranker, files, texts, why=request.why, recipe=reading_recipe(request)):
         if one.ranking is not None and not request.none:
             one = replace(one, ranking=replace(one.ranking, none=None))  # noqa: PLW2901
         yield one
@@ -91,6 +96,17 @@ def label_all(job: Job, request: Request, texts: list[ClassText]) -> Iterator[La
 def reading_recipe(request: Request) -> ReadingRecipe | None:
     """How the recordings are to be read, if the request says it; FloraError if there is no such recipe."""
     return None if request.recipe is None else find_recipe(request.recipe)
+
+
+def ranker_for(request: Request, texts: list[ClassText]) -> Ranker:
+    """The labeller of the request, taught by its project if it names one. Raises FloraError."""
+    folder = BUILTIN if request.model is None else find_bundle(request.model)
+    labeller = Labeller(folder)
+    if request.learn_from is None:
+        return labeller
+    with Project.open(request.learn_from) as project:
+        taught = taught_by(project, labeller, model_key(folder), texts)
+    return labeller if taught is None else TaughtRanker(labeller, taught)
 
 
 def candidate_texts(classes: str | None, file: Path | None) -> list[ClassText]:

@@ -13,12 +13,11 @@ from pydantic import Field, model_validator
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.segments import segment_measures
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import BUILTIN, find_bundle
 from flora_engine.labelling.exchange import FORMATS, Recording, format_called, read_segments, write_segments
 from flora_engine.labelling.exchange.json_object import FORMAT_NAME, VERSION, as_json
 from flora_engine.labelling.folder import recordings
-from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.segments import Annotation, Segment
+from flora_engine.labelling.teaching import Ranker
 from flora_engine.labelling.timeline import Options, timeline, usual_seconds
 from flora_engine.readers import read_sequence
 from flora_engine.recipes import label
@@ -106,7 +105,7 @@ def timelines(job: Job, request: Request) -> Iterator[tuple[TimelineOfFile, Path
     texts = label.candidate_texts(request.classes, request.classes_file)
     if request.out is not None:
         _check_names(texts, _format(request))
-    labeller = Labeller(BUILTIN if request.model is None else find_bundle(request.model))
+    labeller = label.ranker_for(request, texts)
     for file, out in zip(files, outs, strict=True):
         one = _one(job, labeller, file, texts, request)
         if one.annotation is not None and out is not None:
@@ -114,7 +113,7 @@ def timelines(job: Job, request: Request) -> Iterator[tuple[TimelineOfFile, Path
         yield one, out
 
 
-def _one(job: Job, labeller: Labeller, file: Path, texts: list[ClassText], request: Request) -> TimelineOfFile:
+def _one(job: Job, labeller: Ranker, file: Path, texts: list[ClassText], request: Request) -> TimelineOfFile:
     options = Options(
         lengths=request.lengths,
         hop=request.hop,

@@ -10,7 +10,7 @@ from flora_engine.labelling.exchange import audacity, boris, csv_table, elan, js
 from flora_engine.labelling.exchange._common import Format, Recording
 from flora_engine.labelling.segments import Annotation, Segment
 
-__all__ = ["FORMATS", "Format", "Recording", "format_called", "read_segments", "write_segments"]
+__all__ = ["FORMATS", "Format", "Recording", "format_called", "look_at", "read_segments", "write_segments"]
 
 # In order of asking: those with a sure mark first.
 _ALL = (elan.FORMAT, json_object.FORMAT, csv_table.FORMAT, boris.FORMAT, audacity.FORMAT, pku.FORMAT)
@@ -36,6 +36,16 @@ def read_segments(path: Path, recording: Recording, name: str | None = None) -> 
 
     Raises FloraError: what is wrong with the first bad line, where it is, and which other lines are bad.
     """
+    good, bad = look_at(path, recording, name)
+    if bad:
+        raise FloraError(bad[0][1], path=path, where=bad[0][0], remedy=_others([place for place, _ in bad[1:]]))
+    return good
+
+
+def look_at(
+    path: Path, recording: Recording, name: str | None = None
+) -> tuple[tuple[Segment, ...], list[tuple[str, str]]]:
+    """As `read_segments`, and (place, what is wrong) of every bad line. Raises FloraError if nothing can be read."""
     text = _text(path)
     if name is None:
         form = next((form for form in FORMATS.values() if form.claims(text)), None)
@@ -55,9 +65,7 @@ def read_segments(path: Path, recording: Recording, name: str | None = None) -> 
             bad.append((place, f"the segment “{found.name}” ends at frame {found.end}, and the last one is {last}"))
         else:
             good.append(found)
-    if bad:
-        raise FloraError(bad[0][1], path=path, where=bad[0][0], remedy=_others([place for place, _ in bad[1:]]))
-    return tuple(good)
+    return tuple(good), bad
 
 
 def _others(places: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""Lanes under the player: what happens when, as people say and as a model finds."""
