@@ -11,7 +11,7 @@ from pathlib import Path
 from descriptor_head import Evidence, write_model
 from motion_sets import NAMES, load_set
 
-from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS
+from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS, MANIFEST, Manifest, write_manifest
 
 
 def main() -> None:
@@ -22,8 +22,10 @@ def main() -> None:
     given = parser.parse_args()
     evidence = Evidence([load_set(given.data, name) for name in NAMES])
     model = write_model(evidence, given.out, given.sets.split(","))
+    if given.out.parent == BUILTIN:  # its manifest holds the hash
+        write_manifest(BUILTIN, Manifest.model_validate_json((BUILTIN / MANIFEST).read_text(encoding="utf-8")))
     print(f"{given.out}: {given.out.stat().st_size / 1e6:.1f} MB")
-    print(f"temperature {float(model.temperature):.2f}, odds of none {model.none}")
+    print(f"temperature {float(model.temperature):.2f}, odds of none {model.odds}")
 
 
 if __name__ == "__main__":

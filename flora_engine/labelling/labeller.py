@@ -166,7 +166,7 @@ class Labeller:
         if self._measured is None or self.manifest.descriptors is None:
             return logits, [None] * len(logits)
         scores, model = self._measured.scores(z, texts), self._measured.model
-        none: list[float | None] = [float(p) for p in model.none_of_these(scores)]
+        none: list[float | None] = [float(p) for p in self._measured.none_of_these(z, scores)]
         return self.manifest.descriptors.graphs * logits + scores / float(model.temperature), none
 
     def _ranking(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ class Measured:
         """(N, K), larger is better."""
         weight, offset = self.directions(texts)
         return np.asarray(z @ weight.T + offset)
+
+    @cached_property
+    def _rivals(self) -> tuple[Floats, Floats]:
+        """Directions (E, D) and offsets (E,) of all actions of the lexicon."""
+        return self.model.directions(*self._reader.actions())
+
+    def none_of_these(self, z: Floats, scores: Floats) -> Floats:
+        """(N,): the probability that none of the actions happens whose `scores` (N, K) are given."""
+        weight, offset = self._rivals
+        return self.model.none_of_these(scores, z @ weight.T + offset)
 
     def reasons(self, sequence: SkeletonSequence, texts: Sequence[ClassText]) -> list[tuple[Reason, ...]]:
         """Per text, the measurements that spoke most for it and then those most against it, strongest first."""

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 SHARES = (0.3, 0.7, 0.3, 0.3, 0.3)  # lexicon and W as they are; lexicon, W and U divided by their spread
 _SHRINK, _TOWARDS, _TEXT_RIDGE = 3.0, 0.3, 0.3
 _LARGEST = 2.5
+_RIVALS = 5
 _LENGTH = 3.0  # of a class's target in expectation space
 Training = Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64], Floats, Floats]]
 
@@ -39,7 +40,7 @@ class DescriptorModel:
 
     quantiles: float32 (33, D) of the pool. to_expectation: (D, D). to_text: (D, d). text_mean: (d,). mean, covariance:
     (D,), (D, D) of z over the pool. scale: (2,) mean spread of the first two scores over classes. temperature: of the
-    softmax. none: (2,) intercept and slope of the log-odds that the best action is not the one.
+    softmax. odds: (2,) intercept and slope of the log-odds that none of the actions happens, over `excess`.
     """
 
     quantiles: NDArray[np.float32]
@@ -50,7 +51,7 @@ class DescriptorModel:
     covariance: Floats
     scale: Floats
     temperature: Floats
-    none: Floats
+    odds: Floats
 
     def standardise(self, values: NDArray[np.float32]) -> Floats:
         """z (N, D) of measured values (N, D), finite whatever they are."""
@@ -65,7 +66,7 @@ class DescriptorModel:
         for share, part, scale in zip(SHARES[:2], (lexicon, learned), self.scale, strict=True):
             weight += share * part / scale
         for share, part in zip(SHARES[2:], (lexicon, learned, text), strict=True):
-            spread = np.sqrt(np.maximum(np.einsum("kd,de,ke->k", part, self.covariance, part), 1e-12))[:, None]
+            spread = _spread(part, self.covariance)[:, None]
             weight += share * part / spread
             offset -= share * (part @ self.mean) / spread[:, 0]
         return weight, offset
@@ -75,10 +76,10 @@ class DescriptorModel:
         weight, offset = self.directions(expectations, vectors)
         return np.asarray(z @ weight.T + offset)
 
-    def none_of_these(self, scores: Floats) -> Floats:
-        """(N,): the probability that none of the actions happens, from the best of their scores (N, K)."""
-        best = scores.max(axis=1)
-        return np.asarray(1 / (1 + np.exp(-np.clip(self.none[0] + self.none[1] * best, -50, 50))))
+    def none_of_these(self, scores: Floats, rivals: Floats) -> Floats:
+        """(N,): the probability that none of the actions happens, from their scores and those of `excess`'s rivals."""
+        logits = self.odds[0] + self.odds[1] * excess(scores, rivals)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))))
 
     def save(self, path: Path) -> None:
         """Write the model in one step."""
@@ -86,9 +87,9 @@ class DescriptorModel:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, names=np.array(list(catalogue())), **arrays)
 
-    def calibrated(self, temperature: float, none: tuple[float, float]) -> DescriptorModel:
+    def calibrated(self, temperature: float, odds: tuple[float, float]) -> DescriptorModel:
         """The same with the softness and the odds that sets left out gave."""
-        return replace(self, temperature=np.array(temperature), none=np.array(none))
+        return replace(self, temperature=np.array(temperature), odds=np.array(odds))
 
 
 def load_descriptor_model(path: Path) -> DescriptorModel:
@@ -106,6 +107,15 @@ def load_descriptor_model(path: Path) -> DescriptorModel:
     return DescriptorModel(**arrays | {"quantiles": arrays["quantiles"].astype(np.float32)})
 
 
+def excess(scores: Floats, rivals: Floats) -> Floats:
+    """(N,): how much better the best of the actions (N, K) fits than the best of all that people do (N, E): the mean of
+    the `_RIVALS` best of the lexicon. On sets left out this tells recordings of none of the actions apart better than
+    the best score alone does (docs/results.md).
+    """
+    some = min(_RIVALS, rivals.shape[1])
+    return np.asarray(scores.max(axis=1) - np.partition(rivals, -some, axis=1)[:, -some:].mean(axis=1))
+
+
 def unit(values: Floats) -> Floats:
     """Rows of unit length."""
     return np.asarray(values / np.maximum(np.linalg.norm(values, axis=-1, keepdims=True), 1e-12))
@@ -115,6 +125,11 @@ def standardise(pool: Pool, values: NDArray[np.float32]) -> Floats:
     """z (N, D): logits of the ranks in the pool, which are close to normal scores; 0 for NaN."""
     ranks = np.clip(np.nan_to_num(pool.scores(values).astype(np.float64)), -0.999, 0.999)
     return np.asarray(np.clip(np.log((1 + ranks) / (1 - ranks)) / 1.702, -_LARGEST, _LARGEST))
+
+
+def _spread(directions: Floats, covariance: Floats) -> Floats:
+    """(K,): standard deviation of each direction's (K, D) score."""
+    return np.asarray(np.sqrt(np.maximum(((directions @ covariance) * directions).sum(axis=1), 1e-12)))
 
 
 def _weights(labels: NDArray[np.int64]) -> Floats:
@@ -143,10 +158,7 @@ def fit_descriptors(sets: Training) -> DescriptorModel:
     to_expectation = np.linalg.solve(gram + _SHRINK * identity, weighted.T @ expected + _SHRINK * _TOWARDS * identity)
     to_text = np.linalg.solve(gram + _TEXT_RIDGE * identity, weighted.T @ (vectors - text_mean))
     covariance = gram - np.outer(mean, mean)
-    spreads = [
-        np.sqrt(np.maximum(np.einsum("kd,de,ke->k", part, covariance, part), 1e-12)).mean()
-        for part in (classes_e, classes_e @ to_expectation.T)
-    ]
+    spreads = [_spread(part, covariance).mean() for part in (classes_e, classes_e @ to_expectation.T)]
     return DescriptorModel(
         quantiles=pool.quantiles,
         to_expectation=to_expectation,
@@ -156,5 +168,5 @@ def fit_descriptors(sets: Training) -> DescriptorModel:
         covariance=covariance,
         scale=np.array(spreads),
         temperature=np.array(1.0),
-        none=np.array([0.0, 0.0]),
+        odds=np.array([0.0, 0.0]),
     )

@@ -99,6 +99,12 @@ class Reader:
             tuple(self.lexicon.entries[n].names[0] for n in order),
         )
 
+    def actions(self) -> tuple[Floats, Floats]:
+        """Of all entries of the lexicon: expectations (E, D), of length 3, and the vectors (E, d) of main names."""
+        _, owner, names = self._texts
+        first = np.searchsorted(owner[:names], np.arange(len(self.lexicon.entries)))
+        return 3 * _unit(self.lexicon.expectations), self._vectors[first]
+
     def phrase(self, text: str) -> Expectation:
         """One phrase: an entry's, with its side applied, or the regression's."""
         if text in self._known:

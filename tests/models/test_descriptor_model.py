@@ -51,10 +51,13 @@ def test_whatever_was_measured_becomes_finite(taught) -> None:  # type: ignore[n
     assert np.isfinite(z).all() and (z[0] == 0).all() and np.abs(z).max() <= 2.5
 
 
-def test_none_of_these_falls_with_the_best_score(taught) -> None:  # type: ignore[no-untyped-def]
+def test_none_of_these_falls_with_the_best_score_and_rises_with_what_fits_better(taught) -> None:  # type: ignore[no-untyped-def]
     model = taught[0].calibrated(0.7, (1.0, -0.5))
-    found = model.none_of_these(np.array([[0.0, -3.0], [4.0, 0.0], [1e9, 0.0]]))
-    assert 1 > found[0] > found[1] > found[2] >= 0 and found[0] == pytest.approx(1 / (1 + np.exp(-1)))
+    scores = np.array([[0.0, -3.0], [4.0, 0.0], [1e9, 0.0], [4.0, 0.0]])
+    rivals = np.array([[0.0] * 6, [0.0] * 6, [0.0] * 6, [5.0] * 5 + [-9.0]])
+    found = model.none_of_these(scores, rivals)
+    assert found[3] > found[0] > found[1] > found[2] >= 0 and found[0] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert found[3] == pytest.approx(1 / (1 + np.exp(-1.5)))  # the mean of the five best rivals counts
 
 
 def test_it_survives_its_file(taught, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
