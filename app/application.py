@@ -83,12 +83,22 @@ def stop_log(handlers: list[logging.Handler]) -> None:
         handler.close()
 
 
+def show_fault(window: MainWindow, error: BaseException) -> None:
+    """Open the dialog with the report of `error`."""
+    from app.dialogs.fault import FaultDialog, fault_report
+
+    dialog = FaultDialog(fault_report(error), window)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
 def report_bugs(window: MainWindow) -> None:
-    """Log errors that nothing handles, name them in the window, and continue."""
+    """Log errors that nothing handles, name them in the window with a report to copy, and continue."""
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _log.critical("unhandled error", exc_info=(kind, error, trace))
-        window.notice.say(f"Internal error: {kind.__name__}: {error}. Details are in {log_path()}")
+        said = f"Internal error: {kind.__name__}: {error}. Details are in {log_path()}"
+        window.notice.say(said, "Show report…", lambda: show_fault(window, error))
 
     def report_of_thread(found: threading.ExceptHookArgs) -> None:
         if found.exc_value is not None:

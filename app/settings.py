@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from flora_engine.files import write_text
 from flora_engine.resources import settings_folder
 
 VERSION = 1
+# Version of a file -> what makes its values those of the next version. Whoever raises VERSION adds the step here; a new
+# field needs neither.
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 THEMES = ("system", "light", "dark")
 _RECENT = 12
 DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow something\nkick\nshake hands"
@@ -49,18 +54,33 @@ def settings_path() -> Path:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read `path`. Values that are missing or wrong get their defaults; a file of another version gives defaults."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return Settings()
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        return Settings()
+    """Read `path`, of an older version step by step. Values that are missing or wrong get their defaults.
+
+    Of a newer version's file everything is taken that this one knows; `save_settings` then keeps a copy of it.
+    """
+    data = _read(path)
+    for version in range(_version(data), VERSION):
+        data = UPGRADES.get(version, lambda same: same)(data)
     return _checked(data)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _version(data: dict[str, Any]) -> int:
+    found = data.get("version")
+    return found if type(found) is int else VERSION
+
+
 def save_settings(path: Path, settings: Settings) -> None:
-    """Write `path` in one step."""
+    """Write `path` in one step. A file of another version is copied first, for the program that wrote it."""
+    if (found := _version(_read(path))) != VERSION:
+        shutil.copy(path, path.with_suffix(f".version{found}{path.suffix}"))
     write_text(path, json.dumps({"version": VERSION, **asdict(settings)}, indent=2, ensure_ascii=False) + "\n")
 
 

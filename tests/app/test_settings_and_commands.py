@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import fields, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app import settings as settings_module
 from app.commands import COMMANDS, MENUS, State, key_text, matching, title_of, with_key
 from app.formats import file_filter, format_names
 from app.settings import VERSION, Settings, load_settings, save_settings, settings_path
@@ -27,7 +29,7 @@ def test_settings_come_back(tmp_path: Path) -> None:
     assert settings.with_recent("/x").recent == ("/x", "/y")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99, "theme": "dark"}', "\x00\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": "x"}', "\x00\xff"])
 def test_broken_settings_are_the_defaults(tmp_path: Path, text: str) -> None:
     (tmp_path / "s.json").write_text(text, encoding="latin-1")
     assert load_settings(tmp_path / "s.json") == Settings()
@@ -37,6 +39,38 @@ def test_wrong_values_fall_back_one_by_one(tmp_path: Path) -> None:
     text = f'{{"version": {VERSION}, "theme": "mauve", "speed": "fast", "loop": false, "recent": [1], "extra": 3}}'
     (tmp_path / "s.json").write_text(text)
     assert load_settings(tmp_path / "s.json") == Settings(loop=False)
+
+
+def test_settings_of_an_older_version_become_those_of_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"version": 1, "dark": True, "loop": False, "recent": ["/x"]}
+    (tmp_path / "s.json").write_text(json.dumps(old))
+    monkeypatch.setattr(settings_module, "VERSION", 3)
+    steps = {
+        1: lambda data: {**data, "colours": "dark" if data["dark"] else "light"},
+        2: lambda data: {**data, "theme": data["colours"]},
+    }
+    monkeypatch.setattr(settings_module, "UPGRADES", steps)
+    settings = load_settings(tmp_path / "s.json")
+    assert settings == Settings(theme="dark", loop=False, recent=("/x",))
+    save_settings(tmp_path / "s.json", settings)
+    assert json.loads((tmp_path / "s.version1.json").read_text()) == old
+    assert json.loads((tmp_path / "s.json").read_text())["version"] == 3
+    monkeypatch.setattr(settings_module, "UPGRADES", {})
+    assert load_settings(tmp_path / "s.json") == settings  # of this version: no step
+
+
+def test_of_settings_of_a_newer_version_what_is_known_is_taken_and_a_copy_kept(tmp_path: Path) -> None:
+    newer = {"version": VERSION + 1, "theme": "dark", "speed": {"left": 2}, "more": 3}
+    (tmp_path / "s.json").write_text(json.dumps(newer))
+    assert load_settings(tmp_path / "s.json") == Settings(theme="dark")
+    save_settings(tmp_path / "s.json", Settings())
+    assert json.loads((tmp_path / f"s.version{VERSION + 1}.json").read_text()) == newer
+    save_settings(tmp_path / "s.json", Settings(loop=False))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s.json", f"s.version{VERSION + 1}.json"]
+
+
+def test_no_step_of_the_settings_is_missing() -> None:
+    assert set(settings_module.UPGRADES) <= set(range(1, VERSION))
 
 
 def test_settings_path_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE
+from PySide6.QtGui import QGuiApplication
 
 from app.application import report_bugs, start_log, stop_log
+from app.dialogs.fault import FaultDialog, fault_report
 from app.main_window import MainWindow
+from flora_engine import __version__
 from flora_engine.resources import log_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +35,7 @@ from app.application import make_application
 application = make_application()
 from app.labelling.panel import class_presets
 from app.main_window import MainWindow
+from flora_engine import __version__
 from flora_engine.resources import log_path
 window = MainWindow()
 window.show()
@@ -111,6 +115,20 @@ def test_errors_that_nothing_handles_are_logged_and_shown(
     assert "ZeroDivisionError: of the window" in text and "Traceback" in text and "KeyError" in text
     assert "ZeroDivisionError" in window.notice.text() and str(log_path()) in window.notice.text()
     assert logging.getLogger().handlers == before
+    window.notice.action().click()
+    dialog = window.findChild(FaultDialog)
+    assert dialog is not None and dialog.isVisible()
+    dialog.copy.click()
+    copied = QGuiApplication.clipboard().text()
+    assert copied.startswith(f"Flora Studio {__version__}") and "ZeroDivisionError: of the window" in copied
+    assert "Traceback" in copied and "numpy " in copied
+    dialog.reject()
+
+
+def test_a_report_of_a_fault_names_the_home_folder_by_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("USERPROFILE", "/home/somebody")
+    assert fault_report(OSError("/home/somebody/secret.csv")).endswith("OSError: ~/secret.csv\n")
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_the_window(
