@@ -60,7 +60,8 @@ def load_settings(path: Path) -> Settings:
     """
     data = _read(path)
     for version in range(_version(data), VERSION):
-        data = UPGRADES.get(version, lambda same: same)(data)
+        if version in UPGRADES:
+            data = UPGRADES[version](data)
     return _checked(data)
 
 
