@@ -34,6 +34,13 @@ def settings_folder() -> Path:
     return platformdirs.user_config_path(NAME, appauthor=False)
 
 
+def lexicon_folder() -> Path:
+    """The user's folder of lexicon files: $FLORA_LEXICON, else in the platform's folder for settings."""
+    if chosen := os.environ.get("FLORA_LEXICON"):
+        return Path(chosen).expanduser()
+    return settings_folder() / "lexicon"
+
+
 def recipes_folder() -> Path:
     """The user's folder of reading recipes: $FLORA_RECIPES, else in the platform's folder for settings."""
     if chosen := os.environ.get("FLORA_RECIPES"):

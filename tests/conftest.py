@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["FLORA_LEXICON"] = str(Path(os.devnull) / "none")  # nor lexicon
 os.environ["FLORA_RECIPES"] = str(Path(os.devnull) / "none")  # no reading recipe of whoever runs the tests
 
 

@@ -1,4 +1,4 @@
-"""`flora lexicon check|show|suggest`: check lexicon files, and see what the program makes of an action's name."""
+"""`flora lexicon check|show|suggest|list|add|remove`: lexicon files, and what the program makes of an action's name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import argparse
 from pathlib import Path
 
 from flora_engine.descriptors.catalogue import catalogue
+from flora_engine.resources import lexicon_folder
 from flora_engine.semantics import lexicon_checks
 from flora_engine.semantics.class_texts import parse_typed
 from flora_engine.semantics.expectations import Expectation, Reader
-from flora_engine.semantics.lexicon import FOLDER, Lexicon, load_lexicon, plain_entries, read_entries
+from flora_engine.semantics.lexicon import (
+    FOLDER,
+    Lexicon,
+    add_file,
+    own_files,
+    plain_entries,
+    read_entries,
+    remove_file,
+    users_lexicon,
+)
 from flora_engine.semantics.text_encoder import load_text_encoder
 
 SHOWN = 12  # expectations per action
@@ -21,22 +31,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("files", nargs="*", type=Path)
     show = verbs.add_parser("show", help="show which movements an action is expected to make")
     show.add_argument("action", help='as after --classes: "wave", or "wave: one hand swings beside the head"')
-    show.add_argument("--own", nargs="+", type=Path, default=[], metavar="FILE", help="lexicon files of your own")
+    show.add_argument("--own", nargs="+", type=Path, default=[], metavar="FILE", help="further lexicon files")
     suggest = verbs.add_parser("suggest", help="write the beginning of an entry for an action that has none")
     suggest.add_argument("action")
+    verbs.add_parser("list", help="list your own lexicon files")
+    add = verbs.add_parser("add", help="check lexicon files and use them from now on, before the shipped ones")
+    add.add_argument("files", nargs="+", type=Path)
+    remove = verbs.add_parser("remove", help="no longer use one of your own lexicon files")
+    remove.add_argument("name")
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.verb == "check":
         return _check(arguments.files)
-    own = tuple(arguments.own) if arguments.verb == "show" else ()
-    lexicon = load_lexicon(own)
+    if arguments.verb in ("list", "add", "remove"):
+        return _own(arguments)
+    lexicon = users_lexicon(tuple(arguments.own) if arguments.verb == "show" else ())
     (text, *_) = parse_typed(arguments.action)
     found = Reader(lexicon, load_text_encoder()).read(text)
     if arguments.verb == "show":
         _show(text.name, found, lexicon)
     else:
         _suggest(text.name, text.motion, found)
+    return 0
+
+
+def _own(arguments: argparse.Namespace) -> int:
+    if arguments.verb == "add":
+        for path in arguments.files:
+            print(f"{len(read_entries(path))} actions of {path} are used from now on: {add_file(path)}")
+    elif arguments.verb == "remove":
+        print(f"removed {remove_file(arguments.name)}")
+    else:
+        for path in own_files():
+            print(f"{path.stem}: {len(read_entries(path))} actions ({path})")
+        if not own_files():
+            print(f"none in {lexicon_folder()}; “flora lexicon add FILE” adds one")
     return 0
 
 

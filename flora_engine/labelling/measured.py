@@ -15,7 +15,7 @@ from flora_engine.labelling.ranking import Reason
 from flora_engine.models.descriptors import load_descriptor_model
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.semantics.expectations import Expectation, Reader
-from flora_engine.semantics.lexicon import load_lexicon
+from flora_engine.semantics.lexicon import users_lexicon
 from flora_engine.semantics.text_encoder import TextEncoder
 from flora_engine.semantics.text_vectors import text_vectors
 from flora_engine.skeleton import SkeletonSequence
@@ -31,7 +31,7 @@ class Measured:
 
     def __init__(self, path: Path, encoder: TextEncoder) -> None:
         self.model = load_descriptor_model(path)
-        self._encoder, self._reader = encoder, Reader(load_lexicon(), encoder)
+        self._encoder, self._reader = encoder, Reader(users_lexicon(), encoder)
         self._reader.prepare()
 
     @property

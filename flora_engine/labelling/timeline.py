@@ -31,7 +31,7 @@ from flora_engine.labelling.smoothing import (
 from flora_engine.labelling.windows import Scale, cut, lengths_for, scale_weights, scales
 from flora_engine.preprocessing.clip import LONGEST_GAP_SECONDS
 from flora_engine.semantics.class_texts import ClassText
-from flora_engine.semantics.lexicon import load_lexicon
+from flora_engine.semantics.lexicon import users_lexicon
 from flora_engine.skeleton import SkeletonSequence
 
 Floats = NDArray[np.float64]
@@ -92,7 +92,7 @@ def usual_seconds(texts: Sequence[ClassText]) -> list[float | None]:
 
     Raises FloraError if the lexicon is damaged.
     """
-    lexicon = load_lexicon()
+    lexicon = users_lexicon()
     numbers = [lexicon.find(text.name) for text in texts]
     entries = [None if number is None else lexicon.entries[number] for number in numbers]
     known = [None if entry is None or "seconds" not in entry.model_fields_set else entry.seconds for entry in entries]

@@ -24,7 +24,7 @@ from flora_engine.datasets.catalogue import ClassText
 from flora_engine.descriptors.catalogue import catalogue
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
-from flora_engine.resources import RESOURCES, cache_folder
+from flora_engine.resources import RESOURCES, cache_folder, lexicon_folder
 from flora_engine.semantics import phrases
 
 FOLDER = RESOURCES / "lexicon"
@@ -86,6 +86,43 @@ def load_lexicon(own: tuple[Path, ...] = ()) -> Lexicon:
     """The shipped lexicon with the user's `own` files before it, so that their entries win. Raises FloraError."""
     paths = [*own, *sorted(FOLDER.glob("*.yaml"))]
     return Lexicon(tuple(entry for path in paths for entry in read_entries(path)))
+
+
+def own_files() -> list[Path]:
+    """The user's lexicon files (`lexicon_folder`), in the order of their names."""
+    return sorted(lexicon_folder().glob("*.yaml"))
+
+
+def users_lexicon(more: tuple[Path, ...] = ()) -> Lexicon:
+    """The shipped lexicon with `more` files and the user's own before it. Raises FloraError as `load_lexicon`."""
+    return load_lexicon((*more, *own_files()))
+
+
+def add_file(path: Path) -> Path:
+    """Check a lexicon file and copy it to the user's own, from where every ranking uses it; returns its place there.
+
+    Raises FloraError: the first thing that is wrong, or that the name is taken.
+    """
+    read_entries(path)
+    place = lexicon_folder() / f"{path.stem}.yaml"
+    if place.exists():
+        raise FloraError(
+            "there is a lexicon file of this name already", path=place, remedy="Rename yours, or remove that one first."
+        )
+    write_text(place, path.read_text(encoding="utf-8-sig"))
+    load_lexicon.cache_clear()
+    return place
+
+
+def remove_file(name: str) -> Path:
+    """Remove one of the user's own files by name, with or without its ending. FloraError if there is none."""
+    place = lexicon_folder() / f"{name.removesuffix('.yaml')}.yaml"
+    if place not in own_files():
+        have = ", ".join(path.stem for path in own_files()) or "none"
+        raise FloraError(f"there is no lexicon file “{name}” of yours", path=lexicon_folder(), remedy=f"Yours: {have}.")
+    place.unlink()
+    load_lexicon.cache_clear()
+    return place
 
 
 def with_lexicon_texts(texts: Sequence[ClassText], lexicon: Lexicon) -> list[ClassText]:

@@ -33,7 +33,7 @@ from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, dataset_names, load_dataset
 from flora_engine.errors import FloraError
 from flora_engine.semantics.class_texts import class_states, class_vectors, read_texts, with_known_texts, write_texts
-from flora_engine.semantics.lexicon import load_lexicon, with_lexicon_texts
+from flora_engine.semantics.lexicon import users_lexicon, with_lexicon_texts
 from flora_engine.semantics.text_checks import check_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
 
@@ -244,7 +244,7 @@ def filled(texts: Sequence[ClassText]) -> list[tuple[ClassText, str]]:
     """Each text, filled in if it is only a name, and where that is from: "ours", "lexicon", "" if it stays."""
     bare = [ClassText(t.name, t.name, t.name) if t.motion in ("", t.name) else t for t in texts]
     ours = with_known_texts(bare)
-    known = with_lexicon_texts(ours, load_lexicon())
+    known = with_lexicon_texts(ours, users_lexicon())
     origins = [
         "ours" if own != before else "lexicon" if found != own else ""
         for before, own, found in zip(bare, ours, known, strict=True)
