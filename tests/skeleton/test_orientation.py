@@ -76,3 +76,16 @@ def test_units_that_are_said_and_wrong_or_right() -> None:
 def test_nothing_to_see_is_no_error(joints: np.ndarray) -> None:
     seen = look(joints, "kinect_v2")
     assert seen.up_sure != "sure" and np.isfinite(align(seen).turn).all()
+
+
+def test_a_body_that_swims_or_crawls_may_not_stand() -> None:
+    """It moves along its own length, over a ground that is before it; somebody who walks or jumps stands."""
+    still = raising(LAYOUTS["kinect_v2"], 60)[:, None]
+    steps = np.linspace(0, 1, 60)[:, None, None]
+    swimming = look(still + np.array([0, 1.0, 0]) * steps[..., None], "kinect_v2")
+    assert (swimming.up, swimming.up_sure) == ("+y", "unsure")
+    walking = look(still + np.array([0, 0, -1.5]) * steps[..., None], "kinect_v2")
+    jumping = look(still + np.array([0, 0.3, -0.6]) * np.abs(np.sin(9 * steps[..., None])), "kinect_v2")
+    assert (walking.up_sure, jumping.up_sure) == ("sure", "sure")
+    lying = align(swimming, Claim(np.array(TURNS["+z"], float), "the file says that +z is up"))
+    assert lying.turn[1].tolist() == [0, 0, 1], "what the file says is believed"
