@@ -13,7 +13,7 @@ import sys
 from types import ModuleType
 
 from flora_engine import __version__
-from flora_engine.errors import Cancelled, FloraError, extra_missing
+from flora_engine.errors import Cancelled, FloraError, explained
 
 # command -> (module, one line of help; kept here so that `flora --help` imports nothing)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -64,17 +64,17 @@ def main(argv: list[str] | None = None) -> int:
     except FloraError as error:
         print(f"flora: {error}", file=sys.stderr)
         return 1
-    except ModuleNotFoundError as error:
-        if (missing := extra_missing(error)) is None:
+    except (ModuleNotFoundError, MemoryError, RuntimeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # whoever reads the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if (known := explained(error)) is None:
             raise
-        print(f"flora: {missing}", file=sys.stderr)
+        print(f"flora: {known}", file=sys.stderr)
         return 1
     except (Cancelled, KeyboardInterrupt):
         print("flora: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever reads the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 # Top-level modules that the core goes without → the extra of pyproject.toml that brings them.
@@ -31,6 +32,56 @@ class FloraError(Exception):
 
 class Cancelled(Exception):  # noqa: N818 - being stopped is not an error
     """Raised inside a job when its user asked it to stop; never an error."""
+
+
+# What libraries say if memory or disk is full, where they do not raise an error of its own kind.
+_MEMORY = (
+    "allocate memory",
+    "Unable to allocate",
+    "bad_alloc",
+    "out of memory",
+    "not enough memory",
+    "Memory allocation",
+)
+_DISK = ("No space left on device", "Disk quota exceeded", "database or disk is full")
+
+
+class NotEnoughMemoryError(FloraError):
+    """The memory is full: the same settings will not do better."""
+
+
+class DiskFullError(FloraError):
+    """The disk is full: what is done is kept, and the work can continue once there is room."""
+
+
+def explained(error: BaseException) -> FloraError | None:
+    """An error that users can do something about as one sentence; None if it is a bug of ours."""
+    if isinstance(error, FloraError):
+        return error
+    text, number = str(error), getattr(error, "errno", None)
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return not_enough_memory("out of memory")
+    if (full := not_enough_memory(text)) is not None:
+        return full
+    if number in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) or _said(text, _DISK):
+        return DiskFullError("the disk is full", remedy="Make room on it, then resume: what is done is kept.")
+    if isinstance(error, ModuleNotFoundError):
+        return extra_missing(error)
+    return None
+
+
+def not_enough_memory(words: str) -> FloraError | None:
+    """What the last words of a library or a process say of memory; None if they are about anything else."""
+    if not _said(words, (*_MEMORY, "MemoryError")):
+        return None
+    return NotEnoughMemoryError(
+        "the memory is not enough for these settings",
+        remedy="Train with a smaller batch or fewer frames, or close other programs and resume.",
+    )
+
+
+def _said(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign.casefold() in text.casefold() for sign in signs)
 
 
 def extra_missing(error: ModuleNotFoundError) -> FloraError | None:

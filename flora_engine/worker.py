@@ -6,9 +6,10 @@ The first line of stdin is the job: ``{"version": 1, "action": NAME, "arguments"
 ``detached``, and nothing more, and lives on by itself.
 
 stdout carries one JSON object a line: the job's events (see `flora_engine.jobs`), then exactly one last event:
-``finished`` (result), ``cancelled``, or ``failed`` (text for people; details, a traceback, if it is a bug of
-ours). Whatever libraries print goes to stderr. The exit status is 0 after ``finished``, 1 after ``failed``, 130 after
-``cancelled``; a job succeeded only if it ended with status 0 and said ``finished``.
+``finished`` (result), ``cancelled``, or ``failed`` (text for people; cause: the class of a `FloraError`, or bug;
+details, a traceback, if it is a bug of ours). Whatever libraries print goes to stderr. The exit status is 0 after
+``finished``, 1 after ``failed``, 130 after ``cancelled``; a job succeeded only if it ended with status 0 and said
+``finished``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from flora_engine.errors import Cancelled, FloraError, extra_missing
+from flora_engine.errors import Cancelled, FloraError, explained
 from flora_engine.jobs import Event, Job, Listener
 from flora_engine.recipes.actions import checked, plain
 
@@ -101,12 +102,11 @@ def _obey(commands: TextIO, job: _WorkerJob, end: Callable[[], None], let_go: Ca
 
 
 def _failure(error: BaseException) -> Event:
-    if isinstance(error, FloraError):
-        return {"kind": "failed", "text": str(error)}
-    if isinstance(error, ModuleNotFoundError) and (missing := extra_missing(error)):
-        return {"kind": "failed", "text": str(missing)}
+    known = explained(error)
+    if known is not None:
+        return {"kind": "failed", "text": str(known), "cause": type(known).__name__}
     details = "".join(traceback.format_exception(error))
-    return {"kind": "failed", "text": f"unexpected {type(error).__name__}: {error}", "details": details}
+    return {"kind": "failed", "text": f"unexpected {type(error).__name__}: {error}", "details": details, "cause": "bug"}
 
 
 def run(

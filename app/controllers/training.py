@@ -18,12 +18,14 @@ from app.notice import Feedback
 from app.session import Session
 from app.settings import SettingsFile
 from app.theme import Theme
+from app.training.draft import from_data, with_smaller_batches
 from app.training.window import TrainingWindow
 from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from app.workers.tasks import Newest, attempt
 from flora_engine.runs.folder import CONFIG, RunFolder, list_runs
+from flora_engine.runs.listing import read_config
 
 
 class Training(QObject):
@@ -95,9 +97,21 @@ class Training(QObject):
         window.tabs.setCurrentWidget(window.runs)
         _raise(window)
 
-    def watch(self, path: Path) -> None:
-        """The page of a run."""
-        self.window.open_run(path)
+    def show_smaller(self, path: Path) -> None:
+        """The wizard with the settings of a run whose memory was not enough, but with batches half as large."""
+        draft, problem = attempt(lambda: from_data(with_smaller_batches(read_config(path))))
+        if draft is None:
+            self._feedback.problem(problem)
+            return
+        wizard = self.show()
+        wizard.show_draft(draft)
+        wizard.message.setText("Batches are half as large as in the run whose memory was not enough.")
+
+    def watch(self, path: Path, tab: str = "") -> None:
+        """The page of a run, and a tab of it."""
+        page = self.window.open_run(path)
+        if tab:
+            page.show_tab(tab)
         _raise(self.window)
 
     def set_theme(self, theme: Theme) -> None:
@@ -220,8 +234,18 @@ class Training(QObject):
         if run is None or not (run / CONFIG).is_file():
             say(text)
             return
-        again = run
-        say(f"{text} The run is {run}.", "Resume" if stopped else "Retry", lambda: self.resume(again))
+        reached = RunFolder(run).reached()
+        text = f"{text} The run is {run}." + (f" It had come to {reached}." if reached and not stopped else "")
+        title, act = self._way_on(run, "" if stopped else end.cause)
+        say(text, title, act)
+
+    def _way_on(self, run: Path, cause: str) -> tuple[str, Callable[[], object]]:
+        """What can be done about a run that did not finish: the title of a button, and what it does."""
+        if cause == "NotEnoughMemoryError":
+            return "Smaller batch…", lambda: self.show_smaller(run)
+        if cause == "bug":
+            return "Open the log", lambda: self.watch(run, "Log")
+        return ("Resume" if cause in ("", "DiskFullError", "died") else "Retry"), lambda: self.resume(run)
 
     def _on_finished(self, result: dict[str, Any]) -> None:
         run = Path(str(result["run"]))

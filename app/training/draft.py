@@ -20,6 +20,7 @@ from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.project import Split
+from flora_engine.recipes.starting import trained_with
 
 Source = Literal["project", "folder", "published"]
 Origin = Literal["train", "checkpoint", "file"]
@@ -108,6 +109,7 @@ def to_data(draft: Draft) -> dict[str, Any]:
         "splits": split,
         **texts,
         "encoder": dict(draft.encoder),
+        **({"checkpoints": list(draft.checkpoints)} if draft.origin == "checkpoint" else {}),
         "flora": _flora(draft),
         "heads": list(draft.heads),
         "final": draft.final,
@@ -133,7 +135,9 @@ def from_data(data: Mapping[str, Any]) -> Draft:
                 remedy="Train it with `flora train --config`.",
             )
         split = Split.model_validate(splits[0]) if splits else None
-        return _with_source(replace(base, split=split), entries[0])
+        checkpoints = tuple(str(path) for path in data.get("checkpoints") or ())
+        origin: Origin = "checkpoint" if checkpoints else "train"
+        return _with_source(replace(base, split=split, origin=origin, checkpoints=checkpoints), entries[0])
     if kind == "flora":
         found = replace(base, source="published", benchmark=str(data.get("benchmark", "")))
         if data.get("features"):
@@ -144,6 +148,17 @@ def from_data(data: Mapping[str, Any]) -> Draft:
     raise FloraError(
         f"the wizard does not show configurations of kind {kind!r}", remedy="Train it with `flora train --config`."
     )
+
+
+def with_smaller_batches(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with batches half as large: the next try where memory was not enough."""
+    changed = dict(data)
+    for name, section in SECTIONS.items():
+        given = changed.get(name) if isinstance(changed.get(name, {}), Mapping) else None
+        if name in changed and given is not None:
+            size = int(given.get("batch_size", section.model_fields["batch_size"].default))
+            changed[name] = {**given, "batch_size": max(2, size // 2)}
+    return changed
 
 
 def load_draft(path: Path) -> Draft:
@@ -197,8 +212,7 @@ def _missing(draft: Draft) -> list[tuple[str, str]]:
         found.append(("data", "Choose a benchmark."))
     if draft.source != "published" and (draft.split is None or not draft.split.unseen):
         found.append(("split", "Choose at least one unseen class: without one nothing says how good the model is."))
-    if draft.source == "published":
-        found += _missing_features(draft)
+    found += _missing_features(draft)
     if not draft.heads:
         found.append(("method", "Choose at least one head."))
     seen = draft.classes - len(draft.split.unseen) if draft.split is not None and draft.classes else 99
@@ -211,20 +225,43 @@ def _missing_features(draft: Draft) -> list[tuple[str, str]]:
     if draft.origin == "file":
         there = draft.feature_file and Path(draft.feature_file).is_file()
         return [] if there else [("features", "Choose a feature file that is there.")]
+    if draft.origin == "train":
+        return []
     found = [("features", f"There is no {path}.") for path in draft.checkpoints if not Path(path).exists()]
     if not draft.checkpoints:
         found.append(("features", "Choose an encoder: a checkpoint or a run."))
+    found += [("features", text) for path in draft.checkpoints if (text := _other_preparation(draft, Path(path)))]
+    if draft.source != "published":
+        return found
     place = draft.folder or draft.project
     if not (place and Path(place).is_dir()):
         found.append(("features", "Choose the recordings that the features are made of."))
     return found
 
 
+def _other_preparation(draft: Draft, encoder: Path) -> str:
+    """What is wrong if an encoder of ours was trained on recordings prepared in another way; "" if nothing."""
+    try:
+        known = trained_with(encoder)
+    except FloraError:
+        return ""
+    mine = {"preparation": draft.preparation, "frames": draft.frames, "persons": draft.persons}
+    other = [f"{name} {value}, not {mine[name]}" for name, value in known.items() if mine[name] != value]
+    return f"{encoder.name} was trained with {', '.join(other)}: change it on the page Data." if other else ""
+
+
 def _page_of(location: tuple[int | str, ...]) -> str:
     key = str(location[0]) if location else ""
     if key == "encoder" and len(location) > 1 and isinstance(location[1], int):
         return "features"
-    pages = {"data": "data", "benchmark": "data", "splits": "split", "features": "features", "texts": "texts"}
+    pages = {
+        "checkpoints": "features",
+        "data": "data",
+        "benchmark": "data",
+        "splits": "split",
+        "features": "features",
+        "texts": "texts",
+    }
     return pages.get(key, "method")
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Literal
 
+from flora_engine.errors import not_enough_memory
+
 VERSION = 1
 WORKER = (sys.executable, "-m", "flora_engine.worker")
 _PATIENCE = 15.0  # seconds from "stop" until the process group is killed; the worker itself gives up after eleven
@@ -30,12 +32,16 @@ Outcome = Literal["finished", "cancelled", "failed"]
 
 @dataclass(frozen=True)
 class End:
-    """How a job ended. result: of a finished job. text: one sentence for users. details: for a bug report."""
+    """How a job ended. result: of a finished job. text: one sentence for users. details: for a bug report.
+
+    cause: of a failure: the class of a `FloraError`, bug, or died if the process ended without a word.
+    """
 
     outcome: Outcome
     result: Any = None
     text: str = ""
     details: str = ""
+    cause: str = ""
 
 
 class Supervisor:
@@ -166,9 +172,15 @@ class Supervisor:
         if kind == "cancelled" or (self._stopped.is_set() and kind != "failed"):
             return End("cancelled", text="Stopped")
         details = str(self._last.get("details", "")) or "\n".join(self._errors)
+        cause = str(self._last.get("cause", ""))
         if kind == "failed":
-            return End("failed", text=str(self._last.get("text", "the job failed")), details=details)
+            return End("failed", text=str(self._last.get("text", "the job failed")), details=details, cause=cause)
+        if (full := not_enough_memory(details)) is not None:  # a library ended the process where it could not go on
+            return End("failed", text=str(full), details=details, cause=type(full).__name__)
         how = f"signal {-status}" if status < 0 else f"status {status}"
         return End(
-            "failed", text=f"The job's process ended unexpectedly ({how}). What it wrote is kept.", details=details
+            "failed",
+            text=f"The job's process ended unexpectedly ({how}). What it wrote is kept.",
+            details=details,
+            cause="died",
         )

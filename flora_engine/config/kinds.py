@@ -76,7 +76,8 @@ class PipelineConfig(Section):
 
     The bundle holds the ensemble, or Flora alone where heads does not name the ensemble. final: after
     the splits, train once more on every class and recording and bundle that model; final_epochs of its encoder where
-    more recordings need fewer passes (None: as many as the splits).
+    more recordings need fewer passes (None: as many as the splits). checkpoints: encoders that are trained already, one
+    stream each; then none is trained. They may not have learned an unseen class.
     """
 
     kind: Literal["pipeline"]
@@ -84,6 +85,7 @@ class PipelineConfig(Section):
     splits: tuple[Split, ...] = Field(min_length=1)
     texts: TextSettings = TextSettings()
     encoder: EncoderSettings = EncoderSettings()
+    checkpoints: tuple[Path, ...] = Field((), description="checkpoints or runs of encoders, in place of training one")
     flora: FloraSettings = FloraSettings()
     heads: tuple[HeadName, ...] = ("flora", "nearest_mean", "ensemble")
     final: bool = False

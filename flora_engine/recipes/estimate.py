@@ -79,11 +79,13 @@ def estimate_of(job: Job, start: Start, device: str | None) -> Estimate:
     times = len(config.splits) + int(config.final) if isinstance(config, PipelineConfig) else 1
     width = _FEATURES
     if not isinstance(config, FloraConfig):
-        width *= len(config.encoder.streams)
+        given = len(config.checkpoints) if isinstance(config, PipelineConfig) else 0
+        width *= given or len(config.encoder.streams)
         speed = _encoder_speed(job, config, sizes, place)
         epochs = config.encoder.epochs * len(config.encoder.streams)
         stages.append(("Read and prepare the recordings", None))
-        stages.append(("Train the encoder", times * epochs * sizes.train / speed))
+        if not given:
+            stages.append(("Train the encoder", times * epochs * sizes.train / speed))
         stages.append(("Extract features", times * sizes.all / (3 * speed)))  # a forward pass is a third of a step
     if not isinstance(config, EncoderConfig):
         stages += _head_stages(job, config, sizes, width, place, times)

@@ -22,7 +22,7 @@ from flora_engine.heads.learning.model import load_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import TextEncoderReference
 from flora_engine.project.splits import Parts, Split
-from flora_engine.recipes.leaks import divide_apart
+from flora_engine.recipes.leaks import check_trained_apart, divide_apart
 from flora_engine.recipes.split_run import Material, SplitRun, bundled, summary
 from flora_engine.recipes.starting import Start, run_folder
 from flora_engine.recipes.texts import texts_for
@@ -31,6 +31,7 @@ from flora_engine.runs.results import FinalResult, PipelineResult, SplitResult, 
 from flora_engine.semantics.class_texts import class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
+from flora_engine.training.extraction import find_checkpoints
 
 
 def train(job: Job, start: Start, config: PipelineConfig, device: str | None) -> PipelineResult:
@@ -79,9 +80,12 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
     texts = [text for of_set in of_sets for text in of_set]
     encoder = load_text_encoder(config.texts.encoder, job)
     states = class_states(encoder, texts, config.texts.tokens)
+    encoders = find_checkpoints(list(config.checkpoints)) if config.checkpoints else {}
+    for split in config.splits:
+        check_trained_apart(job, encoders, [texts[label].name for label in split.unseen], split.name)
     reference = TextEncoderReference(name=config.texts.encoder, sha256=encoder.sha256, tokens=config.texts.tokens)
     clips = _joined([load_clips(job, settings) for settings in config.data], [len(of_set) for of_set in of_sets])
-    return Material(clips, texts, states, reference)
+    return Material(clips, texts, states, reference, encoders)
 
 
 def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:
@@ -117,8 +121,7 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
     run.job.log(
         f"{split.name}: {len(parts.train)} training clips, {len(parts.zsl)} of unseen classes, {len(parts.gzsl)} test"
     )
-    streams = run.train_encoder(parts.train)
-    checkpoints = run.checkpoints(streams)
+    streams, checkpoints = run.encoders(parts.train)
     encoded = time.monotonic()
     experiment = run.experiment(run.features(checkpoints, parts), split.unseen)
     run.keep_facts(experiment, parts)
@@ -161,8 +164,7 @@ def run_final(run: SplitRun, results: dict[str, SplitResult]) -> FinalResult:
     if isinstance(done, FinalResult):
         return done
     clips = run.material.clips
-    streams = run.train_encoder(np.arange(len(clips.labels)))
-    checkpoints = run.checkpoints(streams)
+    streams, checkpoints = run.encoders(np.arange(len(clips.labels)))
     experiment = run.experiment(run.features_of_all(checkpoints), ())
     first = next(iter(results.values()))
     chosen = first.heads[bundled(run.config)]["held-out"]["chosen"]

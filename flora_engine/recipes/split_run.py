@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +41,23 @@ from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.semantics.text_encoder import MINILM_SHA256
-from flora_engine.training.encoder.state import load_encoder
-from flora_engine.training.extraction import extract_streams
+from flora_engine.training.extraction import extract_streams, load_any_encoder
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Material:
-    """What all splits share: clips of all data sets with one numbering of classes, their texts and text states."""
+    """What all splits share: clips of all data sets with one numbering of classes, their texts and text states.
+
+    encoders: stream → checkpoint of encoders that are trained already.
+    """
 
     clips: Clips
     texts: list[ClassText]
     states: Array
     text_encoder: TextEncoderReference
+    encoders: Mapping[str, Path] = field(default_factory=dict)
 
 
 def bundled(config: PipelineConfig) -> str:
@@ -92,16 +95,17 @@ class SplitRun:
         """Of the model that is bundled."""
         return self.config.flora.seeds[0]
 
-    def train_encoder(self, rows: NDArray[np.int64]) -> dict[str, Stream]:
-        """One network per stream, trained on these recordings."""
+    def encoders(self, rows: NDArray[np.int64]) -> tuple[dict[str, Stream], dict[str, Path]]:
+        """One network per stream, trained on these recordings, and its checkpoint; those that the configuration names
+        are taken as they are, and nothing is known of their training.
+        """
+        if self.material.encoders:
+            return {}, dict(self.material.encoders)
         up = preparation(self.config.data[0].preparation).up
-        return train_on(
+        streams = train_on(
             self.job, self.config.encoder, self.material.clips, rows, self.folder, up=up, device=self.device
         )
-
-    def checkpoints(self, streams: dict[str, Stream]) -> dict[str, Path]:
-        """stream → checkpoint."""
-        return {name: self.folder.path / stream.checkpoint for name, stream in streams.items()}
+        return streams, {name: self.folder.path / stream.checkpoint for name, stream in streams.items()}
 
     def features(self, checkpoints: dict[str, Path], parts: Parts) -> Features:
         """Features of the recordings that the split uses, kept in the unified layout.
@@ -200,7 +204,7 @@ class SplitRun:
         from flora_engine.labelling.export_bundle import export_bundle
 
         manifest = self._manifest(experiment, model, chosen, accuracy)
-        encoder = load_encoder(checkpoints["joint"])[0]
+        encoder = load_any_encoder(checkpoints["joint"])[0]
         direct = None if model.direct is None else model.direct.cpu()
         same_words = manifest.text_encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
         stored = BUILTIN / DESCRIPTORS

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, load_config, parse_config
+from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig, load_config, parse_config
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
@@ -101,6 +101,8 @@ def with_absolute_paths(config: AnyConfig, data_root: Path | None, features_root
         changed["encoder"] = tuple(absolute(path) for path in config.encoder)
         if config.features is not None:
             changed["features"] = absolute(config.features, features_root)
+    if isinstance(config, PipelineConfig):
+        changed["checkpoints"] = tuple(absolute(path) for path in config.checkpoints)
     return config.model_copy(update=changed)
 
 
@@ -123,6 +125,9 @@ def check_sources(config: AnyConfig) -> None:
                 "--features-root.",
             )
         return
+    for path in config.checkpoints if isinstance(config, PipelineConfig) else ():
+        if not path.exists():
+            raise FloraError("the encoder is not here", path=path, remedy="Name its checkpoint or its run.")
     for data in config.data if isinstance(config.data, tuple) else [config.data]:
         check_recordings(data)
 

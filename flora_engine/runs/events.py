@@ -182,6 +182,7 @@ class History:
             self._take_progress(path, event)
         elif kind in ("log", "warning"):
             self.log.append(Line(time, "warning" if kind == "warning" else "info", text, path))
+            self.clock.worked -= _number(event.get("slept")) or 0.0
 
     def _take_state(self, state: str, time: float, text: str) -> None:
         clock = self.clock

@@ -27,13 +27,14 @@ import shutil
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from flora_engine.errors import Cancelled, FloraError
+from flora_engine.errors import Cancelled, FloraError, explained
 from flora_engine.files import write_text
 from flora_engine.jobs import Event, Job
 from flora_engine.locking import WriterLock, holder_of, is_locked
@@ -43,6 +44,7 @@ CONFIG, EVENTS, LOG, RESULT, LOCK = "config.yaml", "events.jsonl", "log.txt", "r
 CONTROL, NOTES = "control", "notes.json"
 WORDS = ("pause", "resume", "stop")
 _CONTROL_SECONDS = 0.3  # between two looks for a word
+SLEPT_SECONDS = 60.0  # between two looks: the computer slept
 _BLOCK = 1 << 16  # bytes read at a time from the end of the events
 _PROGRESS_SECONDS = 1.0  # between two kept lines about the progress of one stage
 _SYNC_SECONDS = 5.0  # events reach the kernel at once (a killed process loses none) and the disk this often
@@ -152,6 +154,12 @@ class RunFolder:
 
     def _keep(self, event: Event) -> None:
         kind = event["kind"]
+        if not (self.path / CONFIG).is_file():
+            raise FloraError(
+                "the folder of this run was removed while it trained",
+                path=self.path,
+                remedy="Train it again elsewhere.",
+            )
         if kind == "progress" and not self._is_news(event):
             return
         used = memory_used() if kind == "progress" else None
@@ -247,6 +255,11 @@ class RunFolder:
             if path.is_file()
         )
 
+    def reached(self) -> str:
+        """How far it has come, in words; "" if it never told."""
+        event = last_event(self.path / EVENTS, "progress")
+        return "" if event is None else f"{event.get('stage', '')}, {event.get('done')} of {event.get('total')}"
+
     def status(self) -> str:
         """``running``, ``paused``, ``finished``, ``failed``, ``stopped``, ``interrupted`` (it died), or ``new``."""
         running = self.is_running()
@@ -277,9 +290,12 @@ class RunFolder:
                 job.emit("state", state="stopped")
                 raise
             except BaseException as error:
-                with contextlib.suppress(OSError):  # such as a full disk, which is what this is about
-                    job.emit("state", state="failed", text=f"{type(error).__name__}: {error}")
-                    self.log(f"failed: {type(error).__name__}: {error}")
+                known = explained(error)
+                text = f"{type(known or error).__name__}: {known or error}"
+                with contextlib.suppress(OSError, FloraError):  # such as a full disk, which is what this is about
+                    job.emit("state", state="failed", text=text)
+                    self.log(f"failed: {text}")
+                    self.log("" if known else "".join(traceback.format_exception(error)))
                 raise
             else:
                 job.emit("state", state="finished")
@@ -288,13 +304,19 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _listening(self, job: Job) -> Iterator[None]:
-        """Do what the file CONTROL says, until the work inside ends."""
+        """Do what the file CONTROL says, until the work inside ends, and tell of sleep in between."""
         path, over = self.path / CONTROL, threading.Event()
         path.unlink(missing_ok=True)  # meant for an earlier process
         words = {"pause": job.pause, "resume": job.resume, "stop": job.stop}
 
         def listen() -> None:
+            before = time.time()
             while not over.wait(_CONTROL_SECONDS):
+                slept, before = time.time() - before, time.time()
+                if slept > SLEPT_SECONDS:
+                    with contextlib.suppress(OSError, FloraError):
+                        said = f"the computer slept, or this program was held, for {slept:.0f} s; it continues"
+                        job.emit("warning", text=said, slept=slept)
                 with contextlib.suppress(OSError):
                     word = path.read_text(encoding="utf-8").strip()
                     path.unlink()
@@ -312,7 +334,8 @@ class RunFolder:
         """Delete the run; raises FloraError while it is running."""
         if self.is_running():
             raise FloraError("a running run cannot be removed", path=self.path, remedy="Stop it first.")
-        shutil.rmtree(self.path)
+        with contextlib.suppress(FileNotFoundError):  # somebody was quicker
+            shutil.rmtree(self.path)
 
 
 def list_runs(parent: Path) -> list[RunFolder]:
@@ -332,7 +355,14 @@ def status_of(state: str, running: bool) -> str:
 
 
 def last_state(path: Path) -> str:
-    """The last state that an event file tells, "" if none; read from its end, for the file may be long."""
+    """The last state that an event file tells, "" if none."""
+    event = last_event(path, "state")
+    return "" if event is None else str(event.get("state", ""))
+
+
+def last_event(path: Path, kind: str) -> Event | None:
+    """The last event of a kind; None if there is none. Read from the end of the file, for it may be long."""
+    sign = f'"{kind}"'.encode()
     try:
         with path.open("rb") as file:
             end, rest = file.seek(0, os.SEEK_END), b""
@@ -342,12 +372,12 @@ def last_state(path: Path) -> str:
                 lines = (file.read(end - start) + rest).split(b"\n")
                 rest, end = lines[0] if start else b"", start
                 for line in reversed(lines[1:] if start else lines):
-                    event = _parse(line) if b'"state"' in line else None
-                    if event is not None and event.get("kind") == "state" and isinstance(event.get("state"), str):
-                        return str(event["state"])
+                    event = _parse(line) if sign in line else None
+                    if event is not None and event.get("kind") == kind:
+                        return event
     except OSError:
         pass
-    return ""
+    return None
 
 
 def _parse(line: bytes) -> Event | None:

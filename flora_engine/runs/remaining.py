@@ -25,7 +25,7 @@ def planned(config: Mapping[str, Any]) -> list[str]:
     kind, heads = config.get("kind"), [str(head) for head in config.get("heads") or ()]
     encoder = config.get("encoder")
     streams = encoder.get("streams", ()) if isinstance(encoder, dict) else ()
-    encoders = [f"encoder {stream}" for stream in streams]
+    encoders = [] if config.get("checkpoints") else [f"encoder {stream}" for stream in streams]
     if kind == "encoder":
         return encoders
     if kind == "flora":

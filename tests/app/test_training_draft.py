@@ -26,6 +26,7 @@ from flora_engine.datasets.benchmarks import all_benchmarks
 from flora_engine.datasets.catalogue import ClassText
 from flora_engine.errors import FloraError
 from flora_engine.project import Split, TrainRule
+from flora_engine.runs.folder import RunFolder
 
 BENCHMARK = all_benchmarks()[0].name
 SPLIT = Split(name="one", unseen=(0, 3), train=TrainRule(by="subject", values=(1,)))
@@ -40,17 +41,18 @@ def drafts(tmp_path: Path) -> dict[str, Draft]:
     return {
         "project": own,
         "folder": replace(own, source="folder", project="", folder=str(tmp_path), dataset="utd_mhad", texts=None),
+        "encoder": replace(own, origin="checkpoint", checkpoints=(str(tmp_path),)),
         "file": replace(published, feature_file=str(tmp_path / "features.npz")),
         "checkpoint": replace(published, origin="checkpoint", checkpoints=(str(tmp_path),), folder=str(tmp_path)),
     }
 
 
-@pytest.mark.parametrize("name", ["project", "folder", "file", "checkpoint"])
+@pytest.mark.parametrize("name", ["project", "folder", "encoder", "file", "checkpoint"])
 def test_a_draft_is_a_configuration_and_comes_back(drafts: dict[str, Draft], name: str, tmp_path: Path) -> None:
     draft = drafts[name]
     assert problems(draft) == []
     config = parse_config(to_data(draft))
-    assert isinstance(config, PipelineConfig if name in ("project", "folder") else FloraConfig)
+    assert isinstance(config, PipelineConfig if name in ("project", "folder", "encoder") else FloraConfig)
     save_draft(draft, tmp_path / "a b.yaml")
     again = load_draft(tmp_path / "a b.yaml")
     assert to_data(replace(again, classes=draft.classes)) == to_data(draft)
@@ -130,3 +132,14 @@ def test_a_wrong_value_is_marked_beside_its_field(qtbot: Any) -> None:
     assert set(form.problems()) == {"augmentations"}
     form.editors["augmentations"].setText("rotate, scale")  # type: ignore[attr-defined]
     assert form.values() == {"epochs": 5, "augmentations": ["rotate", "scale"]}
+
+
+def test_an_encoder_for_other_recordings_is_named(drafts: dict[str, Draft], tmp_path: Path) -> None:
+    data = {"dataset": "own", "project": "p", "preparation": "clip", "frames": 64, "persons": 2}
+    run = RunFolder.create(tmp_path, "encoder", {"kind": "encoder", "data": data})
+    draft = replace(drafts["encoder"], checkpoints=(str(run.path),))
+    ((page, text),) = problems(draft)
+    assert page == "features" and "frames 64, not 32" in text
+    assert problems(replace(draft, frames=64)) == []
+    gone = replace(draft, checkpoints=())
+    assert [page for page, _ in problems(gone)] == ["features"]

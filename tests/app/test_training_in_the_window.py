@@ -173,6 +173,28 @@ def test_other_sources_keep_their_own_fields(wizard: Wizard, qtbot: Any, tmp_pat
     assert wizard.start_button.isEnabled(), wizard.check._found
 
 
+def test_an_encoder_that_is_trained_already_serves_the_own_split(wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:
+    split(wizard, qtbot)
+    wizard.go_to(2)
+    visible = [radio.text()[:9] for radio in wizard.features._choices.buttons() if radio.isVisible()]
+    assert visible == ["Train an ", "Use encod"] and wizard.features.origin == "train"
+    wizard.features.choose("checkpoint")
+    wizard.go_to(5)
+    assert [page for page, _ in wizard.check._found] == ["features"]
+    (tmp_path / "published.pt").write_bytes(b"")
+    wizard.go_to(2)
+    assert wizard.features.checkpoints.isVisible() and not wizard.features.place.isVisible()
+    wizard.features.checkpoints.setText(str(tmp_path / "published.pt"))
+    wizard.go_to(5)
+    assert wizard.start_button.isEnabled(), wizard.check._found
+    config = wizard.request().config
+    assert config["checkpoints"] == [str(tmp_path / "published.pt")] and config["splits"][0]["name"] == "mine"
+    wizard.go_to(2)
+    wizard.features.choose("train")
+    wizard.go_to(5)
+    assert "checkpoints" not in wizard.request().config
+
+
 def test_texts_that_are_alike_or_empty_are_named(wizard: Wizard, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     near = np.eye(23, dtype=np.float32)
     near[1, 4] = near[4, 1] = 0.99

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from double_precision import assert_close
 
 from flora_engine.config import PipelineConfig, parse_config
@@ -17,17 +18,22 @@ from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.heads import flora as flora_head
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
+from flora_engine.models.shift_gcn.published import to_published
 from flora_engine.project.splits import Split, divide
 from flora_engine.readers import write_ntu
+from flora_engine.recipes import encoder as encoder_recipe
 from flora_engine.recipes import features as features_recipe
+from flora_engine.recipes import split_run
 from flora_engine.recipes.actions import perform
 from flora_engine.recipes.leaks import check_no_leak
 from flora_engine.recipes.pipeline import load_material
+from flora_engine.runs import remaining
 from flora_engine.runs.analysis import read_analysis
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import PipelineResult, read_result
 from flora_engine.runs.tables import numbers, result_table
 from flora_engine.semantics.class_texts import parse_typed
+from flora_engine.training.encoder.state import load_encoder
 
 ACTIONS, UNSEEN = 8, [1, 5]
 
@@ -152,6 +158,37 @@ def test_finished_folds_and_seeds_are_not_trained_again(
     assert result["splits"]["a"]["heads"].keys() == {"flora", "eszsl"}
     labels = Labeller(run / "a" / "bundle").label(synthesise(20), parse_typed("walk; wave")).labels
     assert len(labels) == 2
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_an_encoder_that_is_trained_already(
+    recordings: Path, tmp_path: Path, published: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of ours, from its run, or a published .pt; no network is trained, and the bundle holds this one."""
+    whole = config(recordings).model_dump(mode="json")
+    own = {"kind": "encoder", "data": whole["data"][0], "split": whole["splits"][0], "encoder": whole["encoder"]}
+    given = Path(perform(Job(), "train-encoder", {"config": own, "out": str(tmp_path / "encoders")})["run"])
+    if published:
+        (file,) = (given / "checkpoints").glob("*.best.safetensors")
+        torch.save(to_published(load_encoder(file)[0]), tmp_path / "published.pt")
+        given = tmp_path / "published.pt"
+    monkeypatch.setattr(encoder_recipe, "train_on", lambda *a, **k: pytest.fail("an encoder was trained"))
+    monkeypatch.setattr(split_run, "train_on", lambda *a, **k: pytest.fail("an encoder was trained"))
+    result = trained_in(Job(), config(recordings, checkpoints=[str(given)], heads=["flora"]), tmp_path / "runs")
+    run = Path(result["run"])
+    assert result["splits"]["a"]["encoder"] == {} and not any(path.startswith("a/enc") for path in planned(run))
+    assert len(Labeller(run / "a" / "bundle").label(synthesise(20), parse_typed("walk; wave")).labels) == 2
+    other = [{"name": "b", "unseen": [0], "train": {"by": "subject", "values": [1, 3]}}]
+    if not published:
+        with pytest.raises(FloraError, match="unseen in b"):
+            trained_in(Job(), config(recordings, checkpoints=[str(given)], splits=other), tmp_path / "refused")
+        assert not (tmp_path / "refused").exists()
+    with pytest.raises(FloraError, match="not here"):
+        trained_in(Job(), config(recordings, checkpoints=[str(tmp_path / "gone")]), tmp_path / "refused")
+
+
+def planned(run: Path) -> list[str]:
+    return remaining.planned(RunFolder.open(run).config())
 
 
 def test_leaks_are_refused(recordings: Path) -> None:

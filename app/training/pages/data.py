@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtWidgets import QButtonGroup, QLabel, QLineEdit, QRadioButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLabel, QLineEdit, QRadioButton, QSpinBox
 
 from app.dialogs.form import Field, Form, file_choice, folder_choice
 from app.session import Session
@@ -118,9 +118,11 @@ class DataPage(Page):
         if source == "project":
             here = str(project.folder.absolute()) if project is not None else ""
             classes = len(project.classes.names()) if project is not None else 0
-            return replace(draft, project=here, classes=classes, origin="train")
+            return replace(draft, project=here, classes=classes, origin=_trained_here(draft))
         if source == "folder":
-            return replace(draft, project="", classes=len(load_dataset(draft.dataset).classes), origin="train")
+            return replace(
+                draft, project="", classes=len(load_dataset(draft.dataset).classes), origin=_trained_here(draft)
+            )
         origin: Origin = "file" if draft.origin == "train" else draft.origin
         return replace(draft, classes=_class_count(draft.benchmark), origin=origin)
 
@@ -143,6 +145,7 @@ class DataPage(Page):
 
 
 _ORIGINS: tuple[tuple[Origin, str], ...] = (
+    ("train", "Train an encoder in this run, on the seen classes of the split"),
     ("file", "Use a feature file: extracted with flora extract, or a published one"),
     ("checkpoint", "Use encoders that are trained already: runs, our checkpoints, or published .pt files"),
 )
@@ -160,11 +163,9 @@ class FeaturesPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._choices = _radios(_ORIGINS, self._on_origin)
-        self.trained = QLabel(
-            "The encoder is trained in this run, on the seen classes of your split. That is the longest part of the "
-            "work; its settings are on the page Method.",
-            wordWrap=True,
-        )
+        self.trained = QLabel("It is the longest part of the work; its settings are on the page Method.", wordWrap=True)
+        self.trained.setProperty("role", "muted")
+        self._source: Source = "project"
         self.file = QLineEdit(placeholderText="A .npz file of features")
         self.checkpoints = QLineEdit(placeholderText="One for each stream, with ; between them")
         self.place = QLineEdit(placeholderText="A project, or a folder of raw files")
@@ -182,39 +183,42 @@ class FeaturesPage(Page):
                 Field("Recordings", self.place, choices=(folder_choice(self.place, "Recordings"),)),
             )
         )
-        self._published = QWidget()
-        column = QVBoxLayout(self._published)
-        column.setContentsMargins(0, 0, 0, 0)
         for radio in self._choices.buttons():
-            column.addWidget(radio)
-        column.addLayout(self.form)
+            self.column.addWidget(radio)
+        self.column.addLayout(self.form)
         self.column.addWidget(self.trained)
-        self.column.addWidget(self._published)
         self.column.addStretch(1)
         for line in (self.file, self.checkpoints, self.place):
             line.textChanged.connect(lambda _: self.changed.emit())
 
+    @property
+    def origin(self) -> Origin:
+        return _ORIGINS[self._choices.checkedId()][0]
+
+    def choose(self, origin: Origin) -> None:
+        """Check an origin as the user does."""
+        self._choices.button([name for name, _ in _ORIGINS].index(origin)).click()
+
     def show_draft(self, draft: Draft) -> None:
-        published = draft.source == "published"
-        self.trained.setVisible(not published)
-        self._published.setVisible(published)
-        self._choices.button(1 if draft.origin == "checkpoint" else 0).setChecked(True)
+        self._source = draft.source
+        for place, (origin, _) in enumerate(_ORIGINS):
+            self._choices.button(place).setVisible(origin in _POSSIBLE[draft.source])
+            self._choices.button(place).setChecked(origin == draft.origin)
         self.file.setText(draft.feature_file)
         self.checkpoints.setText("; ".join(draft.checkpoints))
         self.place.setText(draft.folder or draft.project)
         self._show_rows()
 
     def fill(self, draft: Draft) -> Draft:
+        paths = tuple(part.strip() for part in self.checkpoints.text().split(";") if part.strip())
+        draft = replace(draft, origin=self.origin, checkpoints=paths)
         if draft.source != "published":
             return draft
         place = self.place.text().strip()
         is_project = bool(place) and (Path(place) / "project.sqlite").is_file()
-        paths = tuple(part.strip() for part in self.checkpoints.text().split(";") if part.strip())
         return replace(
             draft,
-            origin=_ORIGINS[self._choices.checkedId()][0],
             feature_file=self.file.text().strip(),
-            checkpoints=paths,
             project=place if is_project else "",
             folder="" if is_project else place,
         )
@@ -231,10 +235,22 @@ class FeaturesPage(Page):
         self.changed.emit()
 
     def _show_rows(self) -> None:
-        file = self._choices.checkedId() == 0
-        self.form.show_row(self.file, file)
-        for widget in (self.checkpoints, self.place):
-            self.form.show_row(widget, not file)
+        self.form.show_row(self.file, self.origin == "file")
+        self.form.show_row(self.checkpoints, self.origin == "checkpoint")
+        self.form.show_row(self.place, self.origin == "checkpoint" and self._source == "published")
+        self.trained.setVisible(self.origin == "train")
+
+
+_POSSIBLE: dict[Source, tuple[Origin, ...]] = {
+    "project": ("train", "checkpoint"),
+    "folder": ("train", "checkpoint"),
+    "published": ("file", "checkpoint"),
+}
+
+
+def _trained_here(draft: Draft) -> Origin:
+    """Own recordings have no feature file: an encoder is trained, or there is one."""
+    return "checkpoint" if draft.origin == "checkpoint" else "train"
 
 
 def _radios(entries: tuple[tuple[object, str], ...], act: Callable[[], object]) -> QButtonGroup:
