@@ -38,6 +38,7 @@ from app.dialogs.import_form import (
 )
 from app.dialogs.import_model import ImportModel
 from app.dialogs.inspecting import Inspecting
+from app.dialogs.reading_dialog import Answer, ReadingDialog
 from app.theme import current_theme
 from app.widgets import EndElided, button, buttons_row, choice_box, rows_view, runs, selected_places, sentence
 from app.workers.jobs import left_text
@@ -45,6 +46,7 @@ from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.importing import ImportLabels, ImportOptions
 from flora_engine.errors import FloraError
+from flora_engine.readers import Attempt, attempt_sequence
 from flora_engine.readers.corrections import Correction
 
 _TICK = 100  # ms between fetches of results
@@ -88,6 +90,10 @@ class ImportDialog(QDialog):
         self._inspecting = Newest(self)
         self._inspecting.done.connect(lambda _: self._on_run_over(""))
         self._inspecting.failed.connect(self._on_run_over)
+        self._asking = Newest(self)
+        self._asking.done.connect(self._on_seen)
+        self._asking.failed.connect(self._say)
+        self.reading_dialog: ReadingDialog | None = None  # the newest one
         self._timer = QTimer(self, singleShot=True, interval=300)
         self._timer.timeout.connect(self.list_now)
         self._tick = QTimer(self, interval=_TICK)
@@ -188,6 +194,7 @@ class ImportDialog(QDialog):
 
     def done(self, result: int) -> None:
         self._listing.forget()
+        self._asking.forget()
         self.stop()
         super().done(result)
 
@@ -226,6 +233,9 @@ class ImportDialog(QDialog):
         self.stop_button = button("Stop", self._on_stop)
         self.advice_button = button("", self._take_advice)
         self.advice_button.hide()
+        self.ask_button = button("Read it differently…", self.ask_differently)
+        self.ask_button.setToolTip("Say how the selected file, and others like it, are to be read")
+        self.ask_button.hide()
         for widget, name in (
             (self.view, "Files"),
             (self.shown, "Files to show"),
@@ -274,7 +284,9 @@ class ImportDialog(QDialog):
             over.addWidget(widget)
         self.go_button = button(_PART, self.go, primary=True)
         self.go_button.setMinimumWidth(self.go_button.sizeHint().width())  # constant, though the text changes
-        foot = buttons_row(self.message, self.advice_button, self.go_button, button("Cancel", self.reject))
+        foot = buttons_row(
+            self.message, self.advice_button, self.ask_button, self.go_button, button("Cancel", self.reject)
+        )
         column = QVBoxLayout(self)
         column.addLayout(pick)
         column.addLayout(forms)
@@ -372,7 +384,9 @@ class ImportDialog(QDialog):
         self.view.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def _on_selected(self) -> None:
-        self.corrections.set_selected([self.looks.files[row] for row in self.selected_rows().tolist()])
+        files = [self.looks.files[row] for row in self.selected_rows().tolist()]
+        self.corrections.set_selected(files)
+        self.ask_button.setVisible(len(files) == 1)
 
     # -- user actions --------------------------------------------------------------------------------------------
 
@@ -395,6 +409,35 @@ class ImportDialog(QDialog):
         if after.scale is not None and scale is not None:  # the finding is relative to that scale
             after = replace(after, scale=after.scale * scale)
         self.correct(self.corrections.scope(), before, after.over(before))
+
+    def ask_differently(self) -> None:
+        """Ask how the selected file is to be read; the answer is kept for all files like it, which are read again."""
+        rows = self.selected_rows().tolist()
+        if len(rows) == 1:
+            path = self.looks.files[rows[0]]
+            self._asking.submit(lambda: attempt_sequence(path))
+
+    def _on_seen(self, found: object) -> None:
+        assert isinstance(found, Attempt)
+        if not found.names:
+            problem = f"{found.path.name}: its format says all of it. Correct it in the form, if it is wrong."
+            self._say(found.problem or problem)
+            return
+        self._say("")
+        self.reading_dialog = dialog = ReadingDialog(found, self, keep=True)
+        dialog.answered.connect(self._on_answered)
+        dialog.open()
+
+    def _on_answered(self, answer: object) -> None:
+        """A recipe is there for some of the files: inspect again all with that ending."""
+        assert isinstance(answer, Answer)
+        suffix = answer.path.suffix.lower()
+        rows = [row for row, path in enumerate(self.looks.files) if path.suffix.lower() == suffix]
+        was_running = self._run is not None
+        self.stop()
+        self.looks.forget(rows)
+        self._refresh(anyway=True)
+        self.inspect_now(None if was_running else rows)
 
     def _on_stop(self) -> None:
         if self._run is not None:

@@ -42,12 +42,12 @@ def _try(path: Path, recipe: ReadingRecipe) -> _Tried:
 class ReadingDialog(QDialog):
     """The fields on the left, the skeleton on the right; what is chosen is read again off the window's thread.
 
-    found: what came of reading the file as it is; its `names` must not be empty.
+    found: what came of reading the file as it is; its `names` must not be empty. keep: the answer has to be kept.
     """
 
     answered = Signal(object)  # Answer
 
-    def __init__(self, found: Attempt, parent: QWidget | None = None) -> None:
+    def __init__(self, found: Attempt, parent: QWidget | None = None, *, keep: bool = False) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Read {found.path.name}")
@@ -60,6 +60,7 @@ class ReadingDialog(QDialog):
         self.notes.setAccessibleName("What is taken for what")
         self.keep = QCheckBox("Keep as a recipe for files like this")
         self.keep.setChecked(True)
+        self.keep.setEnabled(not keep)
         self.name = QLineEdit(found.recipe.name if found.recipe and found.recipe.name else found.path.stem[:40])
         self.name.setAccessibleName("Name of the recipe")
         self.message = QLabel(wordWrap=True)

@@ -31,7 +31,16 @@ _HELP = "docs/formats.md shows how it should look."
 # World landmarks come first: landmarks without "world" are in pixels or in shares of a picture.
 _JOINTS = (
     *("world_landmarks", "worldLandmarks", "poseWorldLandmarks", "pose_world_landmarks", "joint_positions"),
-    *("keypoints_3d", "keypoints3d", "pose_keypoints_3d", "keypoint_3d", "joints3d", "joints_3d", "landmarks"),
+    *(
+        "pred_xyz_jts",
+        "keypoints_3d",
+        "keypoints3d",
+        "pose_keypoints_3d",
+        "keypoint_3d",
+        "joints3d",
+        "joints_3d",
+        "landmarks",
+    ),
     *("poseLandmarks", "pose_landmarks", "keypoints", "joints", "keypoint", "positions", "skeleton"),
 )
 _PERSONS = ("bodies", "people", "persons", "instances", "poses", "users", "body_list", "skeletons", "predictions")

@@ -10,6 +10,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from app.dialogs.import_dialog import ImportDialog
+from app.dialogs.import_form import UNREADABLE
 from app.dialogs.prepare_dialog import PrepareDialog
 from app.dialogs.reading_dialog import ReadingDialog
 from app.main_window import MainWindow
@@ -217,3 +219,32 @@ def test_a_published_split_file_becomes_a_project(window: MainWindow, qtbot: Any
     assert "2 recordings of the train part and 1 of the test part" in dialog.message.text()
     dialog.reject()
     assert published_data_set(tmp_path / "NTU60_CS.npz") is None, "a file that is not there"
+
+
+def test_an_import_reads_all_files_like_the_one_that_was_asked_about(qtbot: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv"):
+        odd_table(folder / name)
+    write_ntu(synthesise(0), folder / "c.skeleton")
+    dialog = ImportDialog([folder])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.looks.count(UNREADABLE) == 2 and not dialog.is_inspecting)
+    assert dialog.ask_button.isHidden()
+    (row,) = [place for place in range(3) if dialog.looks.files[dialog.model.rows[place]].name == "b.csv"]
+    dialog.view.selectRow(row)
+    assert dialog.ask_button.isVisible()
+    dialog.ask_button.click()
+    qtbot.waitUntil(lambda: dialog.reading_dialog is not None)
+    asked = dialog.reading_dialog
+    assert asked is not None and not asked.keep.isEnabled()
+    choose(asked, qtbot, layout_box="kinect_v2")
+    asked.go()
+    qtbot.waitUntil(lambda: dialog.looks.count(UNREADABLE) == 0 and not dialog.is_inspecting)
+    qtbot.waitUntil(lambda: dialog.looks.readable == 3)
+    dialog.view.clearSelection()
+    (row,) = [place for place in range(3) if dialog.looks.files[dialog.model.rows[place]].name == "c.skeleton"]
+    dialog.view.selectRow(row)
+    dialog.ask_button.click()
+    qtbot.waitUntil(lambda: "its format says all of it" in dialog.message.text())

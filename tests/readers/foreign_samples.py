@@ -288,6 +288,33 @@ def pyskl_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps([annotation], protocol=4))
 
 
+def alphapose_json(path: Path) -> None:
+    """An entry per person and picture, with 2D keypoints beside the joints of SMPL in metres."""
+    joints = person("smpl_24", PICTURE).round(5)
+    path.write_text(json.dumps([
+        {"image_id": f"{t:04d}.jpg", "category_id": 1, "keypoints": [1.0, 2.0, 0.9] * 26, "score": 2.9,
+         "pred_xyz_jts": joints[t].tolist()}
+        for t in range(FRAMES)
+    ]))  # fmt: skip
+
+
+def halpe_json(path: Path) -> None:
+    """Halpe's 26 joints in one flat list of x, y, z and a confidence."""
+    joints = np.concatenate([person("halpe_26", PICTURE), np.full((FRAMES, 26, 1), 0.9)], axis=2).round(5)
+    entries = [{"image_id": f"{t}.jpg", "keypoints_3d": joints[t].ravel().tolist()} for t in range(FRAMES)]
+    path.write_text(json.dumps(entries))
+
+
+def openpose_3d(path: Path) -> None:
+    """OpenPose's 3D module: x, y, z and a confidence of 25 joints in one flat list, here all frames in one file."""
+    joints = np.concatenate([person("body_25", PICTURE, 100), np.full((FRAMES, 25, 1), 0.8)], axis=2).round(4)
+    frames = [
+        {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": [], "pose_keypoints_3d": joint.tolist()}]}
+        for joint in joints.reshape(FRAMES, -1)
+    ]
+    path.write_text(json.dumps({"fps": 25, "frames": frames}))
+
+
 def msrc_12(path: Path) -> None:
     """A clock in units of 100 ns, then x y z and a confidence for each joint, separated by blanks."""
     joints = person("kinect_v1") + np.array([0, -0.9, 2.5])
@@ -358,6 +385,9 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "pyskl.pkl": (pyskl_pickle, "kinect_v1", 30, ("by their number",)),
     "mediapipe_image.csv": (mediapipe_image, "mediapipe_33", 30, ("shares of a picture",)),
     "mixamo.csv": (mixamo_limbs, "kinect_v2", 30, ("8 of 25 joints are made up",)),
+    "alphapose-results.json": (alphapose_json, "smpl_24", 30, ("metres",)),
+    "halpe.json": (halpe_json, "halpe_26", 30, ()),
+    "openpose_3d.json": (openpose_3d, "body_25", 25, ("centimetres",)),
     "P1_1_1A_p06.csv": (msrc_12, "kinect_v1", 30, ("by their number",)),
     "a01_s02_e03_skeleton3D.txt": (msr_action, "kinect_v1", 15, ("told by feet and knees",)),
     "walk.mvnx": (mvnx, "xsens_23", 60, ("+z points up",)),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bvh_samples import PARTS, RIGS
 from foreign_samples import FOREIGN
 from reference_body import raising
 
@@ -90,3 +91,9 @@ def test_every_suffix_and_layout_is_described() -> None:
     for reader in READERS:
         assert all(f"`{suffix}`" in PAGE for suffix in reader.suffixes), reader.name
     assert all(f"- `{name}`: " in PAGE for name in LAYOUTS)
+
+
+def test_the_table_of_rigs_is_what_the_tests_read() -> None:
+    for names in RIGS.values():
+        shown = [dict(zip(PARTS, names, strict=True))[part] for part in ("Hips", "Spine", "LeftArm", "LeftUpLeg")]
+        assert f"| {', '.join(f'`{name}`' for name in shown)} |" in PAGE
