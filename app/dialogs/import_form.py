@@ -371,7 +371,7 @@ def detail(looks: Looks, row: int) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%"
+    return f"{100 * share:.0f} %"
 
 
 COLUMNS = (

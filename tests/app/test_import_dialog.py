@@ -109,7 +109,7 @@ def test_every_check_is_shown(make_dialog: Any, qtbot: Any, tmp_path: Path) -> N
     inspection = preview.inspection
     assert inspection is not None
     shown = {column.title: text(dialog, 0, column.title) for column in COLUMNS}
-    assert shown["NaN"] == "0%" and shown["Up"] == "+y" and shown["Layout"] == "kinect_v2" and shown["Rate"] == "30"
+    assert shown["NaN"] == "0 %" and shown["Up"] == "+y" and shown["Layout"] == "kinect_v2" and shown["Rate"] == "30"
     assert shown["Bones"] == f"{100 * inspection.bone_steadiness:.0f} %"
     assert shown["L–R"] == f"{100 * inspection.symmetry:.0f} %" and shown["Frames"] == str(inspection.frames)
 
