@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from flora_engine.commands.console import console_job
 from flora_engine.descriptors.catalogue import catalogue
+from flora_engine.recipes import lexicon as recipe
 from flora_engine.resources import lexicon_folder
 from flora_engine.semantics import lexicon_checks
 from flora_engine.semantics.class_texts import parse_typed
@@ -34,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--own", nargs="+", type=Path, default=[], metavar="FILE", help="further lexicon files")
     suggest = verbs.add_parser("suggest", help="write the beginning of an entry for an action that has none")
     suggest.add_argument("action")
+    compare = verbs.add_parser("compare", help="list what the recordings of a project say against the lexicon")
+    compare.add_argument("project", type=Path, help="project folder; its labelled recordings are measured")
+    compare.add_argument("--at-most", type=int, default=30, metavar="N", help="per class (default: %(default)s)")
     verbs.add_parser("list", help="list your own lexicon files")
     add = verbs.add_parser("add", help="check lexicon files and use them from now on, before the shipped ones")
     add.add_argument("files", nargs="+", type=Path)
@@ -46,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _check(arguments.files)
     if arguments.verb in ("list", "add", "remove"):
         return _own(arguments)
+    if arguments.verb == "compare":
+        return _compare(arguments)
     lexicon = users_lexicon(tuple(arguments.own) if arguments.verb == "show" else ())
     (text, *_) = parse_typed(arguments.action)
     found = Reader(lexicon, load_text_encoder()).read(text)
@@ -53,6 +60,21 @@ def run(arguments: argparse.Namespace) -> int:
         _show(text.name, found, lexicon)
     else:
         _suggest(text.name, text.motion, found)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    with console_job() as job:
+        result = recipe.run(job, recipe.Request.of(project=arguments.project, at_most=arguments.at_most))
+    descriptors = catalogue()
+    for name, found in result.classes.items():
+        print(f"{name}: {len(found) or 'no'} expectations contradicted")
+        for one in found:
+            about = descriptors[one.descriptor]
+            wrong = about.low if one.expected > 0 else about.high
+            print(f"  {one.descriptor}: {one.expected:+.0f}, but in {one.against} of {one.recordings} {wrong}")
+    if result.left_out:
+        print(f"not compared (unknown to the lexicon, or too few recordings): {', '.join(result.left_out)}")
     return 0
 
 

@@ -26,6 +26,7 @@ ACTIONS: dict[str, str] = {
     "prepare": "flora_engine.recipes.preparing",
     "export": "flora_engine.recipes.export",
     "verify": "flora_engine.recipes.verify",
+    "check-lexicon": "flora_engine.recipes.lexicon",
     "train": "flora_engine.recipes.training",
     "train-encoder": "flora_engine.recipes.encoder",
     "estimate": "flora_engine.recipes.estimate",

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flora_engine.descriptors.catalogue import catalogue
 from flora_engine.semantics.lexicon import Entry, Lexicon
 
 TOO_NEAR = 0.97  # cosine between two entries' expectations from which no recording can tell them apart
 FEWEST_USES = 3  # a descriptor that fewer entries name is not worth measuring
+FEWEST_RECORDINGS = 3  # of one action, before they can contradict anything
+# share of recordings on the wrong side of the pool's median, and how far off their middle lies
+_AGAINST, _CLEARLY = 2 / 3, 0.2
 LONGEST_MOTION = 30  # words
 _KEYS = set(Entry.model_fields)
 _PAIRS = (
@@ -67,6 +72,35 @@ def near_pairs(lexicon: Lexicon) -> list[tuple[str, str]]:
     vectors = lexicon.expectations / np.linalg.norm(lexicon.expectations, axis=1, keepdims=True)
     near = np.argwhere(np.triu(vectors @ vectors.T, 1) > TOO_NEAR)
     return [(lexicon.entries[a].names[0], lexicon.entries[b].names[0]) for a, b in near]
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """An expectation that recordings do not bear out. score: their middle in the pool, -1 … 1. against: how many of the
+    `recordings` that have a value lie on the other side of the pool's median.
+    """
+
+    descriptor: str
+    expected: float
+    score: float
+    against: int
+    recordings: int
+
+
+def contradictions(entry: Entry, scores: NDArray[np.float32]) -> list[Contradiction]:
+    """What recordings of an action, scores (N, D) in the pool, NaN if not measured, say against its entry; the clearest
+    first.
+    """
+    found = []
+    for place, name in enumerate(catalogue()):
+        expected = float(entry.expect.get(name, 0.0))
+        known = scores[:, place][np.isfinite(scores[:, place])]
+        if not expected or len(known) < FEWEST_RECORDINGS:
+            continue
+        against, middle = int((known * np.sign(expected) < 0).sum()), float(np.median(known))
+        if against >= _AGAINST * len(known) and middle * np.sign(expected) < -_CLEARLY:
+            found.append(Contradiction(name, expected, middle, against, len(known)))
+    return sorted(found, key=lambda one: -abs(one.score * one.expected))
 
 
 def problems(files: Sequence[tuple[Path, list[dict[str, Any]]]], lexicon: Lexicon, whole: bool) -> Iterator[str]:
