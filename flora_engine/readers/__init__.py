@@ -38,7 +38,7 @@ from flora_engine.readers import (
     unreadable,
     utd_mhad,
 )
-from flora_engine.readers._guessing import recipe_notes
+from flora_engine.readers._guessing import invented_notes, recipe_notes
 from flora_engine.readers.corrections import correct
 from flora_engine.readers.npz import write_npz
 from flora_engine.readers.ntu import write_ntu
@@ -222,6 +222,8 @@ def _read_told(path: Path, told: _telling.Telling, allow_nan: bool) -> SkeletonS
         )
     if not told.used and told.recipe is not None and not told.recipe.says_nothing:
         sequence = _corrected(sequence, told.recipe)
+    if not told.used:  # its format fixes the axes; that joints are made up is said of every layout
+        sequence = replace(sequence, notes=(*sequence.notes, *invented_notes(sequence)))
     if (name := freemocap.name_of(path)) is not None:
         sequence = replace(sequence, name=name)
     if allow_nan:

@@ -34,7 +34,7 @@ def finish(
     turned = sequence.joints.astype(np.float64) @ aligned.turn.T + 0.0  # + 0: no -0 for an absent person
     fps = sequence.fps if recipe.fps is None else recipe.fps
     notes = tuple(note for note in notes if note.about != "frame rate" or recipe.fps is None)
-    known = (*recipe_notes(recipe), *notes, *aligned.notes, *_invented(sequence, invented), *_gaps(sequence))
+    known = (*recipe_notes(recipe), *notes, *aligned.notes, *invented_notes(sequence, invented), *_gaps(sequence))
     return replace(sequence, joints=_input.as_joints(turned, path), fps=fps, notes=known)
 
 
@@ -45,7 +45,8 @@ def recipe_notes(recipe: ReadingRecipe) -> tuple[Note, ...]:
     return (Note("recipe", f"read as “{recipe.name}” says" if recipe.name else "read as you said"),)
 
 
-def _invented(sequence: SkeletonSequence, invented: tuple[str, ...] | None) -> list[Note]:
+def invented_notes(sequence: SkeletonSequence, invented: tuple[str, ...] | None = None) -> list[Note]:
+    """What to note of the Kinect joints that were made up; None: those that the layout does not measure."""
     names = sequence.skeleton.invented if invented is None else invented
     if not names:
         return []

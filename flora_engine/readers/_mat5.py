@@ -65,8 +65,6 @@ def read_arrays(data: bytes, limit: int, most: int = 50) -> dict[str, NDArray[np
 
 
 def _order(data: bytes) -> str:
-    if data[:8] == b"\x89HDF\r\n\x1a\n" or data[:10] == b"MATLAB 7.3":
-        raise BadMatError("is a MATLAB 7.3 file; save it with -v7 and open that")
     order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
     if order is None:
         raise BadMatError("is no MATLAB 5 file (save it with -v7 or -v6)")

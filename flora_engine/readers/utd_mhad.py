@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, _mat5, arrays
+from flora_engine.readers import _input, _mat5, _mat73, arrays
 from flora_engine.skeleton import SkeletonSequence
 
 FPS = 30.0
@@ -36,6 +36,8 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
     """
     if not claims(path, head):
         return None
+    if _mat73.is_hdf5(head):
+        return arrays.from_arrays(_mat73.read_arrays(path), path)
     data = _input.read_bytes(path, _input.MAX_JSON_BYTES)
     try:
         array = _mat5.read_array(data, _VARIABLE, _input.MAX_VALUES * 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def refusal(path: Path) -> str:
         ("moc_s01_a01_r01.txt", (b"1.5 " * 131 + b"\n") * 5, "131 columns without names"),
         ("bomb.mvnx", b'<!DOCTYPE a [<!ENTITY b "bb">]><mvnx>&b;</mvnx>', "defines entities"),
         ("empty.mvnx", b"<mvnx><subject frameRate='60'/></mvnx>", "holds no positions of named segments"),
-        ("new.mat", b"MATLAB 7.3 MAT-file" + b"\0" * 600, "save it with -v7 and open that"),
+        ("new.mat", b"MATLAB 7.3 MAT-file" + b"\0" * 600, "MATLAB 7.3 file"),
         ("broken.c3d", b"\x02\x50" + b"\xff" * 2000, "claims"),
         ("none.c3d", b"text" * 500, "is not a C3D file (it looks like text)"),
         ("broken.trc", b"PathFileType\t4\n", "is not a TRC file"),
@@ -195,3 +196,21 @@ def test_the_unit_of_a_clock_without_a_name(tmp_path: Path, step: float, rate: f
     sequence = read_sequence(path)
     assert sequence.fps == pytest.approx(30 if rate is None else rate, rel=1e-3)
     assert any(note.about == "frame rate" for note in sequence.notes) == (rate is None)
+
+
+def test_a_matlab_7_3_file_says_what_it_needs_or_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new.mat"
+    path.write_bytes(b"MATLAB 7.3 MAT-file" + b"\0" * 600)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "h5py", None)
+        assert "Save it with -v7, or install h5py" in refusal(path)
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["pos"] = person("smpl_22", Z_UP)  # as MATLAB writes an array (3, 22, T)
+        file["elsewhere"] = h5py.ExternalLink("other.h5", "/x")
+        file["text"] = "a text"
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
+    assert read_sequence(path).layout == "smpl_22"
+    path.write_bytes(path.read_bytes()[:1500])
+    assert "damaged MATLAB 7.3 file" in refusal(path)

@@ -15,8 +15,9 @@ from patience import PATIENCE
 from reader_samples import write_samples
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import can_read, read_sequence
+from flora_engine.readers import attempt_sequence, can_read, read_sequence
 from flora_engine.readers.inspection import inspect
+from flora_engine.readers.reading_recipes import ReadingRecipe, columns_in_order
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence, to_kinect_v2
 
 FOREIGN_KINDS = tuple(FOREIGN)
@@ -136,6 +137,36 @@ def _sample(folder: Path, kind: str) -> Path:
         "mediapipe_npz": "pose.npz",
     }
     return folder / names[kind]
+
+
+TOLD = {
+    "mediapipe_numbered.csv": ReadingRecipe(layout="smpl_22", columns=columns_in_order("smpl_22", 2, 4), fps=20),
+    "xsens.csv": ReadingRecipe(layout="xsens_23", joints={"head": "Neck", "neck": "Head"}, up="-x", mirrored=True),
+    "h36m.npz": ReadingRecipe(array="positions_3d", unit=0.01),
+    "joints.mat": ReadingRecipe(array="pos", layout="smpl_22", joints={"head": "1"}),
+    "azure.json": ReadingRecipe(layout="coco_17", joints={"nose": "NOSE"}, unit="inches"),
+    "vicon.c3d": ReadingRecipe(layout="smpl_22", joints={"pelvis": "Anna:LASI"}),
+    "smpl.npy": ReadingRecipe(layout="smpl_22", joints={"head": "22", "right wrist": "16"}),
+}
+
+
+@pytest.mark.parametrize("kind", TOLD)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=changes)
+def test_damaged_files_that_are_read_by_a_recipe(
+    tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]
+) -> None:
+    whole = tmp_path / "samples" / kind
+    if not whole.exists():
+        whole.parent.mkdir(exist_ok=True)
+        FOREIGN[kind][0](whole)
+    damaged = tmp_path / kind
+    damaged.write_bytes(mutate(whole.read_bytes(), edits))
+    found = attempt_sequence(damaged, recipe=TOLD[kind])
+    if found.sequence is None:
+        assert found.problem.startswith(str(damaged)) and "\n" not in found.problem
+    else:
+        assert_sound(found.sequence)
 
 
 @pytest.mark.parametrize("folder", ["ntu/raw", "utd_mhad", "nw_ucla", "pku/raw"])

@@ -131,7 +131,7 @@ def test_formats_that_say_all_of_it_are_changed_only_by_a_recipe_that_is_named(t
     path = tmp_path / "own.npz"
     np.savez(path, joints=np.random.default_rng(0).normal(size=(4, 1, 25, 3)), layout="kinect_v2")
     found = attempt_sequence(path)
-    assert found.names == () and found.recipe is None
+    assert found.names == () and found.recipe is None and found.sequence is not None and found.sequence.notes == ()
     read = read_sequence(path, recipe=ReadingRecipe(fps=12, unit="millimetres", name="x"))
     assert read.fps == 12 and [note.about for note in read.notes] == ["recipe"]
     assert found.sequence is not None
@@ -220,3 +220,10 @@ def test_info_convert_label_and_import_read_as_they_are_told(
     assert main(["import", str(path), "--project", str(tmp_path / "p"), "--as", "nothing"]) == 1
     assert main(["label", str(path), "--classes", "wave; sit down", "--as", "shared", "--json"]) == 0
     assert '"problem"' not in capsys.readouterr().out.replace('"problem": null', "")
+
+
+def test_made_up_joints_are_noted_of_formats_that_fix_their_axes_too(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    np.savez(path, joints=person("smpl_22")[:, None], layout="smpl_22")
+    (note,) = read_sequence(path).notes
+    assert note.about == "joints" and note.text.startswith("6 of 25 joints are made up from others: left hand")
