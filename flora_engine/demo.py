@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from flora_engine.jobs import Job
 from flora_engine.skeleton import KINECT_V2, SkeletonSequence
 
-VERSION = 3  # raise it with any change of what is written: kept demo recordings are then made anew
+VERSION = 4  # raise it with any change of what is written: kept demo recordings are then made anew
 Floats = NDArray[np.float64]
 # Degrees. A limb's direction is (elevation, azimuth): elevation 0 hangs down, 90 is level, 180 points up; azimuth 0 is
 # forward, 90 to the body's own side, -90 across the body, 180 backward. trunk is (pitch forward, lean right,
@@ -135,7 +135,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "drink water",
         "one hand lifts a cup from waist height to the mouth, holds it there and lowers it",
-        _there_and_back(_right_arm((45, 20), (150, -40), head=(-12, 0))),
+        _there_and_back(_right_arm((30, 20), (150, -115), head=(-12, 0))),
     ),
     Action(
         "sit down",
