@@ -1,7 +1,8 @@
 """What runs cost the window: `xvfb-run -a python benchmarks/runs.py` (about a minute).
 
-A run of 200,000 events is opened while it grows by 100 events a second, and 1,000 runs are listed. Printed are the time
-until the curves are drawn, and the gaps between two rounds of the event loop (99th percentile, longest) meanwhile.
+A finished run of 200,000 events is opened, then one that grows by 100 events a second, and 1,000 runs are listed.
+Printed are the time until the curves are drawn, and the gaps between two rounds of the event loop (99th percentile,
+longest) meanwhile.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ import numpy as np
 from PySide6.QtCore import QEventLoop, QTimer
 
 from app.application import calm_collector, make_application
+from app.training.run_page import RunPage
 from app.training.window import TrainingWindow
 from flora_engine.jobs import Job
 from flora_engine.runs.events import History
-from flora_engine.runs.folder import EVENTS, RunFolder
+from flora_engine.runs.folder import EVENTS, HISTORY, RunFolder
 from flora_engine.runs.queue import Queue
 
 EVENTS_BEFORE, RUNS, SECONDS = 200_000, 1_000, 10.0
+PLOTS = 4  # of METRICS
 METRICS = ("joint/loss", "joint/accuracy", "align_loss", "flow_loss")
 
 
@@ -104,6 +107,24 @@ def measure_run(window: TrainingWindow, run: RunFolder) -> None:
     thread.join()
 
 
+def measure_finished(window: TrainingWindow, run: RunFolder) -> None:
+    """Open a run that has finished, with the history that was kept when it ended, and again from its events alone."""
+    run.write_result({"kind": "encoder", "streams": {}})
+    History(run.path).refresh()
+    for words in ("a finished run", "the same without its kept history"):
+        gaps = Gaps()
+        page = window.open_run(run.path)
+        opened = wait(lambda page=page: shown(page))
+        print(f"open {words}: {opened:.0f} ms to all {len(page.curves.views)} plots, {gaps.take()}")
+        window.tabs.tabCloseRequested.emit(window.tabs.indexOf(page))
+        (run.path / HISTORY).unlink(missing_ok=True)
+
+
+def shown(page: RunPage) -> bool:
+    """Whether the curves of METRICS are drawn."""
+    return len(page.curves.views) == PLOTS and page.state == "finished" and page.curves.isVisible()
+
+
 def measure_table(window: TrainingWindow, parent: Path) -> None:
     for number in range(RUNS):
         RunFolder.create(parent, f"run {number}", {"kind": "flora", "benchmark": "a/b", "flora": {"seeds": [number]}})
@@ -124,7 +145,8 @@ def main() -> int:
         window = TrainingWindow(folder / "one", Queue(folder / "queue.json"))
         calm_collector()
         window.show()
-        measure_run(window, make_run(folder / "one"))
+        measure_finished(window, make_run(folder / "one"))
+        measure_run(window, make_run(folder / "two"))
         measure_table(window, folder / "many")
         window.close()
     return 0

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabe
 from app.tables import ColumnsModel
 from app.theme import current_theme
 from app.widgets import EndElided, button, choice_box, rows_view, selected_places
-from flora_engine.runs.events import Line
+from flora_engine.runs.history_file import Line
 
 _LEVELS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Everything", ("info", "warning", "error")),

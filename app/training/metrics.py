@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.runs.events import History, Name
+from flora_engine.runs.events import History
+from flora_engine.runs.history_file import Name
 
 MOST = 8  # curves of one plot: more cannot be told apart
 

@@ -78,6 +78,18 @@ class RunPage(QWidget):
     def title(self) -> str:
         return read_notes(self.path).title or self.path.name
 
+    @property
+    def analysis(self) -> AnalysisView:
+        """What the run decided about single recordings."""
+        if self._analysis is None:
+            self._analysis = AnalysisView(self.path)
+            self._analysis.play_wanted.connect(self.play_wanted)
+            layout = self._analysis_place.layout()
+            assert layout is not None
+            layout.addWidget(self._analysis)
+            self._analysis.look()
+        return self._analysis
+
     def look(self) -> None:
         """Read what is new, off the window's thread."""
         if not self._task.is_busy:
@@ -86,7 +98,8 @@ class RunPage(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         self.curves.set_theme(theme)
-        self.analysis.set_theme()
+        if self._analysis is not None:
+            self._analysis.set_theme()
 
     def show_tab(self, name: str) -> None:
         """Show the tab of that title."""
@@ -118,8 +131,9 @@ class RunPage(QWidget):
         self.stages.chosen.connect(lambda _: self._draw())
         self.curves = CurvesView()
         self.curves.trouble.connect(self._say)
-        self.analysis = AnalysisView(self.path)
-        self.analysis.play_wanted.connect(self.play_wanted)
+        self._analysis: AnalysisView | None = None  # made when it is first looked at: its charts take a moment
+        self._analysis_place = QWidget()
+        QVBoxLayout(self._analysis_place).setContentsMargins(0, 0, 0, 0)
         self.results = QTextBrowser()
         self.results.setAccessibleName("Results")
         self.log = LogView()
@@ -133,11 +147,12 @@ class RunPage(QWidget):
         for widget, title in (
             (self.curves, "Curves"),
             (self.results, "Results"),
-            (self.analysis, "Analysis"),
+            (self._analysis_place, "Analysis"),
             (self.log, "Log"),
             (self.settings, "Settings"),
         ):
             self.tabs.addTab(widget, title)
+        self.tabs.currentChanged.connect(self._on_tab)
         row = QHBoxLayout()
         row.addWidget(self.heading, 1)
         for each in (
@@ -173,7 +188,8 @@ class RunPage(QWidget):
         if changed:
             self._show_buttons()
             self._show_results()
-            self.analysis.look()
+            if self._analysis is not None:
+                self._analysis.look()
         if new or changed:
             self.log.show_lines(self.history.log)
             self._draw()
@@ -227,6 +243,10 @@ class RunPage(QWidget):
             self.results.setPlainText("The results come when the run has finished. Curves show what is known so far.")
         else:
             self.results.setMarkdown(result_table(result))
+
+    def _on_tab(self, place: int) -> None:
+        if self.tabs.widget(place) is self._analysis_place:
+            self.analysis.show()
 
     def _say(self, text: str) -> None:
         self.message.setText(sentence(text))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from flora_engine.runs.events import History, Part
+from flora_engine.runs.events import History
+from flora_engine.runs.history_file import Part
 
 _MARKS = {"finished": "✓", "running": "▸", "stopped": "■"}
 

@@ -16,6 +16,7 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
+from flora_engine.runs.events import History
 from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.semantics.text_encoder import MINILM
 
@@ -166,12 +167,14 @@ def run_folder(job: Job, start: Start) -> Iterator[RunFolder]:
     if start.run is not None:
         with start.run.recording(job):
             yield start.run
+        History(start.run.path).refresh()  # keeps what a long run told, so that its page opens at once
         return
     missing = [folder for folder in (start.out, *start.out.parents) if not folder.exists()]
     run = RunFolder.create(start.out, start.name, start.settings.model_dump(mode="json"))
     try:
         with run.recording(job):
             yield run
+        History(run.path).refresh()
     except FloraError:
         if not run.has_work():
             run.remove()

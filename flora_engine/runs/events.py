@@ -8,95 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flora_engine.jobs import Event
 from flora_engine.runs.folder import EVENTS, RESULT, RunFolder, status_of
+from flora_engine.runs.history_file import Clock, Floats, Line, Name, Part, Series, read_kept, write_kept
 
-Floats = NDArray[np.float64]
 _BLOCK = 256  # points that are smoothed at once
+_LONG = 1 << 20  # bytes of events whose reading takes long enough to be kept
 _PIECE = 1 << 18  # bytes parsed in one go: the parser holds the interpreter, and with it a window, for so long
-
-
-@dataclass(frozen=True, order=True)
-class Name:
-    """Of a curve: the part of the run that it belongs to ("" for the whole run), and the metric."""
-
-    part: str
-    metric: str
-
-
-class Series:
-    """Points of one curve, in the order in which they were told."""
-
-    def __init__(self) -> None:
-        self._steps, self._values, self.count = np.zeros(64), np.zeros(64), 0
-
-    def add(self, steps: list[float], values: list[float]) -> None:
-        end = self.count + len(steps)
-        if end > len(self._steps):  # new arrays: whoever draws the old ones keeps them
-            room = max(end, 2 * len(self._steps))
-            self._steps, self._values = np.resize(self._steps, room), np.resize(self._values, room)
-        self._steps[self.count : end], self._values[self.count : end] = steps, values
-        self.count = end
-
-    def points(self) -> tuple[Floats, Floats]:
-        """Steps, rising, and values (n,); of a step that was told twice, before and after a crash, the last counts."""
-        steps, values = self._steps[: self.count], self._values[: self.count]
-        if self.count < 2 or bool(np.all(np.diff(steps) > 0)):
-            return steps, values
-        unique, first = np.unique(steps[::-1], return_index=True)
-        return unique, values[::-1][first]
-
-
-@dataclass
-class Part:
-    """One part of a run. seconds: how long it ran, over all starts. state: running, finished or stopped."""
-
-    path: str
-    state: str = "running"
-    seconds: float = 0.0
-    started: float = 0.0
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-
-    @property
-    def name(self) -> str:
-        return self.path.rpartition("/")[2]
-
-    @property
-    def depth(self) -> int:
-        return self.path.count("/")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the log. level: info, warning or error. time: seconds since 1970."""
-
-    time: float
-    level: str
-    text: str
-    part: str = ""
-
-
-@dataclass
-class Clock:
-    """How long the run worked, over all starts. state: the last one told. text: of a failure."""
-
-    state: str = ""
-    text: str = ""
-    first: float = 0.0
-    last: float = 0.0
-    worked: float = 0.0
-    since: float | None = None  # when the process that works now started
-    memory: int | None = None  # bytes
 
 
 class History:
@@ -115,11 +38,23 @@ class History:
         self._offset = 0
 
     def refresh(self) -> bool:
-        """Read what is new; whether there was anything. A last line without its end waits for the next time."""
-        before = self.count
+        """Read what is new; whether there was anything. A last line without its end waits for the next time.
+
+        What was read of a long run is kept beside its events, so that it is not parsed again the next time.
+        """
+        before, first = self.count, self._offset == 0
+        if first and (kept := read_kept(self.path)) is not None:
+            self.series, self.parts, self.log, self.clock, self.count, self._offset = kept
+        start = self._offset
         for events in self._pieces():
             self._take(events)
+        if first and self._offset - start > _LONG and not RunFolder(self.path).is_running():
+            self.keep()
         return self.count > before
+
+    def keep(self) -> None:
+        """Keep what was read beside the events, if that can be written."""
+        write_kept(self.path, (self.series, self.parts, self.log, self.clock, self.count, self._offset))
 
     def status(self) -> str:
         """As `RunFolder.status`, without reading the events again."""

@@ -10,6 +10,7 @@
     result.json      written once, when the run finished
     bundle/          the trained model, where the recipe makes one
     run.lock         held (by the operating system, so a crash frees it) while a process works on the run
+    history.npz      what a long events.jsonl says, so that it is not parsed again
     control          a word for that process: pause, resume or stop; it takes the file away
 
 Nothing here needs torch, so the window can watch a run. A crash can tear the last line of events.jsonl; readers skip
@@ -41,7 +42,7 @@ from flora_engine.locking import WriterLock, holder_of, is_locked
 from flora_engine.processes import memory_used
 
 CONFIG, EVENTS, LOG, RESULT, LOCK = "config.yaml", "events.jsonl", "log.txt", "result.json", "run.lock"
-CONTROL, NOTES = "control", "notes.json"
+CONTROL, NOTES, HISTORY = "control", "notes.json", "history.npz"
 WORDS = ("pause", "resume", "stop")
 _CONTROL_SECONDS = 0.3  # between two looks for a word
 SLEPT_SECONDS = 60.0  # between two looks: the computer slept
@@ -250,7 +251,7 @@ class RunFolder:
     def has_work(self) -> bool:
         """Whether anything was trained or extracted: any file beside those that every run has."""
         return any(
-            path.name not in (CONFIG, EVENTS, LOG, LOCK, CONTROL, NOTES)
+            path.name not in (CONFIG, EVENTS, LOG, LOCK, CONTROL, NOTES, HISTORY)
             for path in self.path.rglob("*")
             if path.is_file()
         )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flora_engine.runs.events import History, Part
+from flora_engine.runs.events import History
+from flora_engine.runs.history_file import Part
 
 _FOLD = re.compile(r"fold (\d+) of (\d+), choice (\d+) of (\d+)$")
 

@@ -13,8 +13,9 @@ import numpy as np
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.runs.analysis import parts_of, read_analysis
-from flora_engine.runs.events import Floats, History, Name
+from flora_engine.runs.events import History
 from flora_engine.runs.folder import CONFIG, RunFolder
+from flora_engine.runs.history_file import Floats, Name
 from flora_engine.runs.listing import read_config, read_notes, row_of
 from flora_engine.runs.report_parts import decided
 from flora_engine.runs.results import read_result

@@ -15,8 +15,9 @@ from patience import PATIENCE
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Job
 from flora_engine.runs import events as module
-from flora_engine.runs.events import History, Name, smoothed
+from flora_engine.runs.events import History, smoothed
 from flora_engine.runs.folder import EVENTS, RunFolder, last_state
+from flora_engine.runs.history_file import Name
 
 
 @pytest.fixture
