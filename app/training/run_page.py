@@ -69,6 +69,9 @@ class RunPage(QWidget):
         self._task.failed.connect(self._say)
         self._timer = QTimer(self, interval=_LOOK)
         self._timer.timeout.connect(self.look)
+        self._analysis: AnalysisView | None = None  # made when it is first looked at: its charts take a moment
+        self._analysis_place = QWidget()
+        QVBoxLayout(self._analysis_place).setContentsMargins(0, 0, 0, 0)
         self._make_parts()
         self._lay_out()
 
@@ -131,9 +134,6 @@ class RunPage(QWidget):
         self.stages.chosen.connect(lambda _: self._draw())
         self.curves = CurvesView()
         self.curves.trouble.connect(self._say)
-        self._analysis: AnalysisView | None = None  # made when it is first looked at: its charts take a moment
-        self._analysis_place = QWidget()
-        QVBoxLayout(self._analysis_place).setContentsMargins(0, 0, 0, 0)
         self.results = QTextBrowser()
         self.results.setAccessibleName("Results")
         self.log = LogView()
