@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.widgets import button
@@ -71,7 +72,7 @@ class Badge(QToolButton):
         self.popup.adjustSize()
         self.popup.move(self.mapToGlobal(QPoint(0, self.height() + 2)))
         self.popup.show()
-        self.popup.setFocus()
+        (self.popup.button if self.popup.button.isVisible() else self.popup).setFocus()
 
     def _on_differently(self) -> None:
         self.popup.hide()
@@ -90,3 +91,9 @@ class _Notes(QFrame):
         column = QVBoxLayout(self)
         column.addWidget(self.text)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+            return
+        super().keyPressEvent(event)

@@ -204,6 +204,8 @@ def test_what_was_guessed_stays_with_a_recording_of_a_project(window: MainWindow
     badge.show_notes()
     assert badge.popup.isVisible() and "joints are taken for" in badge.popup.text.text()
     assert badge.popup.button.isHidden(), "there is no file to read again"
+    QTest.keyClick(badge.popup, Qt.Key.Key_Escape)
+    assert badge.popup.isHidden()
 
 
 def test_a_published_split_file_becomes_a_project(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
