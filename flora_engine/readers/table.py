@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.readers import _input, _telling
+from flora_engine.readers import _input, _lab_tables, _telling
 from flora_engine.readers._archive import MAX_FPS, check_fps
 from flora_engine.readers._cells import FEWEST_COLUMNS, Cells, decode
 from flora_engine.readers._columns import Columns, Role, understand
@@ -38,6 +38,8 @@ def claims(path: Path, head: bytes) -> bool:
 
 def is_other_list(head: bytes) -> bool:
     """Whether the header has too few columns for joints: a list beside recordings, such as their class names."""
+    if _lab_tables.is_one(head):
+        return False
     lines = [line for line in head.splitlines() if line.strip() and not line.startswith(b"#")]
     if lines and len(words := lines[0].split()) >= FEWEST_COLUMNS and all(_NUMBER.fullmatch(word) for word in words):
         return False
@@ -66,7 +68,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
 
 def parse(text: str, path: Path) -> SkeletonSequence:
     """The recording in the text of a table."""
-    cells = Cells(path, text)
+    cells = Cells(path, _lab_tables.flattened(text))
     recipe = _telling.saw([f"{len(cells.header)} columns"] if cells.bare else cells.header, "columns")
     usual = _numbered if cells.bare else _named
     columns = _told(cells, recipe) if recipe.columns else usual(cells)

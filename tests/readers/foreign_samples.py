@@ -315,6 +315,48 @@ def openpose_3d(path: Path) -> None:
     path.write_text(json.dumps({"fps": 25, "frames": frames}))
 
 
+def motive_csv(path: Path) -> None:
+    """OptiTrack Motive: bones with rotations and positions; the root is called as the skeleton is."""
+    joints = person("optitrack_21", Y_UP)
+    names = ["".join(w.title() for w in n.replace("left", "l").replace("right", "r").split()) for n in
+             LAYOUTS["optitrack_21"].joints]  # fmt: skip
+    names = ["Anna:Anna", *(f"Anna:{name}" for name in names[1:])]
+    lines = ["Format Version,1.23,Take Name,T,Capture Frame Rate,120.000000,Export Frame Rate,60.000000,"
+             "Length Units,Meters,Coordinate Space,Global", ""]  # fmt: skip
+    lines += [",Type," + ",".join("Bone" for _ in names for _ in range(7))]
+    lines += [f",{what}," + ",".join(name for name in names for _ in range(7)) for what in ("Name", "ID")]
+    lines += [",," + ",".join(kind for _ in names for kind in ["Rotation"] * 4 + ["Position"] * 3)]
+    lines += ["Frame,Time (Seconds)," + ",".join(axis for _ in names for axis in "XYZWXYZ")]
+    for t in range(FRAMES):
+        lines.append(f"{t},{t / 60:.6f}," + ",".join(f"0,0,0,1,{x:.6f},{y:.6f},{z:.6f}" for x, y, z in joints[t]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _plug_in_gait() -> tuple[list[str], Array]:
+    names = [n.replace("left ", "L").replace("right ", "R").upper() for n in LAYOUTS["plug_in_gait_30"].joints]
+    return names, person("plug_in_gait_30", Z_UP, 1000)
+
+
+def nexus_csv(path: Path) -> None:
+    """Vicon Nexus: another section first, and a gap."""
+    names, joints = _plug_in_gait()
+    rows = [f"{t + 1},0," + ",".join(f"{v:.4f}" for v in joints[t].ravel()) for t in range(FRAMES)]
+    rows[7] = rows[7].rsplit(",", 3)[0] + ",,,"
+    lines = ["Devices", "1000", ",,Force", "Frame,Sub Frame,Fx", ",,N", "1,0,5", "", "Trajectories", "100"]
+    lines += [",," + ",".join(f"Anna:{name},," for name in names), "Frame,Sub Frame" + ",X,Y,Z" * len(names)]
+    path.write_text("\n".join([*lines, ",," + ",".join(["mm"] * 3 * len(names)), *rows, ""]) + "\n")
+
+
+def qualisys_tsv(path: Path) -> None:
+    names, joints = _plug_in_gait()
+    facts = {"NO_OF_FRAMES": FRAMES, "NO_OF_CAMERAS": 8, "NO_OF_MARKERS": len(names), "FREQUENCY": 200,
+             "NO_OF_ANALOG": 0, "ANALOG_FREQUENCY": 0, "DESCRIPTION": "--", "TIME_STAMP": "2024-04-15, 10:39:38.777",
+             "DATA_INCLUDED": "3D", "MARKER_NAMES": "\t".join(names),
+             "TRAJECTORY_TYPES": "\t".join(["Measured"] * len(names))}  # fmt: skip
+    rows = ["\t".join(f"{v:.3f}" for v in frame.ravel()) for frame in joints]
+    path.write_text("\n".join([*(f"{key}\t{value}" for key, value in facts.items()), *rows]) + "\n")
+
+
 def msrc_12(path: Path) -> None:
     """A clock in units of 100 ns, then x y z and a confidence for each joint, separated by blanks."""
     joints = person("kinect_v1") + np.array([0, -0.9, 2.5])
@@ -385,6 +427,9 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "pyskl.pkl": (pyskl_pickle, "kinect_v1", 30, ("by their number",)),
     "mediapipe_image.csv": (mediapipe_image, "mediapipe_33", 30, ("shares of a picture",)),
     "mixamo.csv": (mixamo_limbs, "kinect_v2", 30, ("8 of 25 joints are made up",)),
+    "motive.csv": (motive_csv, "optitrack_21", 60, ("+y points up",)),
+    "nexus.csv": (nexus_csv, "plug_in_gait_30", 100, ("+z points up", "0.1 % of the joints")),
+    "qualisys.tsv": (qualisys_tsv, "plug_in_gait_30", 200, ("+z points up",)),
     "alphapose-results.json": (alphapose_json, "smpl_24", 30, ("metres",)),
     "halpe.json": (halpe_json, "halpe_26", 30, ()),
     "openpose_3d.json": (openpose_3d, "body_25", 25, ("centimetres",)),

@@ -214,3 +214,25 @@ def test_a_matlab_7_3_file_says_what_it_needs_or_is_read(tmp_path: Path, monkeyp
     assert read_sequence(path).layout == "smpl_22"
     path.write_bytes(path.read_bytes()[:1500])
     assert "damaged MATLAB 7.3 file" in refusal(path)
+
+
+def test_two_skeletons_of_motive_are_two_persons(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    FOREIGN["motive.csv"][0](path)
+    lines = path.read_text().splitlines()
+    doubled = [f"{line},{line.split(',', 2)[2]}" if "," in line and i > 0 else line for i, line in enumerate(lines)]
+    for i in (3, 4):  # the names and ids of the second half
+        width = len(lines[i].split(",")) - 2
+        cells = doubled[i].split(",")
+        doubled[i] = ",".join(cells[:-width] + [cell.replace("Anna", "Bert") for cell in cells[-width:]])
+    path.write_text("\n".join(doubled) + "\n")
+    sequence = read_sequence(path)
+    assert sequence.persons == 2 and sequence.layout == "optitrack_21"
+    np.testing.assert_allclose(sequence.joints[:, 0], sequence.joints[:, 1])
+
+
+@pytest.mark.parametrize("text", ["Format Version,1.23\n", "NO_OF_FRAMES\t3\n", "Trajectories\n100\n", "Devices\n\0\n"])
+def test_half_a_header_is_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "half.csv"
+    path.write_text(text)
+    assert "columns" in refusal(path) or "no rows" in refusal(path)
