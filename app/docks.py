@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QWidget
 
 class Docks:
     """Two lists share the left side: opened files, and the library of a project. Statistics stand below them.
-    The timeline stands below the 3D view.
+    The timeline stands below the 3D view, the review queue below the library.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class Docks:
         labels: QWidget,
         charts: QWidget,
         timeline: QWidget,
+        review: QWidget,
     ) -> None:
         self._window = window
         window.setDockNestingEnabled(True)
@@ -35,12 +36,16 @@ class Docks:
         self._right = self._dock("actions", "Actions", labels)
         self.charts = self._dock("statistics", "Statistics", charts)
         self.timeline = self._dock("timeline", "Timeline", timeline)
+        self.review = self._dock("review", "Review", review)
         window.splitDockWidget(self._left, self.stage, Qt.Orientation.Horizontal)
         window.splitDockWidget(self.stage, self._right, Qt.Orientation.Horizontal)
         window.splitDockWidget(self._left, self.charts, Qt.Orientation.Vertical)
         window.splitDockWidget(self.stage, self.timeline, Qt.Orientation.Vertical)
-        self.charts.hide()
-        self.timeline.hide()
+        window.splitDockWidget(self._left, self.review, Qt.Orientation.Vertical)
+        features = QDockWidget.DockWidgetFeature
+        self.review.setFeatures(self.review.features() | features.DockWidgetClosable)
+        for dock in (self.charts, self.timeline, self.review):
+            dock.hide()
         self._first: QByteArray | None = None
 
     def show_files(self) -> None:
@@ -48,6 +53,7 @@ class Docks:
         self._lists.setCurrentWidget(self._files)
         self._left.setWindowTitle("Recordings")
         self.charts.hide()
+        self.review.hide()
         self._share_width()
 
     def show_library(self, project: str) -> None:
@@ -66,6 +72,14 @@ class Docks:
     def toggle_timeline(self) -> None:
         self.timeline.setHidden(not self.timeline.isHidden())
         self._share_height()
+
+    def show_review(self) -> None:
+        """The review queue below the library."""
+        if self.review.isHidden():
+            self.review.show()
+            half = self._window.height() // 2
+            docks = [self._left, self.review]
+            self._window.resizeDocks(docks, [half, half], Qt.Orientation.Vertical)
 
     def show_timeline(self) -> None:
         """The timeline below the 3D view."""

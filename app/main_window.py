@@ -13,6 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from app.commands import State, key_text
+from app.controllers.batches import Batches
 from app.controllers.learning import Learning
 from app.controllers.model import Models, remembered_bundle
 from app.controllers.opening import Opened, Opening
@@ -22,6 +23,7 @@ from app.controllers.timeline import Timelines
 from app.controllers.training import Training
 from app.docks import Docks
 from app.labelling.panel import LabelPanel, class_presets
+from app.labelling.review import ReviewPanel
 from app.labelling.service import LabelService
 from app.library.panel import LibraryPanel
 from app.library.recordings import RecordingsPanel
@@ -54,6 +56,7 @@ class MainWindow(QMainWindow):
     statistics: StatisticsPanel
     labels: LabelPanel
     timeline: TimelinePanel
+    review: ReviewPanel
     jobs: JobBar
     session: Session
     opening: Opening
@@ -63,6 +66,7 @@ class MainWindow(QMainWindow):
     training: Training
     timelines: Timelines
     learning: Learning
+    batches: Batches
     menus: Menus
     docks: Docks
 
@@ -84,6 +88,7 @@ class MainWindow(QMainWindow):
         self.statistics = StatisticsPanel()
         self.labels = LabelPanel(service, self._presets)
         self.timeline = TimelinePanel()
+        self.review = ReviewPanel()
         self.jobs = JobBar()
         self.session = Session(self)
         self.opening = Opening(self.session, self._settings, feedback, self.recordings, self.player, self)
@@ -100,6 +105,10 @@ class MainWindow(QMainWindow):
             *(self.labels.text, lambda: service.folder, self),
         )
         self.learning = Learning(self.session, service, self.labels, self._settings, feedback, self)
+        self.batches = Batches(
+            *(self.session, self.opening, self.library, self.labels, service),
+            *(self.player, self.review, self.jobs, feedback, self),
+        )
         self.menus = Menus(self)
         self._build()
         self._connect()
@@ -130,6 +139,7 @@ class MainWindow(QMainWindow):
             labels=self.labels,
             charts=self.statistics,
             timeline=self.timeline,
+            review=self.review,
         )
         framed = QWidget()
         frame = QVBoxLayout(framed)
@@ -167,6 +177,7 @@ class MainWindow(QMainWindow):
         self.player.loop_changed.connect(self.menus.action("playback.loop").setChecked)
         self.timelines.changed.connect(self.refresh_enabled)
         self.learning.changed.connect(lambda: self.menus.action("actions.learn").setChecked(self.learning.on))
+        self.batches.shown.connect(self.docks.show_review)
         self.timelines.shown.connect(self.docks.show_timeline)
         self.timeline.wanted.connect(self.run_command)
         self.timeline.lanes.menu_wanted.connect(lambda at: self.menus.context(*_SEGMENT).popup(at))

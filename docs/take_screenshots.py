@@ -24,8 +24,9 @@ from PySide6.QtWidgets import QApplication, QWidget  # noqa: E402
 from app.application import make_application  # noqa: E402
 from app.demo import demo_folder  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
-from flora_engine.demo import ACTIONS, synthesise_stream  # noqa: E402
+from flora_engine.demo import ACTIONS, synthesise, synthesise_stream  # noqa: E402
 from flora_engine.labelling.bundle import BUILTIN  # noqa: E402
+from flora_engine.project import Incoming, Project  # noqa: E402
 from flora_engine.project.splits import Split, TrainRule  # noqa: E402
 from flora_engine.readers import write_ntu  # noqa: E402
 from flora_engine.runs.folder import list_runs  # noqa: E402
@@ -84,6 +85,7 @@ def take(out: Path) -> None:
             save(window, out / f"window-{theme}-{width}.png")
         take_dialogs(window, out, theme)
         take_timeline(window, out, theme)
+        take_review(window, out, theme)
         take_training(window, out, theme)
     window.close()
 
@@ -169,6 +171,32 @@ def take_timeline(window: MainWindow, out: Path, theme: str) -> None:
     window.docks.toggle_timeline()
     window.labels.set_text(typed)
     window.run_command("file.clear")
+    show_demo(window)
+
+
+def take_review(window: MainWindow, out: Path, theme: str) -> None:
+    """The queue after a batch over the demo, of which a copy loses its classes."""
+    study = Path(_SETTINGS.name) / f"study-{theme}"
+    with Project.create(study) as project:
+        project.recordings.add(
+            Incoming(synthesise(action, subject=subject)) for action in (0, 2, 3, 5, 10, 11) for subject in (1, 2)
+        )
+    typed = window.labels.text()
+    window.labels.set_text("\n".join(ACTIONS[i].name for i in (0, 2, 3, 5, 10, 11)))
+    window.opening.open_paths([study])
+    need(lambda: window.session.project is not None and window.session.project.folder == study, "the study", 20)
+    need(lambda: window.session.can_edit and not window.library.is_busy and window.library.model.rowCount() > 1, "rows")
+    window.batches.rank_many()
+    need(lambda: not window.jobs.jobs and len(window.review.model.queue) > 1, "the rankings", 300)
+    window.review.take(1)
+    wait(seconds=3.0)
+    window.notice.hide()
+    window.player.playback.pause()
+    window.player.seek(window.player.playback.frames // 2)
+    wait(seconds=0.6)
+    save(window, out / f"review-{theme}.png")
+    window.docks.review.hide()
+    window.labels.set_text(typed)
     show_demo(window)
 
 

@@ -1,4 +1,4 @@
-"""`flora label FILE… --classes "drink water; wave hand" [--timeline] [--json | --out FILE]`: rank your own actions."""
+"""`flora label FILE… --classes "drink water; wave hand" [--timeline | --batch JOURNAL] [--json | --out FILE]`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from flora_engine.commands import timeline
+from flora_engine.commands import batch, timeline
 from flora_engine.commands.console import console_job
 from flora_engine.commands.info import add_choice
-from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.ranking import LabelledFile, json_line
 
@@ -44,11 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--without-none", action="store_true", help="leave out the probability of none of the actions")
     add_choice(parser)
+    batch.add_arguments(parser)
     timeline.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line, see docs/labels.md")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.batch is not None:
+        return batch.run(arguments)
+    batch.refuse_alone(arguments)
     if arguments.timeline:
         return timeline.run(arguments)
     timeline.refuse_alone(arguments)
@@ -71,16 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{result.out}: {result.labelled} recordings labelled, {result.failed} failed")
         return 1 if result.failed else 0
     failed = 0
-    for one in label.label_all(Job(), request, label.candidate_texts(request.classes, request.classes_file)):
-        failed += one.ranking is None
-        print(json_line(one)) if arguments.json else _show(one, arguments.top)
+    with console_job() as job:
+        for one in label.label_all(job, request, label.candidate_texts(request.classes, request.classes_file)):
+            failed += one.ranking is None
+            if arguments.json:
+                print(json_line(one), flush=True)
+            else:
+                _show(one, arguments.top)
     return 1 if failed else 0
 
 
 def _show(one: LabelledFile, top: int) -> None:
     if one.ranking is None:
-        print(f"flora: {one.problem}", file=sys.stderr)
-        return
+        return  # the job has said why
     print(one.file)
     for label in one.ranking.labels[:top]:
         print(f"  {label.score:6.1%}  {label.name}")

@@ -21,6 +21,11 @@ class Classes:
         """In their order."""
         return self._store.table.class_names
 
+    def by_id(self) -> dict[int, str]:
+        """The names by the ids that changes of the history hold."""
+        with self._store.reading() as connection:
+            return dict(connection.execute("SELECT id, name FROM classes").fetchall())
+
     def add(self, names: Sequence[str]) -> bool:
         """Add classes behind the others, as one edit; those that exist are left as they are."""
         return self._store.edit("Add classes", lambda c: new_classes(c, [name.strip() for name in names])[0])

@@ -36,6 +36,7 @@ ACTIONS: dict[str, str] = {
     "map": "flora_engine.recipes.latent_map",
     "label-folder": "flora_engine.recipes.label",
     "label-timeline": "flora_engine.recipes.timeline",
+    "label-batch": "flora_engine.recipes.batch",
     "find-segments": "flora_engine.recipes.find_segments",
 }
 

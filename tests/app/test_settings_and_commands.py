@@ -109,7 +109,8 @@ def test_commands_are_enabled_by_what_they_need() -> None:
     assert {"file.open", "file.prepare", "actions.model", "help.palette"} <= nothing
     assert enabled(State(recording=True)) - nothing >= {"playback.toggle", "actions.copy", "view.fit"}
     assert enabled(State(project=True)) - nothing == {
-        *("file.export", "library.classes", "library.splits", "library.statistics", "actions.save_taught")
+        *("file.export", "library.classes", "library.splits", "library.statistics"),
+        *("actions.save_taught", "actions.batch", "actions.review"),
     }
     moves = State(project=True, editable=True, selected=True, undo="a", redo="b", undoable=True)
     edits = {f"library.{name}" for name in ("undo", "redo", "set_class", "clear_class", "remove")}
