@@ -210,6 +210,8 @@ _VIEW = (
 _ACTIONS = (
     Command("actions.focus", "Go to the action list", lambda w: w.labels.focus(), "Ctrl+L",
             "Type your own actions, one per line"),
+    Command("actions.table", "Table of actions…", lambda w: w.action_table.show(), "Ctrl+Shift+A",
+            "Descriptions, colours, keys; sets by name; lists from elsewhere; what may be confused"),
     Command("actions.label", "Rank again", lambda w: w.labels.rank_now(), "Ctrl+Return", "Rank now, without waiting",
             enabled=_recording),
     Command("actions.copy", "Copy the ranking", lambda w: w.models.copy_ranking(), "Ctrl+Shift+C",

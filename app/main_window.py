@@ -13,6 +13,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
 from app.commands import State, key_text
+from app.controllers.actions import ActionTable
 from app.controllers.batches import Batches
 from app.controllers.learning import Learning
 from app.controllers.model import Models, remembered_bundle
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
     timelines: Timelines
     learning: Learning
     batches: Batches
+    action_table: ActionTable
     menus: Menus
     docks: Docks
 
@@ -109,6 +111,7 @@ class MainWindow(QMainWindow):
             *(self.session, self.opening, self.library, self.labels, service),
             *(self.player, self.review, self.jobs, feedback, self),
         )
+        self.action_table = ActionTable(self.session, self.labels, self.timeline, self._settings, self._presets, self)
         self.menus = Menus(self)
         self._build()
         self._connect()

@@ -26,7 +26,8 @@ DEFAULT_CLASSES = "drink water\nwave hand\nsit down\nstand up\nwalk\nthrow somet
 class Settings:
     """theme: one of THEMES. bundle: folder of the model, "" for the built-in model. runs: the folder
     of runs that was used last, "" for none. geometry, layout: Qt's own
-    window state in base64. recent: newest first.
+    window state in base64. recent: newest first. actions: colours and keys of actions, as
+    `flora_engine.semantics.action_lists` writes them.
     """
 
     theme: str = "system"
@@ -39,6 +40,7 @@ class Settings:
     recent: tuple[str, ...] = field(default_factory=tuple)
     geometry: str = ""
     layout: str = ""
+    actions: str = ""
 
     def with_recent(self, path: str) -> Settings:
         """The same with `path` first in the list."""

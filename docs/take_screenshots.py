@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
@@ -86,6 +87,7 @@ def take(out: Path) -> None:
         take_dialogs(window, out, theme)
         take_timeline(window, out, theme)
         take_review(window, out, theme)
+        take_actions(window, out, theme)
         take_training(window, out, theme)
     window.close()
 
@@ -198,6 +200,22 @@ def take_review(window: MainWindow, out: Path, theme: str) -> None:
     window.docks.review.hide()
     window.labels.set_text(typed)
     show_demo(window)
+
+
+def take_actions(window: MainWindow, out: Path, theme: str) -> None:
+    """The table of actions, with a text of one's own, a colour, keys and a hint."""
+    typed = window.labels.text()
+    window.labels.set_text(
+        "drink water\nwave a hand\nwave the hand\nthrow\nhop: both feet leave the floor, several times"
+    )
+    window.action_table.show()
+    table = window.action_table.editor
+    table.take([replace(one, key=str(place)) for place, one in enumerate(table.listed, 1)])
+    table.take([replace(table.listed[0], colour="#0072b2"), *table.listed[1:]])
+    need(lambda: bool(table.hints.text()), "the hint", 120)
+    save(table, out / f"actions-{theme}.png")
+    table.close()
+    window.labels.set_text(typed)
 
 
 def take_training(window: MainWindow, out: Path, theme: str) -> None:

@@ -83,6 +83,7 @@ class Timelines(QObject):
         lanes.edge_moved.connect(self.move_edge)
         lanes.add_wanted.connect(self.ask_add)
         lanes.rename_wanted.connect(self.ask_rename)
+        lanes.class_pressed.connect(self.press)
         player.frame_shown.connect(lanes.set_position)
         panel.scores_chosen.connect(lambda names: self._show(chosen=names))
         session.changed.connect(self.reload)
@@ -210,6 +211,19 @@ class Timelines(QObject):
         """A new true segment of these frames."""
         frames = self._panel.lanes.axis.frames
         self._change("Add a segment", lambda truth: editing.add(truth, name, first, last, frames))
+
+    def press(self, name: str) -> None:
+        """The key of a class: the selected true segment gets it, or a new segment from the frame on screen."""
+        if self.chosen:
+            self.rename(name)
+            return
+        frames, at = self._panel.lanes.axis.frames, self._player.playback.frame()
+        length = round(_SECONDS * self._panel.lanes.axis.fps)
+
+        def change(truth: tuple[Segment, ...]) -> editing.Edited:
+            return editing.add(truth, name, *editing.room_at(truth, at, length, frames), frames)
+
+        self._change("Add a segment", change)
 
     def ask_rename(self) -> None:
         """Ask for another class of the selected segment."""

@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
     QHelpEvent,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -41,6 +42,7 @@ class Lanes(QWidget):
     add_wanted = Signal(int, int)  # first and last frame
     rename_wanted = Signal()  # of the selected segment
     menu_wanted = Signal(QPoint)
+    class_pressed = Signal(str)  # the class of a key that was pressed
     moved = Signal()  # another part is shown
     height_changed = Signal()  # there are more or fewer lanes
 
@@ -48,6 +50,7 @@ class Lanes(QWidget):
         super().__init__(parent)
         self.axis, self.content = Axis(), Content()
         self.editable = False
+        self.keys: dict[str, str] = {}  # key -> class
         self.position = 0
         self._painter = LanePainter(self.axis, colours)
         self._back: QPixmap | None = None
@@ -200,7 +203,18 @@ class Lanes(QWidget):
         self.selected.emit(segment)
         self.menu_wanted.emit(event.globalPos())
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        name = self._class_of(event)
+        if name is None:
+            super().keyPressEvent(event)
+        else:
+            self.class_pressed.emit(name)
+
     def event(self, event: QEvent) -> bool:
+        override = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if override and self._class_of(event) is not None:  # type: ignore[arg-type]  # before the window's shortcuts
+            event.accept()
+            return True
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             segment, _ = self._segment_at(event.pos())
             QToolTip.showText(event.globalPos(), "" if segment is None else self.said(segment), self)
@@ -213,6 +227,11 @@ class Lanes(QWidget):
         share = "" if segment.score is None else f", {segment.score:.0%}"
         times = f"{clock_text(segment.start / fps)} to {clock_text((segment.end + 1) / fps)}"
         return f"{segment.name}{share}: {times}, frames {segment.start + 1} to {segment.end + 1}"
+
+    def _class_of(self, event: QKeyEvent) -> str | None:
+        """The class whose key this is."""
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
+        return self.keys.get(event.text().upper()) if plain and self.editable else None
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+from flora_engine.project.class_sets import ClassSets
 from flora_engine.project.classes import Classes
 from flora_engine.project.labels import Labels
 from flora_engine.project.lessons import Lessons
@@ -50,3 +51,7 @@ class Project(Store):
     @property
     def lessons(self) -> Lessons:
         return Lessons(self)
+
+    @property
+    def class_sets(self) -> ClassSets:
+        return ClassSets(self)

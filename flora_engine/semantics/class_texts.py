@@ -113,15 +113,17 @@ def parse_typed(text: str) -> list[ClassText]:
     """Classes as a user types them: `name` or `name: description`, one a line or separated by semicolons.
 
     A description becomes the motion, and the definition says “name: description”; without one, both texts are the
-    name. Blank entries are left out, and of a name typed twice (in whatever letter case) the last entry counts, in
-    the first one's place. Never raises: an empty list is for the caller to judge.
+    name. A colon without a description refuses known texts: the definition then ends with a full stop. Blank entries
+    are left out, and of a name typed twice (in whatever letter case) the last entry counts, in the first one's place.
+    Never raises: an empty list is for the caller to judge.
     """
     found: dict[str, ClassText] = {}
     for entry in text.replace(";", "\n").splitlines():
-        name, _, description = (" ".join(part.split()) for part in entry.partition(":"))
+        name, colon, description = (" ".join(part.split()) for part in entry.partition(":"))
+        refused = bool(name and colon and not description)
         name, description = name or description, description if name else ""
         if name:
-            definition = f"{name}: {description}" if description else name
+            definition = f"{name}: {description}" if description else f"{name}." if refused else name
             found[name.casefold()] = ClassText(name, description or name, definition)
     return list(found.values())
 
@@ -134,9 +136,12 @@ def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
     """
     known = _known_names()
     return [
-        replace(known.get(text.name.casefold(), text), name=text.name) if text.motion == text.name else text
-        for text in texts
+        replace(known.get(text.name.casefold(), text), name=text.name) if _is_bare(text) else text for text in texts
     ]
+
+
+def _is_bare(text: ClassText) -> bool:
+    return text.motion == text.name == text.definition
 
 
 @lru_cache(maxsize=1)

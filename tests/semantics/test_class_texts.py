@@ -145,7 +145,7 @@ def test_broken_yaml_is_one_clear_error(tmp_path: Path, content: str, message: s
         ("a\nb: at 10:30\r\n", [ClassText("a", "a", "a"), ClassText("b", "at 10:30", "b: at 10:30")]),
         ("Wave: x\nrun\nwave", [ClassText("wave", "wave", "wave"), ClassText("run", "run", "run")]),
         (": only words", [ClassText("only words", "only words", "only words")]),
-        ("run:", [ClassText("run", "run", "run")]),
+        ("run:", [ClassText("run", "run", "run.")]),
     ],
 )
 def test_typed_classes(typed: str, expected: list[ClassText]):
@@ -160,6 +160,7 @@ def test_known_names_get_our_texts_unless_described():
     assert texts[1].definition == ours["hopping (one foot jumping)"].definition
     assert texts[2].motion == "draw circle"  # clockwise or not? left alone
     assert texts[4].motion == "slowly"
+    assert with_known_texts(parse_typed("drink water:"))[0].motion == "drink water", "a colon refuses our texts"
 
 
 def test_class_states_put_the_motion_before_the_definition():
