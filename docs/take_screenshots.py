@@ -205,9 +205,7 @@ def take_review(window: MainWindow, out: Path, theme: str) -> None:
 def take_actions(window: MainWindow, out: Path, theme: str) -> None:
     """The table of actions, with a text of one's own, a colour, keys and a hint."""
     typed = window.labels.text()
-    window.labels.set_text(
-        "drink water\nwave a hand\nwave the hand\nthrow\nhop: both feet leave the floor, several times"
-    )
+    window.labels.set_text("drink water\nwave a hand\nwave the hand\nthrow\nhop: both feet leave the floor")
     window.action_table.show()
     table = window.action_table.editor
     table.take([replace(one, key=str(place)) for place, one in enumerate(table.listed, 1)])

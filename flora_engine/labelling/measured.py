@@ -33,6 +33,7 @@ class Measured:
         self.model = load_descriptor_model(path)
         self._encoder, self._reader = encoder, Reader(users_lexicon(), encoder)
         self._reader.prepare()
+        self._last: tuple[tuple[ClassText, ...], list[Expectation], tuple[Floats, Floats]] | None = None
 
     @property
     def width(self) -> int:
@@ -45,12 +46,21 @@ class Measured:
 
     def read(self, texts: Sequence[ClassText]) -> list[Expectation]:
         """What each text makes expect."""
-        return self._reader.read_all(texts)
+        return self._understood(texts)[0]
 
     def directions(self, texts: Sequence[ClassText]) -> tuple[Floats, Floats]:
         """(K, D) and (K,): the score of an action is z·direction + offset."""
-        expected = np.stack([one.values for one in self.read(texts)])
-        return self.model.directions(expected, text_vectors(self._encoder, [text.motion for text in texts]))
+        return self._understood(texts)[1]
+
+    def _understood(self, texts: Sequence[ClassText]) -> tuple[list[Expectation], tuple[Floats, Floats]]:
+        """Expectations and directions; those of the last texts are kept, for thousands of windows ask for the same."""
+        key = tuple(texts)
+        if self._last is None or self._last[0] != key:
+            read = self._reader.read_all(texts)
+            expected = np.stack([one.values for one in read])
+            vectors = text_vectors(self._encoder, [text.motion for text in texts])
+            self._last = (key, read, self.model.directions(expected, vectors))
+        return self._last[1], self._last[2]
 
     def scores(self, z: Floats, texts: Sequence[ClassText]) -> Floats:
         """(N, K), larger is better."""

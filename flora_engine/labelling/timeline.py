@@ -7,9 +7,10 @@ one time axis and fused, and Viterbi's algorithm with a cost for every change ma
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,11 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 CELLS_PER_SECOND = 10
 _FIRST, _AT_ONCE = 4, 16  # windows of the first batch, few so that the first pieces come soon, and of the others
+ALONE = 64  # windows that are encoded here, while other processes start
 _ENOUGH = 0.5  # share of a window's frames in which somebody must be there
+
+
+Encoded = NDArray[np.float32] | str  # the latents of a window, or why it has none
 
 
 class Ranker(Protocol):
@@ -47,6 +52,10 @@ class Ranker(Protocol):
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[NDArray[np.float32], dict[str, float]]: ...
 
     def rank(self, latents: NDArray[np.float32], texts: list[ClassText]) -> list[Ranking]: ...
+
+
+# What encodes windows in other processes: results in the order of the windows, each for one of them.
+Spread = Callable[[Sequence[SkeletonSequence]], Generator[Encoded, None, None]]
 
 
 @dataclass(frozen=True)
@@ -136,36 +145,23 @@ class _Work:
             found += [(int(ends[w]), number, int(w)) for w in np.flatnonzero(enough)]
         return [(number, w) for _, number, w in sorted(found)]
 
-    def score(self, ranker: Ranker, batch: list[tuple[int, int]]) -> None:
+    def cut(self, batch: Sequence[tuple[int, int]]) -> list[SkeletonSequence]:
+        """The windows of `batch` as recordings."""
+        places = [(self.lanes[number].scale, w) for number, w in batch]
+        return [cut(self.sequence, int(scale.starts[w]), scale.frames) for scale, w in places]
+
+    def score(self, ranker: Ranker, batch: Sequence[tuple[int, int]], encoded: Sequence[Encoded]) -> None:
         """Fill in the windows of `batch`. One that cannot be prepared stays without a score; its problem is kept."""
-        good, latents = self._latents(ranker, batch)
+        self.problems += [one for one in encoded if isinstance(one, str)]
+        good = [place for place, one in zip(batch, encoded, strict=True) if not isinstance(one, str)]
         if not good:
             return
-        for (number, w), ranking in zip(good, ranker.rank(np.concatenate(latents), self.texts), strict=True):
+        latents = np.stack([one for one in encoded if not isinstance(one, str)])
+        for (number, w), ranking in zip(good, ranker.rank(latents, self.texts), strict=True):
             scores = {label.name: label.score for label in ranking.labels}
             self.lanes[number].scores[w] = [scores[name] for name in self.names]
             if self.options.background and ranking.none is not None:
                 self.lanes[number].none[w] = ranking.none
-
-    def _latents(
-        self, ranker: Ranker, batch: list[tuple[int, int]]
-    ) -> tuple[list[tuple[int, int]], list[NDArray[np.float32]]]:
-        parts = [
-            cut(self.sequence, int(self.lanes[number].scale.starts[w]), self.lanes[number].scale.frames)
-            for number, w in batch
-        ]
-        try:
-            return batch, [ranker.latents(parts)[0]]
-        except FloraError:
-            pass  # a published preparation refuses some of them: find out which
-        good, latents = [], []
-        for place, part in zip(batch, parts, strict=True):
-            try:
-                latents.append(ranker.latents([part])[0])
-                good.append(place)
-            except FloraError as error:
-                self.problems.append(error.problem)
-        return good, latents
 
     def fused(self, first: int, last: int) -> tuple[Floats, Floats]:
         """Scores (n, K) and the background's probability (n,) of the cells [first, last), NaN where not known."""
@@ -198,13 +194,14 @@ def timeline(
     texts: list[ClassText],
     options: Options | None = None,
     durations: Sequence[float | None] | None = None,
+    spread: Spread | None = None,
 ) -> Timeline:
     """Which of `texts` happens when in `sequence`.
 
-    durations: usual seconds of each of `texts`, None where not known. While it works, the job emits events of kind
-    `segments`: `segments`, a list of objects with name, start, end (frames, both included) and score, provisional, and
-    `until`, the frame up to which all is covered. Raises FloraError if there are no texts or frames, or if no window
-    can be prepared; Cancelled.
+    durations: usual seconds of each of `texts`, None where not known. spread: encodes all but the first windows. While
+    it works, the job emits events of kind `segments`: `segments`, a list of objects with name, start, end (frames, both
+    included) and score, provisional, and `until`, the frame up to which all is covered. Raises FloraError if there are
+    no texts or frames, or if no window can be prepared; Cancelled.
     """
     if not texts:
         raise FloraError("no action to find", remedy="Type at least one action.")
@@ -212,7 +209,7 @@ def timeline(
         raise FloraError("the recording has no frames", path=sequence.source)
     durations = [None] * len(texts) if durations is None else durations
     work = _Work(sequence, texts, Options() if options is None else options, durations)
-    _score_all(job, ranker, work)
+    _score_all(job, ranker, work, spread)
     segments, scores = work.segments(0, work.cells)
     if len(texts) == 1 and all(np.isnan(lane.none).all() for lane in work.lanes):
         job.warn("there is only one action and this model has no background: it fills the whole recording")
@@ -221,7 +218,7 @@ def timeline(
     return Timeline(annotation, work.names, work.lanes, work.step, scores)
 
 
-def _score_all(job: Job, ranker: Ranker, work: _Work) -> None:
+def _score_all(job: Job, ranker: Ranker, work: _Work, spread: Spread | None) -> None:
     """Score all windows, and emit the pieces that are finished from the left."""
     windows = work.windows()
     if not windows:
@@ -229,19 +226,77 @@ def _score_all(job: Job, ranker: Ranker, work: _Work) -> None:
     # where the first window of the shortest length begins that is still to do; the longer ones need not be complete
     shortest = [int(work.lanes[0].scale.starts[w]) if number == 0 else work.sequence.frames for number, w in windows]
     open_from = np.append(np.minimum.accumulate(shortest[::-1])[::-1], work.sequence.frames).astype(np.int64)
+    there = None if spread is None or len(windows) <= ALONE else spread(Windows(work, windows[ALONE:]))
+    try:
+        _score_batches(job, ranker, work, windows, open_from, there)
+    finally:
+        if there is not None:
+            there.close()
+    job.progress("finding actions", len(windows), len(windows))
+    if windows and len(work.problems) == len(windows):
+        raise FloraError(f"not a single window can be prepared: {work.problems[0]}", path=work.sequence.source)
+    if work.problems:
+        job.warn(f"{len(work.problems)} of {len(windows)} windows cannot be prepared: {work.problems[0]}")
+
+
+def _score_batches(
+    job: Job,
+    ranker: Ranker,
+    work: _Work,
+    windows: list[tuple[int, int]],
+    open_from: NDArray[np.int64],
+    there: Generator[Encoded, None, None] | None,
+) -> None:
+    """Batch by batch; there: what other processes encode, from window `ALONE` on."""
     shown = first = 0
     while first < len(windows):
         job.progress("finding actions", first, len(windows))
         after = min(first + (_AT_ONCE if first else _FIRST), len(windows))
-        work.score(ranker, windows[first:after])
+        if there is None or first < ALONE:
+            after = after if there is None else min(after, ALONE)
+            encoded = encode(ranker, work.cut(windows[first:after]))
+        else:
+            encoded = list(islice(there, after - first))
+        work.score(ranker, windows[first:after], encoded)
         done = int(open_from[after]) // work.step if after < len(windows) else work.cells
         if done > shown:
             pieces = [vars(segment) for segment in work.segments(shown, done)[0]]
             job.emit("segments", segments=pieces, until=min(done * work.step, work.sequence.frames) - 1)
             shown = done
         first = after
-    job.progress("finding actions", len(windows), len(windows))
-    if windows and len(work.problems) == len(windows):
-        raise FloraError(f"not a single window can be prepared: {work.problems[0]}", path=work.sequence.source)
-    if work.problems:
-        job.warn(f"{len(work.problems)} of {len(windows)} windows cannot be prepared: {work.problems[0]}")
+
+
+def encode(ranker: Ranker, parts: list[SkeletonSequence]) -> list[Encoded]:
+    """The latents of windows; a published preparation refuses some, and says why."""
+    try:
+        return list(ranker.latents(parts)[0])
+    except FloraError:
+        pass
+    found: list[Encoded] = []
+    for part in parts:
+        try:
+            found.append(ranker.latents([part])[0][0])
+        except FloraError as error:
+            found.append(error.problem)
+    return found
+
+
+class Windows(Sequence[SkeletonSequence]):
+    """Windows as recordings, each cut when it is asked for: thousands of them would fill the memory."""
+
+    def __init__(self, work: _Work, windows: Sequence[tuple[int, int]]) -> None:
+        self._work, self._windows = work, windows
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    @overload
+    def __getitem__(self, place: int) -> SkeletonSequence: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[SkeletonSequence]: ...
+
+    def __getitem__(self, place: int | slice) -> SkeletonSequence | list[SkeletonSequence]:
+        if isinstance(place, slice):
+            return self._work.cut(self._windows[place])
+        return self._work.cut([self._windows[place]])[0]

@@ -13,6 +13,7 @@ from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.lanes import Scores
 from flora_engine.labelling.learning import model_key, taught_by
+from flora_engine.labelling.spreading import spread_for
 from flora_engine.labelling.teaching import Ranker, TaughtRanker
 from flora_engine.labelling.timeline import Options, timeline, usual_seconds
 from flora_engine.project import Project
@@ -59,7 +60,8 @@ def run(job: Job, request: Request) -> Result:
     folder = BUILTIN if request.model is None else find_bundle(request.model)
     sequence, ranker = _read(request, folder, texts)
     options = Options(background=request.background)
-    found = timeline(job, ranker, sequence, texts, options, usual_seconds(texts))
+    spread = spread_for(job, folder, sequence, quietly=True)
+    found = timeline(job, ranker, sequence, texts, options, usual_seconds(texts), spread)
     if request.scores is not None:
         request.scores.write_bytes(Scores(found.names, found.step, found.scores.astype(np.float32)).to_bytes())
     segments = [(s.name, s.start, s.end + 1, s.score or 0.0) for s in found.annotation.segments]

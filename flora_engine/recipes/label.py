@@ -98,9 +98,14 @@ def reading_recipe(request: Request) -> ReadingRecipe | None:
     return None if request.recipe is None else find_recipe(request.recipe)
 
 
+def model_of(request: Request) -> Path:
+    """The bundle of the request."""
+    return BUILTIN if request.model is None else find_bundle(request.model)
+
+
 def ranker_for(request: Request, texts: list[ClassText]) -> Ranker:
     """The labeller of the request, taught by its project if it names one. Raises FloraError."""
-    folder = BUILTIN if request.model is None else find_bundle(request.model)
+    folder = model_of(request)
     labeller = Labeller(folder)
     if request.learn_from is None:
         return labeller

@@ -17,6 +17,7 @@ from flora_engine.labelling.exchange import FORMATS, Recording, format_called, r
 from flora_engine.labelling.exchange.json_object import FORMAT_NAME, VERSION, as_json
 from flora_engine.labelling.folder import recordings
 from flora_engine.labelling.segments import Annotation, Segment
+from flora_engine.labelling.spreading import spread_for
 from flora_engine.labelling.teaching import Ranker
 from flora_engine.labelling.timeline import Options, timeline, usual_seconds
 from flora_engine.readers import read_sequence
@@ -127,7 +128,8 @@ def _one(job: Job, labeller: Ranker, file: Path, texts: list[ClassText], request
         if request.truth is not None:
             recording = Recording(sequence.fps, sequence.frames)
             truth = _as_typed(job, read_segments(request.truth, recording), texts)
-        found = timeline(job, labeller, sequence, texts, options, usual_seconds(texts)).annotation
+        spread = spread_for(job, label.model_of(request), sequence)
+        found = timeline(job, labeller, sequence, texts, options, usual_seconds(texts), spread).annotation
     except FloraError as error:
         job.warn(str(error))
         return TimelineOfFile(file, None, str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from flora_engine.cli import main
 from flora_engine.demo import ACTIONS, synthesise_stream
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Event, Job
+from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.exchange import FORMATS, Recording, read_segments
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.ranking import RankedLabel, Ranking
-from flora_engine.labelling.timeline import Options, timeline, usual_seconds
+from flora_engine.labelling.spreading import spread_for
+from flora_engine.labelling.timeline import ALONE, Encoded, Options, timeline, usual_seconds
 from flora_engine.readers import write_ntu
 from flora_engine.recipes.actions import perform
 from flora_engine.semantics.class_texts import ClassText
@@ -255,3 +258,35 @@ def test_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["label", "--help"])
     assert ", ".join(sorted(FORMATS)) in " ".join(capsys.readouterr().out.split())
+
+
+def test_other_processes_encode_all_but_the_first_windows() -> None:
+    sequence = coded(*[(1 + place % 3, 45) for place in range(60)])
+    alone = timeline(Job(), Perfect(), sequence, TEXTS)
+    given: list[int] = []
+
+    def spread(parts: Sequence[SkeletonSequence]) -> Generator[Encoded, None, None]:
+        for start in range(0, len(parts), 10):
+            for part in parts[start : start + 10]:
+                given.append(part.frames)
+                yield Perfect().latents([part])[0][0]
+
+    here = Perfect()
+    spreaded = timeline(Job(), here, sequence, TEXTS, spread=spread)
+    windows = sum(len(lane.scores) for lane in alone.lanes)
+    assert len(given) == windows - ALONE and here.calls < ALONE
+    assert spreaded.annotation == alone.annotation and np.array_equal(spreaded.scores, alone.scores)
+
+
+def test_real_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence, _ = synthesise_stream([0, 5, 11] * 16, seed=1)
+    texts = [ClassText(name, name, name) for name in ("squat", "bow", "wave")]
+    monkeypatch.setattr("flora_engine.labelling.spreading._LEAST", 0.0)
+    monkeypatch.setattr("flora_engine.labelling.spreading.cpu_count", lambda: 2)
+    spread = spread_for(Job(), BUILTIN, sequence)
+    assert spread is not None
+    labeller = Labeller(BUILTIN)
+    there = timeline(Job(), labeller, sequence, texts, spread=spread)
+    alone = timeline(Job(), labeller, sequence, texts)
+    assert sum(len(lane.scores) for lane in there.lanes) > ALONE
+    assert np.allclose(there.scores, alone.scores, atol=1e-4)
