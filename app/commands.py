@@ -94,6 +94,8 @@ _FILE = (
             "List every recording below a folder"),
     Command("file.read_differently", "Read this file differently…", lambda w: w.opening.ask_differently(),
             "Ctrl+Shift+R", "Say its layout, columns, axes, unit and frame rate", enabled=lambda state: state.readable),
+    Command("file.recipes", "Open the folder of reading recipes", lambda w: w.opening.show_recipes(), "",
+            "One file each, to share or to delete"),
     Command("file.open_project", "Open a project…", lambda w: w.opening.ask_project(), "Ctrl+Shift+P",
             "A folder that holds project.sqlite"),
     Command("file.new_project", "New project…", lambda w: w.opening.ask_new_project(), "Ctrl+Shift+N",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.demo import demo_project
@@ -28,6 +29,7 @@ from flora_engine.readers import Attempt, attempt_sequence
 from flora_engine.readers.arrays import published_data_set
 from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.readers.writing import write_sequence
+from flora_engine.resources import recipes_folder
 from flora_engine.skeleton import SkeletonSequence
 
 _ASK = "Read it differently…"
@@ -256,6 +258,17 @@ class Opening(QObject):
         self.reading_dialog = dialog = ReadingDialog(self.seen, self._window)
         dialog.answered.connect(self._on_answered)
         dialog.open()
+
+    def show_recipes(self) -> None:
+        """Open the folder of reading recipes, where they can be copied, renamed and deleted."""
+        folder = recipes_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._feedback.problem(f"{folder}: cannot be made ({error.strerror})")
+            return
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self._feedback.problem(f"The reading recipes are in {folder}.")
 
     @property
     def can_ask_differently(self) -> bool:

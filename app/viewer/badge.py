@@ -22,7 +22,8 @@ def badge_text(notes: Sequence[Note]) -> str:
     guessed = [each for each in _GUESSES if each in about]
     unsure = [each for each in guessed if each in doubtful]
     parts = [f"Guessed: {', '.join(unsure)}" if unsure else "Guessed from the body" if guessed else ""]
-    parts += ["joints made up" if "joints" in about else "", "gaps filled" if "gaps" in about else ""]
+    others = {"joints": "joints made up", "gaps": "gaps filled", "recipe": "read by a recipe"}
+    parts += [words for name, words in others.items() if name in about]
     text = " · ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 
 from app.dialogs.import_dialog import ImportDialog
@@ -182,6 +183,7 @@ def test_the_words_of_the_badge() -> None:
     assert badge_text([sure, unsure]) == "Guessed: frame rate" and is_doubtful([sure, unsure])
     assert badge_text([Note("joints", "x"), Note("gaps", "y", "likely")]) == "Joints made up · gaps filled"
     assert badge_text([Note("unit", "cm", conflict=True)]) == "Guessed: unit"
+    assert badge_text([Note("recipe", "read as “lab” says")]) == "Read by a recipe"
 
 
 def test_what_was_guessed_stays_with_a_recording_of_a_project(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
@@ -250,3 +252,19 @@ def test_an_import_reads_all_files_like_the_one_that_was_asked_about(qtbot: Any,
     dialog.view.selectRow(row)
     dialog.ask_button.click()
     qtbot.waitUntil(lambda: "its format says all of it" in dialog.message.text())
+
+
+def test_the_folder_of_recipes_is_opened_or_named(
+    window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True)
+    window.run_command("file.recipes")
+    assert opened == [str(folder)] and folder.is_dir()
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _: False)
+    window.run_command("file.recipes")
+    assert window.notice.text() == f"The reading recipes are in {folder}."
+    folder.rmdir()
+    folder.write_text("in the way")
+    window.run_command("file.recipes")
+    assert "cannot be made" in window.notice.text()
