@@ -85,7 +85,7 @@ def inspect(sequence: SkeletonSequence) -> Inspection:
     seen = look(trusted.joints, trusted.layout)
     stature, unit = seen.stature, seen.unit
     scale = None if unit is None else UNITS[unit]
-    up = None if seen.up_sure == "unsure" else seen.up
+    up = None if seen.up_sure == "unsure" and not seen.may_lie else seen.up
     found = Inspection(
         frames=sequence.frames,
         persons=sequence.persons,

@@ -59,6 +59,7 @@ class Look:
     up: the signed axis that points up ("+z"). left_handed: the axes are mirrored (or left and right are swapped).
     forward: (3,) the mean direction the persons face at the beginning, if the axes are right-handed; the opposite if
     not. stature: see `STATURE`. floor: per signed axis how unsteady the lowest joint is along it, in statures.
+    may_lie: nothing but that the body may crawl or swim makes the up axis unsure.
     """
 
     up: str | None
@@ -68,6 +69,7 @@ class Look:
     forward: Array | None
     stature: float | None
     floor: dict[str, float]
+    may_lie: bool = False
 
     @property
     def unit(self) -> str | None:
@@ -111,17 +113,17 @@ def look(joints: NDArray[np.float32] | Array, layout: str, invented: tuple[str, 
         score = _forward_score(body, source, layout, stature, weights)
         ahead = _forward(body[chosen[:, 0] <= start])
         floor = _floor(source, stature)
-        if up is not None and _may_lie(body, up, floor):
-            up_sure = "unsure"
+        may_lie = up is not None and up_sure != "unsure" and _may_lie(body, up, floor)
     strength = abs(score)
     return Look(
         up,
-        up_sure,
+        "unsure" if may_lie else up_sure,
         None if score == 0 else bool(score < 0),
         "sure" if strength > sure else "likely" if strength > likely else "unsure",
         ahead,
         stature,
         floor,
+        may_lie,
     )
 
 
