@@ -333,6 +333,8 @@ class MainWindow(QMainWindow):
         except OSError as error:
             _log.error("the settings could not be saved: %s", error)
         _application().removeEventFilter(self._guard)
+        if self.player.playback.playing:
+            self.player.toggle()  # a closed window draws nothing
         self.session.close()
         self.jobs.shut_down()
         super().closeEvent(event)

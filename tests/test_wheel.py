@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -16,6 +17,16 @@ from flora_engine import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 LABEL = ("label", "recordings", "--classes", "wave; sit down", "--json")
+TRAINING = """
+kind: pipeline
+data: [{dataset: utd_mhad, raw: many, frames: 16, persons: 1}]
+splits: [{name: a, unseen: [1, 5], train: {by: subject, values: [1]}}]
+texts: {tokens: 8}
+encoder: {epochs: 1, base_channels: 8, batch_size: 8, milestones: [1], held_out: 0.2}
+flora: {hidden: 24, velocity_heads: 2, align_iterations: 4, total_iterations: 8, evaluations: 2, validation_classes: 2,
+  folds: 2, attunements: [[0, 0.0]], protocols: [held-out]}
+heads: [flora]
+"""
 WINDOW = """
 import sys
 from PySide6.QtWidgets import QApplication
@@ -91,6 +102,29 @@ def test_it_says_its_version_and_labels_far_from_any_checkout(installed: tuple[P
     assert "WRONG" not in doctor and "seen classes" in doctor
     checked = call(commands / "flora", "runs", "list", cwd=folder, env=environment)
     assert "Traceback" not in checked
+
+
+def test_it_trains_far_from_any_checkout(installed: tuple[Path, Path]) -> None:
+    commands, folder = installed
+    environment = clean(folder)
+    call(commands / "flora", "demo", "many", "--replications", "2", cwd=folder, env=environment)
+    (folder / "tiny.yaml").write_text(TRAINING, encoding="utf-8")
+    call(commands / "flora", "train", "--config", "tiny.yaml", "--device", "cpu", cwd=folder, env=environment)
+    (run,) = (folder / "runs").iterdir()
+    ranked = call(commands / "flora", *LABEL, "--model", run, cwd=folder, env=environment)
+    assert len(ranked.splitlines()) > 10 and "wave" in ranked
+
+
+def test_the_source_archive_holds_every_file_of_the_repository(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a checkout of Git")
+    call(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    present = {name for name in tracked.stdout.split("\0") if name and (ROOT / name).is_file()}
+    assert present - names == set()
 
 
 def test_its_window_opens_far_from_any_checkout(installed: tuple[Path, Path]) -> None:

@@ -124,23 +124,27 @@ class Supervisor:
 
     def _read_events(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if not isinstance(event, dict) or "kind" not in event:
-                self._errors.append(line.rstrip())
-                continue
-            if event["kind"] == "detached":
-                self._detached.set()
-            self._last = event
-            self._on_event(event)
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self._take(line)
+
+    def _take(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or "kind" not in event:
+            self._errors.append(line.rstrip())
+            return
+        if event["kind"] == "detached":
+            self._detached.set()
+        self._last = event
+        self._on_event(event)
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._errors.append(line.rstrip())
+        with self._process.stderr as stderr:
+            self._errors.extend(line.rstrip() for line in stderr)
 
     def _wait(self, readers: list[threading.Thread]) -> None:
         if hasattr(os, "waitid"):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flora_engine.descriptors.catalogue import catalogue
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing
+from flora_engine.files import open_arrays, replacing
 from flora_engine.resources import RESOURCES
 
 POOL = RESOURCES / "descriptors" / "pool.npz"
@@ -92,7 +92,7 @@ def save_pool(path: Path, pool: Pool) -> None:
 def load_pool(path: Path) -> Pool:
     """A stored table. Raises FloraError if it is damaged or was made for another catalogue."""
     try:
-        with np.load(path, allow_pickle=False) as table:
+        with open_arrays(path) as table:
             names, quantiles = [str(n) for n in table["names"]], table["quantiles"]
             sets = tuple(str(n) for n in table["sets"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

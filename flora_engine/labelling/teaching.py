@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing
+from flora_engine.files import open_arrays, replacing
 from flora_engine.labelling.corrections import MOST, Confirmed, corrected
 from flora_engine.labelling.ranking import Ranking
 from flora_engine.semantics.class_texts import ClassText
@@ -67,7 +67,7 @@ class Taught:
 def load_taught(path: Path) -> Taught:
     """What `Taught.save` wrote. Raises FloraError if it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open_arrays(path) as stored:
             rows, spaces = stored["rows"].astype(np.float32), tuple(int(width) for width in stored["spaces"])
             names = tuple(str(name) for name in stored["names"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

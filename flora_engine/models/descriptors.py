@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from flora_engine.descriptors.catalogue import catalogue
 from flora_engine.descriptors.pool import Pool, build_pool
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing
+from flora_engine.files import open_arrays, replacing
 
 Floats = NDArray[np.float64]
 # Chosen as a whole on sets left out, never on one alone (docs/decisions/0010-words.md).
@@ -95,7 +95,7 @@ class DescriptorModel:
 def load_descriptor_model(path: Path) -> DescriptorModel:
     """A stored model. Raises FloraError if it is damaged or was made for other descriptors."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open_arrays(path) as stored:
             names = [str(name) for name in stored["names"]]
             arrays = {f.name: stored[f.name].astype(np.float64) for f in fields(DescriptorModel)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +74,16 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError("it refers to something outside")
 
 
+def _check_sizes(data: bytes) -> None:
+    """Refuse a pickle that would reserve memory for more than its own size. Raises UnpicklingError or ValueError.
+
+    A number in a memo's place, or in front of bytes that are not there, makes Python reserve gigabytes.
+    """
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in ("PUT", "LONG_BINPUT") and isinstance(argument, int) and argument > len(data):
+            raise pickle.UnpicklingError("it refers to more objects than it can hold")
+
+
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
     """The recording of a pickle that holds one; FloraError for one that holds many, or anything but data.
 
@@ -82,6 +93,7 @@ def read(path: Path, head: bytes) -> SkeletonSequence | None:
         return None
     data = _input.read_bytes(path, _input.MAX_JSON_BYTES)
     try:
+        _check_sizes(data)
         content = _Plain(io.BytesIO(data)).load()
     except Exception as error:  # a damaged pickle raises anything
         problem = f"is a pickle that cannot be read as plain data ({_input.shown(error) or type(error).__name__})"

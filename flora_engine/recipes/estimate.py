@@ -21,6 +21,7 @@ from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing.find import find_recordings
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.datasets.split_checks import of_project
+from flora_engine.files import open_arrays
 from flora_engine.jobs import Event, Job
 from flora_engine.processes import memory_used
 from flora_engine.project import Project
@@ -101,7 +102,7 @@ def sizes_of(config: AnyConfig) -> Sizes:
         benchmark = load_benchmark(config.benchmark)
         classes = len(load_dataset(benchmark.dataset).classes)
         if config.features is not None:
-            with np.load(config.features, allow_pickle=False) as file:
+            with open_arrays(Path(config.features)) as file:
                 rows = [len(file[name]) for name in file.files if name.endswith("label")]
             train = rows[0] if rows else 1000
             return Sizes(train, sum(rows) or train, classes, len(benchmark.seen), bool(rows))

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing, write_text
+from flora_engine.files import open_arrays, replacing, write_text
 
 FOLDER, CLASSES, RECORDINGS = "analysis", "classes.json", "recordings.json"
 COMPONENTS = 32  # principal components of latents that are kept
@@ -278,7 +278,7 @@ def read_analysis(folder: Path) -> Analysis:
 
 def _read(path: Path, kind: type[Any]) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             found = {field.name: file[field.name] for field in fields(kind)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FloraError(

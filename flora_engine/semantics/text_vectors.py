@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.files import replacing
+from flora_engine.files import open_arrays, replacing
 from flora_engine.resources import RESOURCES
 from flora_engine.semantics.text_encoder import TextEncoder
 
@@ -30,7 +30,7 @@ def _table(path: Path, encoder: str) -> tuple[dict[int, int], NDArray[np.int8]]:
     """Rows by the digest of their text; nothing if the table is of another encoder or not there."""
     if not path.is_file():
         return {}, np.empty((0, 0), np.int8)
-    with np.load(path, allow_pickle=False) as table:
+    with open_arrays(path) as table:
         if str(table["encoder"]) != encoder:
             return {}, np.empty((0, 0), np.int8)
         return {int(digest): row for row, digest in enumerate(table["digests"])}, table["vectors"]

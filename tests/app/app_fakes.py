@@ -79,3 +79,4 @@ class Driver:
         if not self.steps:
             self._timer.stop()
             windows[0].close()
+            windows[0].deleteLater()

@@ -351,6 +351,7 @@ def test_twenty_thousand_files_do_not_hold_up_the_window(
     dialog.shown.setCurrentIndex(dialog.shown.findData("doubts"))
     qtbot.waitUntil(lambda: finished(dialog))
     assert dialog.model.rowCount() == count // 10 == dialog.looks.count(UNREADABLE)
+    timer.stop()
     assert len(turns) > 20, "the window had its turns while results came in"
 
 

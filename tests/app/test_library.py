@@ -158,6 +158,8 @@ def test_selecting_plays_and_the_newest_wins(window: MainWindow, qtbot: Any, pro
     name = window.library.model.index(13, [c.key for c in COLUMNS].index("name")).data()
     qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.name == name)
     assert window.player.playback.playing
+    window.close()
+    assert not window.player.playback.playing
 
 
 def test_arrow_keys_move_through_the_library(window: MainWindow, qtbot: Any, project_folder: Path) -> None:

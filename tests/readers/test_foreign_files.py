@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,19 @@ def test_a_pickle_is_never_executed(tmp_path: Path, protocol: int, monkeypatch: 
         path.write_bytes(pickle.dumps(content, protocol))
         assert "cannot be read as plain data" in refusal(path)
     assert not (tmp_path / "ran.txt").exists()
+
+
+@pytest.mark.parametrize("evil", [b"]r\xff\xff\xff\x0f.", b"B\xff\xff\xff\x7fabc.", b"]p99999999999\n."])
+def test_a_pickle_reserves_no_memory_that_it_does_not_fill(tmp_path: Path, evil: bytes) -> None:
+    path = tmp_path / "large.pkl"
+    path.write_bytes(b"\x80\x03" + evil)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FloraError, match="cannot be read as plain data"):
+            read_sequence(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("protocol", range(6))
