@@ -335,6 +335,7 @@ class MainWindow(QMainWindow):
         _application().removeEventFilter(self._guard)
         if self.player.playback.playing:
             self.player.toggle()  # a closed window draws nothing
+        self.training.queue.close()
         self.session.close()
         self.jobs.shut_down()
         super().closeEvent(event)

@@ -107,6 +107,11 @@ class TrainingQueue(QObject):
             count = f"{len(entries)} training{'s wait' if len(entries) != 1 else ' waits'}"
             self._feedback.notice.say(f"{count} in the queue.", "Start the next", self.next, about="queue")
 
+    def close(self) -> None:
+        """The window has closed: what waits is kept for the next one."""
+        self.held = True
+        self._timer.stop()
+
     def is_training(self) -> bool:
         """Whether this window or another program trains, as far as is known."""
         self._others = [path for path in self._others if RunFolder(path).is_running()]
