@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ["FLORA_LEXICON"] = str(Path(os.devnull) / "none")  # nor lexicon
-os.environ["FLORA_RECIPES"] = str(Path(os.devnull) / "none")  # no reading recipe of whoever runs the tests
+# No reading recipe and no lexicon of whoever runs the tests.
+os.environ["FLORA_RECIPES"] = os.environ["FLORA_LEXICON"] = str(Path(os.devnull) / "none")
+# Hypothesis measures how long each example takes; beside other load that says nothing about the code.
+settings.register_profile("without a clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("without a clock")
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_values_in_words() -> None:
     )
     assert re.fullmatch(r"the right hand stays low \(-1\.\d torsos, .*\)", words("right_hand_height_max", -1))
     assert re.fullmatch(
-        r"the left hand is above the shoulders for much of the time \(\d\d %, .*\)",
+        r"the left hand is above the shoulders for much of the time \(\d\d%, .*\)",
         words("active_hand_raised_share", 0.5),
     )
     assert re.fullmatch(r"the trunk stays upright \(0°, .*\)", words("trunk_bend_max", -0.5))
