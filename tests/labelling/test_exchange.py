@@ -45,7 +45,9 @@ def test_out_and_back(name: str, told: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30
+)
 @given(
     drawn=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6),
     label=st.text(min_size=1).filter(lambda text: text.isprintable() and text == " ".join(text.split()) and text),
@@ -217,7 +219,9 @@ def test_what_is_wrong_is_named_with_its_line(text: str, problem: str, tmp_path:
     assert caught.value.path == path
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200
+)
 @given(form=st.sampled_from([*FORMATS]), at=st.integers(0, 700), junk=st.text(max_size=5), cut=st.integers(0, 60))
 def test_broken_files_are_read_or_refused_in_one_sentence(
     form: str, at: int, junk: str, cut: int, tmp_path: Path

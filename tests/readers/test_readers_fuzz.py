@@ -106,7 +106,9 @@ def assert_sound(sequence: SkeletonSequence) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(edits=changes)
 def test_damaged_samples(tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]) -> None:
     samples = tmp_path / "samples"
@@ -117,7 +119,9 @@ def test_damaged_samples(tmp_path: Path, kind: str, edits: list[tuple[str, float
 
 
 @pytest.mark.parametrize("kind", FOREIGN_KINDS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(edits=changes)
 def test_damaged_foreign_files(tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]) -> None:
     whole = tmp_path / "samples" / kind
@@ -151,7 +155,9 @@ TOLD = {
 
 
 @pytest.mark.parametrize("kind", TOLD)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(edits=changes)
 def test_damaged_files_that_are_read_by_a_recipe(
     tmp_path: Path, kind: str, edits: list[tuple[str, float, object]]
@@ -170,7 +176,9 @@ def test_damaged_files_that_are_read_by_a_recipe(
 
 
 @pytest.mark.parametrize("folder", ["ntu/raw", "utd_mhad", "nw_ucla", "pku/raw"])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(edits=changes, pick=st.integers(0, 10**6))
 def test_damaged_real_files(
     shared_data: Path, tmp_path: Path, folder: str, edits: list[tuple[str, float, object]], pick: int
@@ -184,7 +192,9 @@ def test_damaged_real_files(
 
 
 @pytest.mark.parametrize("suffix", [".skeleton", ".mat", ".json", ".npz", ".txt", ".csv", ".bvh", ".npy", ""])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.one_of(st.binary(max_size=300), st.text(max_size=200).map(str.encode)))
 def test_any_bytes(tmp_path: Path, suffix: str, data: bytes) -> None:
     path = tmp_path / f"any{suffix}"
