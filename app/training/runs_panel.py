@@ -24,14 +24,17 @@ from PySide6.QtWidgets import (
 )
 
 from app.tables import ColumnsModel
+from app.training.exporting import ask_export, table_csv
 from app.training.stages import span
 from app.widgets import button, buttons_row, rows_view, selected_places, sentence
 from app.workers.tasks import Newest, attempt
+from flora_engine.config import EncoderSettings, FloraSettings
 from flora_engine.runs.folder import RunFolder
-from flora_engine.runs.listing import Listing, Mean, Notes, RunRow, move_to_trash, take_from_trash, write_notes
+from flora_engine.runs.listing import Listing, Mean, Notes, RunRow, changed, move_to_trash, take_from_trash, write_notes
 
 _LOOK = 3000  # ms between two looks at the folder
 MOST_COMPARED = 8
+_DEFAULTS = {"encoder": EncoderSettings(), "flora": FloraSettings()}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Column:
     number: bool = False
     tip: str = ""
     width: int = 90
+
+
+def changes_of(row: RunRow) -> str:
+    """The settings of a run that are not the defaults, in a line."""
+    found = changed(row.config, _DEFAULTS)
+    return ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in found.items() if not key.endswith("seeds"))
 
 
 def _share(mean: Mean | None) -> str:
@@ -66,6 +75,7 @@ COLUMNS = (
     Column("Data", lambda r: r.data, lambda r: r.data.casefold()),
     Column("Split", lambda r: r.split, lambda r: r.split.casefold()),
     Column("Heads", lambda r: ", ".join(r.heads), lambda r: r.heads, width=130),
+    Column("Not default", changes_of, changes_of, tip="Settings that are not the defaults"),
     Column("Seeds", lambda r: ", ".join(map(str, r.seeds)), lambda r: len(r.seeds), True, width=60),
     Column("ZSL", lambda r: _share(r.zsl), lambda r: r.zsl or (-1.0, 0), True, "Accuracy among unseen classes", 120),
     Column(
@@ -106,6 +116,8 @@ class RunsModel(ColumnsModel):
 
     def extra(self, row: int, column: int, role: int) -> Any:
         run = self.runs[row]
+        if role == Qt.ItemDataRole.ToolTipRole and COLUMNS[column].title == "Not default":
+            return COLUMNS[column].text(run).replace(", ", "\n")
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(filter(None, (str(run.path), run.notes.text)))
         return None
@@ -239,6 +251,7 @@ class RunsPanel(QWidget):
                 button("Open a run…", self._choose_run),
                 self.compare_button,
                 self.notes_button,
+                button("Export…", self._ask_export),
                 self.remove_button,
                 self.undo_button,
             )
@@ -268,6 +281,14 @@ class RunsPanel(QWidget):
             if self.model.run_at(place).path in paths:
                 flags = self.view.selectionModel().SelectionFlag
                 self.view.selectionModel().select(self.model.index(place, 0), flags.Select | flags.Rows)
+
+    def as_csv(self) -> str:
+        """The table as it stands: filtered and sorted."""
+        rows = [[column.text(self.model.run_at(place)) for column in COLUMNS] for place in range(self.model.rowCount())]
+        return table_csv([column.title for column in COLUMNS], rows)
+
+    def _ask_export(self) -> None:
+        self._say(ask_export(self, "runs", self.view, self.as_csv))
 
     def _choose_folder(self) -> None:
         if name := QFileDialog.getExistingDirectory(self, "Folder of runs", self.folder.text()):

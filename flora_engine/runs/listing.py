@@ -206,6 +206,17 @@ def flat(config: Mapping[str, Any], before: str = "") -> dict[str, str]:
     return found
 
 
+def changed(config: Mapping[str, Any], defaults: Mapping[str, BaseModel]) -> dict[str, str]:
+    """Dotted key → value, for the settings of a run that are not the defaults. defaults: by section."""
+    found: dict[str, str] = {}
+    for section, usual in defaults.items():
+        mine = config.get(section)
+        if isinstance(mine, dict):
+            known = flat(usual.model_dump(mode="json"))
+            found |= {f"{section}.{key}": value for key, value in flat(mine).items() if known.get(key, value) != value}
+    return found
+
+
 def different(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Dotted key → the value in each configuration, for the keys whose values differ; "" if a key is missing."""
     flats = [flat(config) for config in configs]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import signal
@@ -45,6 +46,24 @@ trainer.train_encoder = broken
 _SLEEPY = """
 from flora_engine.runs import folder
 folder.SLEPT_SECONDS = 2.0
+"""
+_WINDOW = """
+import json, sys
+from pathlib import Path
+from app.application import make_application
+from app.main_window import MainWindow
+given = json.loads(sys.argv[1])
+application = make_application()
+window = MainWindow(settings_file=Path(given["settings"]))
+window.show()
+job = window.training.start("Train", given["arguments"])
+if given["background"]:
+    def started(event):
+        if event["kind"] == "metric" and not job.detached:
+            job.detach()
+            print("detached", flush=True)
+    job.event_arrived.connect(started)
+application.exec()
 """
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits and signals of Linux")
 
@@ -224,3 +243,45 @@ def test_a_computer_that_slept(
     history.refresh()
     assert history.seconds() <= history.clock.last - history.clock.first - sum(slept()) + 0.01
     assert any("slept" in line.text and line.level == "warning" for line in history.log)
+
+
+@linux
+@pytest.mark.parametrize("background", [False, True], ids=["beside the window", "in the background"])
+def test_a_window_that_is_killed(
+    make_window: Callable[[], MainWindow], moves: Path, tmp_path: Path, qtbot: Any, background: bool
+) -> None:
+    """Kill -9 of the window: its training stops with a checkpoint, or trains on; the next window finds it."""
+    out = tmp_path / "runs"
+    order = arguments(moves, out, epochs=100000 if background else 40)
+    given = {"settings": str(tmp_path / "first.json"), "arguments": order, "background": background}
+    command = [sys.executable, "-c", _WINDOW, json.dumps(given)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    qtbot.waitUntil(lambda: bool(list_runs(out)))
+    run = the_run(out)
+    qtbot.waitUntil(lambda: any(event["kind"] == "metric" for event in run.events()))
+    if background:
+        assert process.stdout is not None and process.stdout.readline() == "detached\n"
+    worker = run.pid()
+    assert worker is not None
+    process.kill()
+    process.wait()
+    window = make_window()
+    window._settings.change(runs=str(out))
+    if background:
+        assert psutil.pid_exists(worker)
+        window.training.find_running()
+        qtbot.waitUntil(lambda: "in the background" in window.notice.text())
+        window.notice.action().click()
+    else:
+        qtbot.waitUntil(lambda: not psutil.pid_exists(worker))
+        window.training.watch(run.path)
+    page = window.training.window.page_of(run.path)
+    assert page is not None
+    qtbot.waitUntil(lambda: page.state == ("running" if background else "stopped") and bool(page.curves.views))
+    if background:
+        page.stop_button.click()
+        qtbot.waitUntil(lambda: page.state == "stopped" and not psutil.pid_exists(worker))
+    else:
+        page.resume_button.click()
+        qtbot.waitUntil(lambda: page.state == "finished" and not window.jobs.jobs)
+    window.training.window.close()

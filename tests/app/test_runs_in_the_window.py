@@ -17,6 +17,7 @@ from app.theme import LIGHT
 from app.training.compare_page import as_text
 from app.training.metrics import as_csv, drawn
 from app.training.run_page import RunPage
+from app.training.runs_panel import changes_of
 from app.training.window import TrainingWindow
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.jobs import Job
@@ -215,9 +216,12 @@ def test_the_table_of_runs(training: TrainingWindow, qtbot: Any, tmp_path: Path)
     panel = training.runs
     panel.look()
     qtbot.waitUntil(lambda: panel.model.rowCount() == 4)
-    panel.view.sortByColumn(6, panel.view.horizontalHeader().sortIndicatorOrder().DescendingOrder)
+    panel.view.sortByColumn(7, panel.view.horizontalHeader().sortIndicatorOrder().DescendingOrder)
     names = [panel.model.run_at(place).path for place in range(3)]
     assert names == [runs[1].path, runs[2].path, runs[0].path]
+    assert changes_of(panel.model.run_at(0)) == "epochs 25", "streams, folds and seeds are the defaults or columns"
+    lines = panel.as_csv().splitlines()
+    assert lines[0].startswith("Name,State,Data") and "90.0% ± 1.2%" in lines[1] and len(lines) == 5
     panel.filter.setText("finished nearest")
     assert panel.model.rowCount() == 3
     panel.set_notes(runs[0].path, Notes(title="the first", tags=("paper",), text="keep"))
