@@ -75,7 +75,7 @@ class TrainingQueue(QObject):
             return
         self.held = False
         self._feedback.say(f"“{title}” waits in the queue of the window of runs.")
-        self._show()
+        self._go_on()  # the other one may have ended while the question was open
 
     def next(self) -> None:
         """Start the first training that waits, whatever is running."""
@@ -131,6 +131,10 @@ class TrainingQueue(QObject):
             self._show()
 
     def _show(self) -> None:
-        why = "They wait: a training was stopped." if self.held else "The next one starts when no training is running."
+        why = (
+            "They wait until you start the next one."
+            if self.held
+            else "The next one starts when no training is running."
+        )
         self.changed(why)
         (self._timer.start if self._others and not self.held else self._timer.stop)()

@@ -15,7 +15,8 @@ from app.theme import current_theme
 
 Matrix = NDArray[Any]
 _MOST_NAMES = 45  # rows whose names are drawn; with more, every second, third …
-_LONGEST = 22  # letters of a name at the left
+_LONGEST, _SHORTEST = 22, 12  # letters of a name at the left; with room for fewer there are none
+_PER_LETTER = 22  # pixels of the whole map per letter of a name
 
 
 class HeatMap(QWidget):
@@ -61,11 +62,20 @@ class HeatMap(QWidget):
         self._frame.setData([], [])
         self.reading.setText(self._hint)
         self._image.setImage(np.asarray(matrix, np.float32), levels=(low, max(high, low + 1e-6)))
-        every = max(1, -(-len(names) // _MOST_NAMES))
-        ticks = [(row + 0.5, _short(name)) for row, name in enumerate(names) if row % every == 0]
-        self._chart.getAxis("left").setTicks([ticks])
+        self._show_names()
         self._chart.setRange(xRange=(0, len(names)), yRange=(0, len(names)), padding=0.01)
         self.set_colours()
+
+    def _show_names(self) -> None:
+        """As long as there is room; in a narrow map only the pointer names them."""
+        longest = min(_LONGEST, self.width() // _PER_LETTER)
+        every = max(1, -(-len(self.names) // _MOST_NAMES))
+        ticks = [(row + 0.5, _short(name, longest)) for row, name in enumerate(self.names) if row % every == 0]
+        self._chart.getAxis("left").setTicks([ticks])
+        self._chart.showAxis("left", longest >= _SHORTEST)
+
+    def resizeEvent(self, event: object) -> None:
+        self._show_names()
 
     def set_colours(self) -> None:
         """Take the colours of the theme."""
@@ -113,5 +123,5 @@ class HeatMap(QWidget):
             super().keyPressEvent(event)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def _short(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"

@@ -76,7 +76,7 @@ def test_trainings_run_one_after_the_other(window: MainWindow, qtbot: Any, tmp_p
     qtbot.waitUntil((tmp_path / "two" / "config.yaml").is_file)
     assert titles(window) == ["Train four", "Train three"] and len(window.jobs.jobs) == 1
     window.jobs.jobs[0].stop()
-    qtbot.waitUntil(lambda: not window.jobs.jobs and "was stopped" in view.text.text())
+    qtbot.waitUntil(lambda: not window.jobs.jobs and "until you start" in view.text.text())
     assert not (tmp_path / "four").exists(), "whoever stops a training may need the machine"
     view.next.click()
     qtbot.waitUntil((tmp_path / "four" / "config.yaml").is_file)
@@ -84,6 +84,19 @@ def test_trainings_run_one_after_the_other(window: MainWindow, qtbot: Any, tmp_p
     answer(window, "Start it now")
     qtbot.waitUntil((tmp_path / "beside" / "config.yaml").is_file)
     assert titles(window) == ["Train three"] and len(window.jobs.jobs) == 2
+    for job in list(window.jobs.jobs):
+        job.shut_down()
+    window.training.window.close()
+
+
+def test_a_training_that_ends_while_it_is_asked(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+    wanted(window, tmp_path, "one")
+    qtbot.waitUntil((tmp_path / "one" / "config.yaml").is_file)
+    wanted(window, tmp_path, "two")
+    window.jobs.jobs[0].set_paused(True)
+    qtbot.waitUntil(lambda: not window.jobs.jobs)
+    answer(window, "Put it into the queue")
+    qtbot.waitUntil((tmp_path / "two" / "config.yaml").is_file)
     for job in list(window.jobs.jobs):
         job.shut_down()
     window.training.window.close()
