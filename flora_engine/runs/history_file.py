@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.errors import FloraError
-from flora_engine.files import replacing
+from flora_engine.files import open_arrays, replacing
 from flora_engine.runs.folder import CONFIG, EVENTS, HISTORY
 
 Floats = NDArray[np.float64]
@@ -134,7 +134,7 @@ def write_kept(run: Path, kept: Kept) -> None:
 def read_kept(run: Path) -> Kept | None:
     """What the file of a run holds; None if there is none, or it is not about these events."""
     try:
-        with np.load(run / HISTORY, allow_pickle=False) as file:
+        with open_arrays(run / HISTORY) as file:
             head = json.loads(file["head"].tobytes())
             steps, values = file["steps"], file["values"]
         if head["version"] != _VERSION or _last_bytes(run, head["offset"]) != head["last"]:
