@@ -16,7 +16,7 @@ from flora_engine.datasets.published_files import npz_writer
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import pku
-from flora_engine.project import Project
+from flora_engine.project import Incoming, Project
 from flora_engine.readers import read_sequence
 from flora_engine.readers.pku import FPS
 from flora_engine.skeleton import SkeletonSequence
@@ -136,11 +136,13 @@ def read_labels(path: Path) -> list[Label]:
 class Prepare:
     """The work on one recording: read, cut by its labels. The clips are kept whole; 64 frames are made when needed.
 
-    class_names: of the 51 classes, or empty. train_videos: of the cross-subject split, or empty if unknown.
+    class_names: of the 51 classes, or empty. train_videos: of the cross-subject split, or empty if unknown. whole: keep
+    the recording itself too, with its true segments.
     """
 
     class_names: tuple[str, ...] = ()
     train_videos: frozenset[str] = frozenset()
+    whole: bool = False
 
     def __call__(self, task: Task) -> Result:
         try:
@@ -150,6 +152,8 @@ class Prepare:
         except FloraError as error:
             return Result(problems=((task.name, str(error)),))
         clips, problems, excluded = [], [], []
+        if self.whole:
+            clips.append(self._whole(recording, labels, task))
         for index, label in enumerate(labels, 1):
             name = f"{task.name}C{label.action:03d}L{index:03d}"
             clip = pku.cut(recording.joints, label.begin, min(label.end, recording.frames))
@@ -160,6 +164,18 @@ class Prepare:
             else:
                 clips.append(incoming(self._clip(clip, name, label, task.path), self._class_name(label.action)))
         return Result(tuple(clips), (), tuple(problems), tuple(excluded))
+
+    def _whole(self, recording: SkeletonSequence, labels: list[Label], task: Task) -> Incoming:
+        """The recording with its labels as parts; what reaches beyond its end is cut off."""
+        metadata: dict[str, int | str] = {"camera": VIEWS[task.path.stem[-1]], "video": task.path.stem}
+        parts = tuple(
+            (self._class_name(label.action), label.begin, min(label.end, recording.frames))
+            for label in labels
+            if label.begin < recording.frames
+        )
+        joints = np.ascontiguousarray(recording.joints)
+        sequence = SkeletonSequence(joints, FPS, name=task.name, source=task.path, metadata=metadata)
+        return incoming(sequence, "", parts)
 
     def _class_name(self, action: int) -> str:
         return self.class_names[action - 1] if action <= len(self.class_names) else f"action {action}"

@@ -47,9 +47,9 @@ class Result:
     excluded: tuple[str, ...] = ()
 
 
-def incoming(sequence: SkeletonSequence, class_name: str) -> Incoming:
-    """A recording for the project, hashed here: in the process that prepared it."""
-    return Incoming(sequence, class_name, content_hash(sequence))
+def incoming(sequence: SkeletonSequence, class_name: str, parts: tuple[tuple[str, int, int], ...] = ()) -> Incoming:
+    """A recording for the project, hashed here: in the process that prepared it. parts: as of `Incoming`."""
+    return Incoming(sequence, class_name, content_hash(sequence), parts)
 
 
 Work = Callable[[Task], Result]

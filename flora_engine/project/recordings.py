@@ -24,11 +24,15 @@ from flora_engine.skeleton import LAYOUTS, Note, SkeletonSequence
 
 @dataclass(frozen=True)
 class Incoming:
-    """A recording to be added. class_name: "" for none. digest: its content_hash if it is known already."""
+    """A recording to be added. class_name: "" for none. digest: its content_hash if it is known already.
+
+    parts: (class, begin, end) of labelled parts, frames [begin, end).
+    """
 
     sequence: SkeletonSequence
     class_name: str = ""
     digest: bytes = b""
+    parts: tuple[tuple[str, int, int], ...] = ()
 
 
 def content_hash(sequence: SkeletonSequence) -> bytes:
@@ -142,6 +146,11 @@ class Recordings:
         if recording.class_name:
             label = (id, ensure_class(connection, recording.class_name))
             connection.execute("INSERT INTO labels (sequence, class, origin) VALUES (?, ?, 'import')", label)
+        for name, begin, end in recording.parts:
+            part = (id, ensure_class(connection, name), begin, end)
+            connection.execute(
+                "INSERT INTO labels (sequence, class, begin, \"end\", origin) VALUES (?, ?, ?, ?, 'import')", part
+            )
         return id
 
     def remove(self, ids: ArrayLike) -> bool:

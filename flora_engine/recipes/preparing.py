@@ -28,6 +28,7 @@ _VIDEOS_AT_ONCE = 1  # a PKU-MMD recording takes as long as a hundred of NTU
 class Request(request.Request):
     """raw: a folder of raw files; or npz: a published split file. missing: a list of recordings to leave out.
 
+    whole: of PKU-MMD, keep each whole recording with its true segments, too.
     jobs: processes, None for one per CPU. write_missing: where to write the names of all skipped recordings.
     """
 
@@ -38,11 +39,14 @@ class Request(request.Request):
     missing: UserPath | None = None
     jobs: int | None = Field(None, ge=1)
     write_missing: UserPath | None = None
+    whole: bool = False
 
     @model_validator(mode="after")
     def _one_source(self) -> Request:
         if (self.raw is None) == (self.npz is None):
             raise ValueError("prepare needs either a raw folder or a published split file")
+        if self.whole and (self.raw is None or self.dataset in ntu.PARTS):
+            raise ValueError("whole is for the raw recordings of PKU-MMD, which have several actions each")
         return self
 
 
@@ -59,7 +63,8 @@ def run(job: Job, request: Request) -> Report | Imported:
         with open_or_create(request.project, "write") as project:
             return Imported(import_split(job, project, request.npz, class_names(request.dataset)))
     assert request.raw is not None
-    report = prepare(job, request.dataset, request.raw, request.project, request.missing, request.jobs or cpu_count())
+    where = (request.dataset, request.raw, request.project, request.missing)
+    report = prepare(job, *where, request.jobs or cpu_count(), whole=request.whole)
     if request.write_missing is not None:
         write_text(request.write_missing, "".join(f"{name}\n" for name in sorted(report.skipped)))
     return report
@@ -78,8 +83,19 @@ def find_tasks(dataset: str, raw: Path, missing: Path | None, report: Report) ->
     return pku.find(raw, dataset, preparing.missing_names(raw, missing, pku.CLIP), report)
 
 
-def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | None = None, jobs: int = 1) -> Report:
+def prepare(
+    job: Job,
+    dataset: str,
+    raw: Path,
+    folder: Path,
+    missing: Path | None = None,
+    jobs: int = 1,
+    *,
+    whole: bool = False,
+) -> Report:
     """Prepare the raw folder of a data set into the project at `folder`; may be run again to continue.
+
+    whole: of PKU-MMD, keep each whole recording with its true segments, too.
 
     Raises FloraError if `raw` holds none of the data set or the project cannot be written, Cancelled when stopped.
     """
@@ -91,5 +107,5 @@ def prepare(job: Job, dataset: str, raw: Path, folder: Path, missing: Path | Non
     sides = pku.find_split(raw, "subject")
     if sides is None:
         report.warnings.append("no cross-subject file in the raw folder: clips do not know which part they are of")
-    work = pku.Prepare(names, sides["train"] if sides else frozenset())
+    work = pku.Prepare(names, sides["train"] if sides else frozenset(), whole)
     return preparing.prepare_all(job, folder, report, tasks, work, names, jobs, _VIDEOS_AT_ONCE)

@@ -14,6 +14,7 @@ import pytest
 
 from flora_engine.cli import main
 from flora_engine.datasets import ntu, pku, preparing
+from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.preparing import Report, Result, Task
 from flora_engine.datasets.published_files import SPLIT_SIZES, import_split, read_split
 from flora_engine.errors import Cancelled, FloraError
@@ -22,7 +23,7 @@ from flora_engine.preprocessing import ctrgcn
 from flora_engine.preprocessing import prepare as prepare_recording
 from flora_engine.project import Project, Span
 from flora_engine.readers import write_ntu
-from flora_engine.recipes.preparing import prepare
+from flora_engine.recipes.preparing import Request, prepare
 from flora_engine.skeleton import SkeletonSequence
 
 
@@ -347,6 +348,21 @@ def test_pku_names_labels_and_reasons(tmp_path: Path) -> None:
     assert lengths == {"A001N002V003C005L001": 300, "A001N002V003C014L002": 11}
     again = prepare(Job(), "pku2", raw, tmp_path / "p")
     assert (again.prepared, again.already, again.excluded) == (0, 1, report.excluded)
+
+
+def test_whole_pku_recordings_come_with_their_true_segments(tmp_path: Path) -> None:
+    raw = pku_folder(tmp_path / "raw", {"0001-L": "5,1,90,1\n7,200,900,1\n3,950,990,1\n"})
+    report = prepare(Job(), "pku1", raw, tmp_path / "p", whole=True)
+    assert report.prepared == 3
+    with Project.open(tmp_path / "p", "read") as project:
+        assert project.table.names[0] == "F001V001" and project.table.class_of(0) == ""
+        names = load_dataset("pku51").class_names
+        parts = [(label.class_name, label.begin, label.end, label.origin) for label in project.labels.of(1)]
+        assert parts == [(names[4], 0, 90, "import"), (names[6], 199, 400, "import")]
+        assert project.recordings.read(1).frames == 400 and project.table.spans.tolist()[0] == 2
+    assert prepare(Job(), "pku1", raw, tmp_path / "p", whole=True).already == 1
+    with pytest.raises(FloraError, match="whole"):
+        Request.of(dataset="ntu60", raw=raw, project=tmp_path / "q", whole=True)
 
 
 def test_pku_export_needs_the_split_file(tmp_path: Path) -> None:
