@@ -10,13 +10,17 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+
+_TO_ANSWER = 20  # seconds that a scheduler has
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,6 +85,51 @@ def in_order(
             pool.shutdown(wait=job is None, cancel_futures=True)
             raise
         pool.shutdown()
+
+
+def on_cluster(
+    function: Callable[[Sequence[T]], list[R]],
+    items: Sequence[T],
+    batch: int,
+    address: str,
+    *,
+    ahead: int = 2,
+    job: Job | None = None,
+) -> Generator[R, None, None]:
+    """As `in_order`, by the workers of the Dask cluster whose scheduler is at `address` (`tcp://…`).
+
+    The same program must be installed where they run, and files must have the same paths there. What a lost worker was
+    at is given to another one. Raises FloraError if nobody answers, if the extra `cluster` is missing, or if a piece
+    was lost with several workers.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise FloraError(
+            "a cluster needs the package “distributed”", remedy="Install it: pip install 'flora-studio[cluster]'."
+        ) from None
+    try:
+        client = distributed.Client(address, timeout=_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise FloraError(f"no scheduler answers at {address}: {error}", remedy="Start one: dask scheduler.") from None
+    with client:
+        batches = (items[start : start + batch] for start in range(0, len(items), batch))
+        many = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+        waiting = [client.submit(function, part, pure=False) for part in islice(batches, ahead * many)]
+        try:
+            while waiting:
+                next_one = waiting.pop(0)
+                while not next_one.done():
+                    if job is not None:
+                        job.check()
+                    time.sleep(0.05)
+                try:
+                    yield from next_one.result()
+                except distributed.KilledWorker as error:
+                    raise FloraError(f"a piece of work was lost with several workers: {error}") from None
+                waiting.extend(client.submit(function, part, pure=False) for part in islice(batches, 1))
+        finally:
+            client.cancel(waiting)
 
 
 # Arrays go through a file that stays in memory rather than through the pool's pipe, which copies them thrice.

@@ -15,12 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batch", type=Path, metavar="JOURNAL", help="rank folders or a project by several processes into JSON lines"
     )
     group.add_argument("--filter", default="", help="of a project: only the recordings that meet this query")
+    group.add_argument("--scheduler", metavar="tcp://…", help="rank by the workers of a Dask cluster (extra “cluster”)")
     group.add_argument("--processes", type=int, help="worker processes (default: one per CPU)")
 
 
 def refuse_alone(arguments: argparse.Namespace) -> None:
     """FloraError if an option of `--batch` stands without it."""
-    for name in ("filter", "processes"):
+    for name in ("filter", "processes", "scheduler"):
         if getattr(arguments, name):
             raise FloraError(f"--{name} belongs to --batch", remedy="Add --batch JOURNAL.")
 
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         journal=arguments.batch,
         processes=arguments.processes,
+        scheduler=arguments.scheduler,
     )
     with console_job() as job:
         result = batch.run(job, asked)

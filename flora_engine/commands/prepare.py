@@ -27,13 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--whole", action="store_true", help="of PKU-MMD: also keep whole recordings with their true segments"
     )
+    parser.add_argument("--scheduler", metavar="tcp://…", help="prepare by the workers of a Dask cluster instead")
     parser.add_argument("--jobs", type=int, default=cpu_count(), help="processes (default: one per CPU)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 1:
         raise FloraError("--jobs should be 1 or more")
-    names = ("dataset", "raw", "npz", "project", "missing", "write_missing", "jobs", "whole")
+    names = ("dataset", "raw", "npz", "project", "missing", "write_missing", "jobs", "whole", "scheduler")
     with console_job() as job:
         result = preparing.run(job, preparing.Request.of(**{name: getattr(arguments, name) for name in names}))
     if isinstance(result, preparing.Imported):

@@ -16,7 +16,7 @@ from typing import Any
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
-from flora_engine.processes import in_order
+from flora_engine.processes import in_order, on_cluster
 from flora_engine.project import Incoming, Project, content_hash, open_or_create
 from flora_engine.skeleton import SkeletonSequence
 
@@ -113,12 +113,17 @@ def missing_names(raw: Path, file: Path | None, pattern: re.Pattern[str]) -> fro
 # Files to results, in parallel
 
 
-def results(tasks: Sequence[Task], work: Work, processes: int = 1, batch: int = BATCH) -> Generator[Result, None, None]:
-    """The result of every task, in order, from this process or from `processes` others.
+def results(
+    tasks: Sequence[Task], work: Work, processes: int = 1, batch: int = BATCH, scheduler: str | None = None
+) -> Generator[Result, None, None]:
+    """The result of every task, in order, from this process, from `processes` others, or from a Dask cluster.
 
-    A process that dies is a FloraError.
+    A process that dies is a FloraError; what a lost worker of a cluster was at is done again.
     """
     few = len(tasks) <= _SERIAL * batch
+    if scheduler is not None:
+        yield from on_cluster(functools.partial(_do, work=work), tasks, batch, scheduler)
+        return
     try:
         yield from in_order(functools.partial(_do, work=work), tasks, batch, 1 if few else processes)
     except BrokenProcessPool:
@@ -143,6 +148,7 @@ def prepare_all(
     class_names: Sequence[str],
     processes: int = 1,
     batch: int = BATCH,
+    scheduler: str | None = None,
 ) -> Report:
     """Prepare `tasks` into the project at `folder` (made if there is none) and complete `report`.
 
@@ -161,7 +167,7 @@ def prepare_all(
         pending: list[Result] = []
         last = time.monotonic()
         try:
-            with closing(results(new, work, processes, batch)) as prepared:
+            with closing(results(new, work, processes, batch, scheduler)) as prepared:
                 for done, result in enumerate(prepared, 1):
                     pending.append(result)
                     if time.monotonic() - last >= COMMIT_SECONDS:

@@ -21,7 +21,7 @@ from flora_engine.labelling.journal import Head, Journal, Line, read_journal
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.learning import model_key, taught_by
 from flora_engine.labelling.teaching import Ranker, Taught, TaughtRanker
-from flora_engine.processes import cpu_count, in_order
+from flora_engine.processes import cpu_count, in_order, on_cluster
 from flora_engine.project import DATABASE, Project, RankingSaid
 from flora_engine.project.filters import select
 from flora_engine.readers import read_sequence
@@ -41,6 +41,7 @@ class Request(request.Request):
 
     classes: actions as they are typed, or classes_file with them. model: a bundle, or the run that made it; None for
     the built-in one. journal: where the rankings go, as they are done. processes: None for one per CPU.
+    scheduler: of a Dask cluster whose workers rank instead.
     """
 
     project: UserPath | None = None
@@ -52,6 +53,7 @@ class Request(request.Request):
     model: UserPath | None = None
     journal: UserPath
     processes: int | None = Field(None, ge=1)
+    scheduler: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Request:
@@ -85,7 +87,7 @@ def run(job: Job, request: Request) -> Result:
     try:
         wanted = [item for item in items if item not in journal.done]
         work = functools.partial(rank_items, _Work(folder, texts, where, _taught(request, folder, texts)))
-        done = _rank_all(job, work, wanted, journal, request.processes)
+        done = _rank_all(job, work, wanted, journal, request.processes, request.scheduler)
     finally:
         journal.close()
     lines = [journal.done[item] for item in items]
@@ -93,13 +95,18 @@ def run(job: Job, request: Request) -> Result:
     return Result(str(request.journal), len(lines) - failed, done, failed)
 
 
-def _rank_all(job: Job, work: Any, wanted: list[str], journal: Journal, processes: int | None) -> int:
+def _rank_all(
+    job: Job, work: Any, wanted: list[str], journal: Journal, processes: int | None, scheduler: str | None = None
+) -> int:
     """Rank what is wanted, and replace processes that are lost; how many were ranked."""
     many = cpu_count() if processes is None else processes
     done, lost, total = 0, 0, len(wanted)
     while wanted:
         job.progress("ranking", done, total)
-        found = in_order(work, wanted, _AT_ONCE, many if len(wanted) >= _POOL else 1, job=job, quietly=True)
+        if scheduler is None:
+            found = in_order(work, wanted, _AT_ONCE, many if len(wanted) >= _POOL else 1, job=job, quietly=True)
+        else:
+            found = on_cluster(work, wanted, _AT_ONCE, scheduler, job=job)
         part: list[Line] = []
         try:
             for line in found:

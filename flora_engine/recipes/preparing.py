@@ -28,8 +28,9 @@ _VIDEOS_AT_ONCE = 1  # a PKU-MMD recording takes as long as a hundred of NTU
 class Request(request.Request):
     """raw: a folder of raw files; or npz: a published split file. missing: a list of recordings to leave out.
 
-    whole: of PKU-MMD, keep each whole recording with its true segments, too.
-    jobs: processes, None for one per CPU. write_missing: where to write the names of all skipped recordings.
+    whole: of PKU-MMD, keep each whole recording with its true segments, too. jobs: processes, None for one per CPU.
+    scheduler: of a Dask cluster that prepares instead. write_missing: where to write the names of all skipped
+    recordings.
     """
 
     dataset: Annotated[str, *one_of(sorted(CLASSES))]
@@ -40,6 +41,7 @@ class Request(request.Request):
     jobs: int | None = Field(None, ge=1)
     write_missing: UserPath | None = None
     whole: bool = False
+    scheduler: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Request:
@@ -64,7 +66,7 @@ def run(job: Job, request: Request) -> Report | Imported:
             return Imported(import_split(job, project, request.npz, class_names(request.dataset)))
     assert request.raw is not None
     where = (request.dataset, request.raw, request.project, request.missing)
-    report = prepare(job, *where, request.jobs or cpu_count(), whole=request.whole)
+    report = prepare(job, *where, request.jobs or cpu_count(), whole=request.whole, scheduler=request.scheduler)
     if request.write_missing is not None:
         write_text(request.write_missing, "".join(f"{name}\n" for name in sorted(report.skipped)))
     return report
@@ -92,6 +94,7 @@ def prepare(
     jobs: int = 1,
     *,
     whole: bool = False,
+    scheduler: str | None = None,
 ) -> Report:
     """Prepare the raw folder of a data set into the project at `folder`; may be run again to continue.
 
@@ -103,9 +106,9 @@ def prepare(
     report = Report(dataset, str(raw))
     tasks = find_tasks(dataset, raw, missing, report)
     if dataset in ntu.PARTS:
-        return preparing.prepare_all(job, folder, report, tasks, ntu.Prepare(names), names, jobs)
+        return preparing.prepare_all(job, folder, report, tasks, ntu.Prepare(names), names, jobs, scheduler=scheduler)
     sides = pku.find_split(raw, "subject")
     if sides is None:
         report.warnings.append("no cross-subject file in the raw folder: clips do not know which part they are of")
     work = pku.Prepare(names, sides["train"] if sides else frozenset(), whole)
-    return preparing.prepare_all(job, folder, report, tasks, work, names, jobs, _VIDEOS_AT_ONCE)
+    return preparing.prepare_all(job, folder, report, tasks, work, names, jobs, _VIDEOS_AT_ONCE, scheduler)

@@ -1,0 +1,74 @@
+"""Pieces of work on a real local Dask cluster of two workers, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import PATIENCE
+
+from flora_engine.demo import synthesise
+from flora_engine.errors import FloraError
+from flora_engine.jobs import Job
+from flora_engine.labelling.journal import read_journal
+from flora_engine.processes import in_order, on_cluster
+from flora_engine.readers import write_ntu
+from flora_engine.recipes import batch
+
+distributed = pytest.importorskip("distributed", reason="the extra “cluster” is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def slow_squares(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Squares, and the process that made them."""
+    time.sleep(0.2)
+    return [(number**2, os.getpid()) for number in numbers]
+
+
+def test_results_are_those_of_the_pool_in_order(cluster: Any) -> None:
+    there = list(on_cluster(slow_squares, range(20), 3, cluster.scheduler_address))
+    here = list(in_order(slow_squares, range(20), 3, 1))
+    assert [square for square, _ in there] == [square for square, _ in here]
+    assert {process for _, process in there}.isdisjoint({os.getpid()})
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_the_pieces_of_a_killed_worker_are_done_again(cluster: Any, tmp_path: Path) -> None:
+    for number in range(24):
+        write_ntu(synthesise(number % 8, seed=number), tmp_path / "many" / f"take{number:02d}.skeleton")
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        workers = list(client.run(os.getpid).values())
+    killed = threading.Event()
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["kind"] == "ranked" and not killed.is_set():
+            killed.set()
+            os.kill(workers[0], signal.SIGKILL)
+
+    journal = tmp_path / "j.jsonl"
+    asked = batch.Request.of(
+        files=(tmp_path / "many",), classes="wave; bow", journal=journal, scheduler=cluster.scheduler_address
+    )
+    result = batch.run(Job(listen), asked)
+    assert killed.is_set() and (result.ranked, result.failed) == (24, 0)
+    items = [line.item for line in read_journal(journal)[1]]
+    assert sorted(items) == sorted(str(path) for path in (tmp_path / "many").iterdir())
+
+
+def test_nobody_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flora_engine.processes._TO_ANSWER", min(1, PATIENCE))
+    with pytest.raises(FloraError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9"):
+        list(on_cluster(slow_squares, range(3), 1, "tcp://127.0.0.1:9"))
