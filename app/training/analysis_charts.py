@@ -86,7 +86,7 @@ class MapChart(QWidget):
         self.chart.clear()
         _colour(self.chart)
         colour = {label: COLOURS[place % len(COLOURS)] for place, label in enumerate(unseen)}
-        brushes = [pg.mkBrush(colour.get(int(label), theme.grid)) for label in labels]
+        brushes = [pg.mkBrush(colour.get(int(label), theme.muted)) for label in labels]
         self._points.setData(recordings[:, 0], recordings[:, 1], brush=brushes, pen=None, data=np.arange(len(labels)))
         self.chart.addItem(self._points)
         for label in range(min(len(names), len(texts))):
