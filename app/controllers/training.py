@@ -155,15 +155,18 @@ class Training(QObject):
 
     def ask_report(self, path: Path) -> None:
         """Save the report of a run."""
-        name, _ = QFileDialog.getSaveFileName(self._main, "Save the report", f"{path.name}.html", "HTML (*.html)")
+        name, _ = QFileDialog.getSaveFileName(
+            self._main, "Save the report", f"{path.name}.html", "HTML (*.html);;Results as CSV (*.csv)"
+        )
         if name:
             self.write_report(path, Path(name))
 
     def write_report(self, path: Path, out: Path) -> None:
-        """Write the report of a run; the notice says what became of it."""
-        from flora_engine.runs.report import write_report
+        """Write the report of a run, or its results alone as CSV; the notice says what became of it."""
+        from flora_engine.runs.report import write_report, write_results
 
-        _, problem = attempt(lambda: write_report(RunFolder(path), out))
+        write = write_results if out.suffix.lower() == ".csv" else write_report
+        _, problem = attempt(lambda: write(RunFolder(path), out))
         self._feedback.notice.say(problem or f"Wrote {out}")
 
     def find_running(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import math
 import time
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from flora_engine.runs.history_file import Floats, Name
 from flora_engine.runs.listing import read_config, read_notes, row_of
 from flora_engine.runs.report_parts import decided
 from flora_engine.runs.results import read_result
-from flora_engine.runs.tables import result_table
+from flora_engine.runs.tables import numbers, result_table
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 520, 220, 64, 26
 _MOST_POINTS = 1000  # of one curve: more cannot be seen, and make the file large
@@ -40,6 +42,19 @@ def write_report(run: RunFolder, path: Path) -> None:
         write_text(path, report(run))
     except OSError as error:
         raise FloraError(f"the report cannot be written: {error.strerror}", path=path) from None
+
+
+def write_results(run: RunFolder, path: Path) -> None:
+    """Write the numbers of a run as CSV: name and value. FloraError if there are none or it cannot be written."""
+    found = numbers(read_result(run.result() or {}))
+    if not found:
+        raise FloraError("this run has no results yet", path=run.path)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("number", "value"), *found.items()])
+    try:
+        write_text(path, text.getvalue())
+    except OSError as error:
+        raise FloraError(f"the results cannot be written: {error.strerror}", path=path) from None
 
 
 def report(run: RunFolder) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from flora_engine.cli import main
+from flora_engine.errors import FloraError
 from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.report import write_results
 from flora_engine.runs.results import read_result
 from flora_engine.runs.tables import differences
 
@@ -44,3 +46,14 @@ def test_the_command_prints_them(tmp_path: Path, capsys: pytest.CaptureFixture[s
         run.write_result(result([0, 1], values))
     assert main(["runs", "compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert "+10.0 ± 0.0 (2 seeds)" in capsys.readouterr().out
+
+
+def test_results_are_written_as_a_table(tmp_path: Path) -> None:
+    run = RunFolder.at(tmp_path / "a", {"kind": "flora"})
+    with pytest.raises(FloraError, match="no results yet"):
+        write_results(run, tmp_path / "a.csv")
+    run.write_result(result([0, 1], [0.5, 0.7]))
+    write_results(run, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().splitlines()[:2] == ["number,value", '"flora, held-out: ZSL",60.0%']
+    with pytest.raises(FloraError, match="cannot be written"):
+        write_results(run, tmp_path / "a.csv" / "b.csv")
