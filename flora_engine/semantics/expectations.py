@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 # Chosen on the lexicon alone: expectations of entries and names that were held out (docs/decisions/0010-words.md).
 _TEMPERATURE, _SHARPNESS, _RIDGE = 0.05, 4.0, 0.3
 _HALFWAY, _WIDTH = 0.8, 0.1  # cosine to the nearest text at which both regressions count equally, and how fast it turns
+_AT_ONCE = 64  # texts that are regressed together
 _SIDED = 1.3  # expectation of the motion share of a side that is named
 _KNOWN = 0.35  # below this cosine to the nearest text a phrase has no neighbour that means anything
 
@@ -49,6 +50,7 @@ class Reader:
     def __init__(self, lexicon: Lexicon, encoder: TextEncoder) -> None:
         self.lexicon, self.encoder = lexicon, encoder
         self._known: dict[str, Expectation] = {}
+        self._regressed: dict[str, tuple[Floats, float, tuple[str, ...]]] = {}
 
     def prepare(self) -> None:
         """Do now what the first phrase would wait for."""
@@ -82,22 +84,28 @@ class Reader:
 
     def _regress(self, text: str) -> tuple[Floats, float, tuple[str, ...]]:
         """Expectation of unit length, cosine of the nearest text, main names of the nearest entries."""
+        if text not in self._regressed:
+            self._regress_all([text])
+        return self._regressed[text]
+
+    def _regress_all(self, texts: Sequence[str]) -> None:
+        """`_regress` for many texts at once: one by one, each would read all vectors of the lexicon again."""
+        if not texts:
+            return
         _, owner, _ = self._texts
-        vector = text_vectors(self.encoder, [text])[0]
-        nearest = np.full(len(self.lexicon.entries), -1.0)
-        np.maximum.at(nearest, owner, self._vectors @ vector)
-        best = float(nearest.max())
-        weights = np.exp((nearest - best) / _TEMPERATURE)
-        local = _unit(weights @ _unit(self.lexicon.expectations))
+        vectors = text_vectors(self.encoder, texts)
+        nearest = np.full((len(self.lexicon.entries), len(texts)), -1.0)
+        np.maximum.at(nearest, owner, self._vectors @ vectors.T)
+        best = nearest.max(axis=0)
+        local = _unit(np.exp((nearest - best) / _TEMPERATURE).T @ _unit(self.lexicon.expectations))
         centres, coefficients, mean = self._ridge
-        smooth = _unit(np.exp(_SHARPNESS * (centres @ vector - 1)) @ coefficients + mean)
-        share = 1 / (1 + np.exp((_HALFWAY - best) / _WIDTH))
-        order = np.argsort(-nearest)[:3]
-        return (
-            _unit(share * local + (1 - share) * smooth),
-            best,
-            tuple(self.lexicon.entries[n].names[0] for n in order),
-        )
+        smooth = _unit(np.exp(_SHARPNESS * (vectors @ centres.T - 1)) @ coefficients + mean)
+        share = (1 / (1 + np.exp((_HALFWAY - best) / _WIDTH)))[:, None]
+        values = _unit(share * local + (1 - share) * smooth)
+        for place, text in enumerate(texts):
+            order = np.argsort(-nearest[:, place])[:3]
+            names = tuple(self.lexicon.entries[n].names[0] for n in order)
+            self._regressed[text] = (values[place], float(best[place]), names)
 
     def actions(self) -> tuple[Floats, Floats]:
         """Of all entries of the lexicon: expectations (E, D), of length 3, and the vectors (E, d) of main names."""
@@ -163,7 +171,10 @@ class Reader:
     def read_all(self, texts: Sequence[ClassText]) -> list[Expectation]:
         """`read`, each distinct text once."""
         wanted = [t.name for t in texts] + [c.text for t in texts for c in phrases.clauses(t.motion)]
-        text_vectors(self.encoder, [t for t in dict.fromkeys(wanted) if self.lexicon.find(t) is None])
+        new = [t for t in dict.fromkeys(wanted) if t not in self._known and t not in self._regressed]
+        new = [t for t in new if self.lexicon.find(t) is None]
+        for start in range(0, len(new), _AT_ONCE):
+            self._regress_all(new[start : start + _AT_ONCE])
         return [self.read(text) for text in texts]
 
 
