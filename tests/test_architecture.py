@@ -192,3 +192,10 @@ def test_window_starts_with_torch_blocked() -> None:
     env = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT, env=env)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_program_folder_leaves_out_no_module_of_qt_that_the_window_imports() -> None:
+    spec = (ROOT / "bundling" / "flora-studio.spec").read_text("utf-8")
+    left_out = set(re.findall(r'"(PySide6\.Qt\w+)"', spec.split("UNUSED = [")[1].split("]\n")[0]))
+    imported = {name for path in _modules("app").values() for name in _imports(path, module_level=False)}
+    assert left_out and not left_out & imported

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from app.theme import current_theme
 
 Matrix = NDArray[Any]
+# From low to high: stops of Viridis, which is even in lightness. Not from pyqtgraph's files, which do not ship.
+_COLOURS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 _MOST_NAMES = 45  # rows whose names are drawn; with more, every second, third …
 _LONGEST, _SHORTEST = 22, 12  # letters of a name at the left; with room for fewer there are none
 _PER_LETTER = 22  # pixels of the whole map per letter of a name
@@ -42,7 +44,7 @@ class HeatMap(QWidget):
         self._chart.invertY(True)
         self._chart.hideAxis("bottom")
         self._image = pg.ImageItem(axisOrder="row-major")
-        self._image.setColorMap(pg.colormap.get("viridis"))
+        self._image.setColorMap(pg.ColorMap(None, list(_COLOURS)))
         self._chart.addItem(self._image)
         self._frame = pg.PlotDataItem(pen=pg.mkPen("#e8590c", width=2))
         self._chart.addItem(self._frame, ignoreBounds=True)
