@@ -1,4 +1,4 @@
-"""Arrays of a MATLAB 7.3 file, which is HDF5. The library h5py reads them, if it is installed."""
+"""Arrays of a MATLAB 7.3 file, which is HDF5. The library h5py of the extra `matlab` reads them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_arrays(path: Path, most: int = 50) -> dict[str, NDArray[np.generic]]:
         h5py: Any = importlib.import_module("h5py")
     except ImportError:
         raise FloraError("is a MATLAB 7.3 file", path=path,
-                         remedy="Save it with -v7, or install h5py (pip install h5py).") from None  # fmt: skip
+                         remedy="Save it with -v7, or pip install flora-studio[matlab].") from None  # fmt: skip
     try:
         with h5py.File(path, "r") as file:
             return _arrays(h5py, file, path, most)
