@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
             assert f'Exec="{studio}" %F' in entry.read_text(encoding="utf-8")
     size = megabytes(folder)
     print(f"  {size:5.0f} MB {folder}")
-    if size > MOST:
+    if size > MOST and sys.platform.startswith("linux"):  # measured nowhere else yet
         sys.exit(f"the folder should not be larger than {MOST} MB")
 
 
