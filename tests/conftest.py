@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from leaks import no_threads_and_processes_left
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # No reading recipe and no lexicon of whoever runs the tests.
@@ -14,6 +16,13 @@ os.environ["FLORA_RECIPES"] = os.environ["FLORA_LEXICON"] = str(Path(os.devnull)
 # Hypothesis measures how long each example takes; beside other load that says nothing about the code.
 settings.register_profile("without a clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("without a clock")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fails a test that leaves threads or processes behind."""
+    with no_threads_and_processes_left():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from app_fakes import FakeLabeller
+from leaks import no_threads_and_processes_left
 from patience import PATIENCE
 from PySide6.QtCore import Qt, QThreadPool
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
+from window_leaks import let_windows_go, no_timers_and_windows_left
 
 from app.application import make_application
 from app.labelling.service import LabelService
@@ -26,6 +28,13 @@ from flora_engine.readers import write_ntu
 def qapp() -> QApplication:
     """pytest-qt's application, made the way the program makes it."""
     return make_application()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(qapp: QApplication) -> Iterator[None]:
+    """Fails a test that leaves threads, processes, running timers or windows behind; first of all, so last to look."""
+    with no_threads_and_processes_left(let_windows_go), no_timers_and_windows_left():
+        yield
 
 
 @pytest.fixture(autouse=True)
