@@ -42,13 +42,14 @@ def mean_and_error(values: list[float]) -> dict[str, object]:
 class Generalised:
     """Everything that generalised decisions need, for any bonus of the unseen classes.
 
-    best_seen, best_unseen: int64 (N,), the best class of each kind. margin: (N,), best seen score minus best unseen
-    score; a sample goes to the unseen classes where the bonus is larger than its margin. labels: (N,). is_unseen: (N,).
+    best_seen, best_unseen: int64 (N,), the best class of each kind. margin: float64 (N,), best seen score minus best
+    unseen score; in float32 a bonus between two margins may round to one of them. A sample goes to the unseen classes
+    if the bonus is larger than its margin. labels: (N,). is_unseen: (N,).
     """
 
     best_seen: Labels
     best_unseen: Labels
-    margin: Array
+    margin: NDArray[np.float64]
     labels: Labels
     is_unseen: NDArray[np.bool_]
 
@@ -56,7 +57,7 @@ class Generalised:
     def of(cls, scores: Array, labels: Labels, seen: Labels, unseen: Labels) -> Generalised:
         """From scores (N, S + U): columns of the seen classes first, then of the unseen ones."""
         old, new = scores[:, : len(seen)], scores[:, len(seen) :]
-        margin = old.max(axis=1) - new.max(axis=1)
+        margin = (old.max(axis=1) - new.max(axis=1)).astype(np.float64)
         return cls(seen[old.argmax(axis=1)], unseen[new.argmax(axis=1)], margin, labels, np.isin(labels, unseen))
 
     def decide(self, bonus: float) -> Labels:
@@ -73,7 +74,7 @@ class Generalised:
 
         Bonuses lie between neighbouring margins, so every decision that any bonus can give occurs once.
         """
-        steps, inverse = np.unique(self.margin.astype(np.float64), return_inverse=True)
+        steps, inverse = np.unique(self.margin, return_inverse=True)
         middle = (steps[1:] + steps[:-1]) / 2
         bonuses = np.concatenate([[steps[0] - 1], middle, [steps[-1] + 1]])
         seen_right = (~self.is_unseen) & (self.best_seen == self.labels)
@@ -99,7 +100,7 @@ def best_bonus(parts: list[Generalised]) -> tuple[float, float]:
     total = np.zeros(len(bonuses))
     for part, (_, seen, unseen) in zip(parts, curves, strict=True):
         # the state of a part at any bonus: as many of its margins as lie below
-        position = np.searchsorted(np.unique(part.margin.astype(np.float64)), bonuses, side="left")
+        position = np.searchsorted(np.unique(part.margin), bonuses, side="left")
         s, u = seen[position], unseen[position]
         total += np.divide(2 * s * u, s + u, out=np.zeros_like(s), where=s + u > 0)
     total /= len(parts)

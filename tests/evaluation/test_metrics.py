@@ -47,6 +47,15 @@ def test_the_curve_goes_through_every_decision() -> None:
     assert unseen[0] == 0 and seen[-1] == 0
 
 
+def test_a_bonus_between_neighbouring_float32_margins_parts_them() -> None:
+    """With whatever NumPy makes of a Python number beside float32."""
+    low, high = np.float32(1), np.nextafter(np.float32(1), np.float32(2))
+    scores = np.array([[low, -9, 0, -9], [high, -9, 0, -9]], np.float32)
+    found = Generalised.of(scores, np.array([0, 0]), SEEN, UNSEEN)
+    between = (float(low) + float(high)) / 2
+    assert found.decide(between).tolist() == found.decide(np.float64(between)).tolist() == [UNSEEN[0], SEEN[0]]
+
+
 def test_area() -> None:
     labels = np.array([0, 1])
     perfect = Generalised.of(np.array([[1, -9, 0, -9], [0, -9, 1, -9]], np.float32), labels, SEEN, UNSEEN)
