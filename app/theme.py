@@ -91,7 +91,10 @@ QTreeView::indicator, QCheckBox::indicator {{ width: 14px; height: 14px; border:
     border-radius: 3px; background: {surface}; }}
 QTreeView::indicator:checked, QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent};
     image: url({icons}/check-{name}.svg); }}
-QCheckBox:focus {{ color: {accent}; }}
+QRadioButton::indicator {{ width: 12px; height: 12px; border: 1px solid {muted}; border-radius: 7px;
+    background: {surface}; }}
+QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 4px solid {accent}; background: {on_accent}; }}
+QCheckBox:focus, QRadioButton:focus {{ color: {accent}; }}
 QHeaderView::section {{ background: {window}; color: {muted}; border: none;
     border-bottom: 1px solid {border}; padding: 4px 6px; }}
 QTableCornerButton::section {{ background: {window}; border: none; border-bottom: 1px solid {border}; }}
