@@ -13,10 +13,14 @@ from app.workers.supervisor import WORKER, End, Supervisor
 
 
 class HeavyJob(QObject):
-    """A supervised job. Its events arrive in the window's thread."""
+    """A supervised job. It starts at once. Its events arrive in the window's thread, not before the window works again:
+    whoever connects in the same turn in which the job was made misses nothing.
+    """
 
     event_arrived = Signal(dict)
     ended = Signal(object)  # End
+    _event = Signal(dict)  # of the threads that listen to the process
+    _end = Signal(object)
 
     def __init__(
         self,
@@ -31,6 +35,8 @@ class HeavyJob(QObject):
         self.title = title
         self.paused = False
         self.detached = False  # it lives on when the window has gone
+        self._event.connect(self.event_arrived, Qt.ConnectionType.QueuedConnection)
+        self._end.connect(self.ended, Qt.ConnectionType.QueuedConnection)
         self._supervisor = Supervisor(action, arguments, self._pass_on, self._pass_end, command=command)
 
     def stop(self) -> None:
@@ -57,13 +63,13 @@ class HeavyJob(QObject):
 
     def _pass_on(self, event: dict[str, Any]) -> None:
         try:
-            self.event_arrived.emit(event)
+            self._event.emit(event)
         except RuntimeError:  # the window has gone
             return
 
     def _pass_end(self, end: End) -> None:
         try:
-            self.ended.emit(end)
+            self._end.emit(end)
         except RuntimeError:
             return
 

@@ -135,6 +135,19 @@ def test_the_strip_shows_and_stops_a_job(qtbot: Any) -> None:
     assert ends[0].outcome == "cancelled"
 
 
+def test_a_job_quicker_than_whoever_listens_to_it_is_heard(qtbot: Any) -> None:
+    """A loaded machine may run a whole job between the line that makes it and the line that listens."""
+    script = "say(kind='finished', result={'files': 3})"
+    job = HeavyJob("Import", "act", {}, command=(sys.executable, "-c", _SPEAK + script))
+    assert job._supervisor.wait(PATIENCE)
+    events: list[Event] = []
+    ends: list[End] = []
+    job.event_arrived.connect(events.append)
+    job.ended.connect(ends.append)
+    qtbot.waitUntil(lambda: bool(ends))
+    assert [event["kind"] for event in events] == ["finished"] and ends[0].outcome == "finished"
+
+
 def test_time_left_is_for_people() -> None:
     assert [left_text(s) for s in (None, 12.4, 600, 9000)] == ["", ", 12 s left", ", 10 min left", ", 2.5 h left"]
 
