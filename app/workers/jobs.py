@@ -18,6 +18,7 @@ class HeavyJob(QObject):
     """
 
     event_arrived = Signal(dict)
+    over = Signal()  # before `ended`, for those who only show that it works
     ended = Signal(object)  # End
     _event = Signal(dict)  # of the threads that listen to the process
     _end = Signal(object)
@@ -36,7 +37,7 @@ class HeavyJob(QObject):
         self.paused = False
         self.detached = False  # it lives on when the window has gone
         self._event.connect(self.event_arrived, Qt.ConnectionType.QueuedConnection)
-        self._end.connect(self.ended, Qt.ConnectionType.QueuedConnection)
+        self._end.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
         self._supervisor = Supervisor(action, arguments, self._pass_on, self._pass_end, command=command)
 
     def stop(self) -> None:
@@ -60,6 +61,11 @@ class HeavyJob(QObject):
         if not self._supervisor.wait(seconds):
             self._supervisor.kill()
             self._supervisor.wait(5.0)
+
+    @Slot(object)
+    def _on_end(self, end: End) -> None:
+        self.over.emit()
+        self.ended.emit(end)
 
     def _pass_on(self, event: dict[str, Any]) -> None:
         try:
@@ -153,7 +159,7 @@ class JobBar(QWidget):
         strip = JobStrip(job)
         self.jobs.append(job)
         self._column.addWidget(strip)
-        job.ended.connect(lambda _: self._drop(job, strip), Qt.ConnectionType.QueuedConnection)
+        job.over.connect(lambda: self._drop(job, strip))
         self.show()
 
     def shut_down(self, of: QObject | None = None) -> None:
