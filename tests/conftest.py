@@ -13,9 +13,11 @@ from leaks import no_threads_and_processes_left
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # No reading recipe and no lexicon of whoever runs the tests.
 os.environ["FLORA_RECIPES"] = os.environ["FLORA_LEXICON"] = str(Path(os.devnull) / "none")
-# Hypothesis measures how long each example takes; beside other load that says nothing about the code.
-settings.register_profile("without a clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("without a clock")
+# Hypothesis measures how long each example takes; beside other load that says nothing about the code. It draws the same
+# examples every time; HYPOTHESIS_PROFILE=search draws new ones, to look for more.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)
