@@ -12,6 +12,21 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushBu
 from app.workers.supervisor import WORKER, End, Supervisor
 
 
+class _Relay(QObject):
+    """Signals for the threads that listen to a process. It has no parent: a job may be destroyed with its window while
+    such a thread speaks, and a signal of an object that is being destroyed ends the program.
+    """
+
+    said = Signal(dict)
+    ended = Signal(object)
+
+    def say(self, event: dict[str, Any]) -> None:
+        self.said.emit(event)
+
+    def finish(self, end: End) -> None:
+        self.ended.emit(end)
+
+
 class HeavyJob(QObject):
     """A supervised job. It starts at once. Its events arrive in the window's thread, not before the window works again:
     whoever connects in the same turn in which the job was made misses nothing.
@@ -20,8 +35,6 @@ class HeavyJob(QObject):
     event_arrived = Signal(dict)
     over = Signal()  # before `ended`, for those who only show that it works
     ended = Signal(object)  # End
-    _event = Signal(dict)  # of the threads that listen to the process
-    _end = Signal(object)
 
     def __init__(
         self,
@@ -36,9 +49,11 @@ class HeavyJob(QObject):
         self.title = title
         self.paused = False
         self.detached = False  # it lives on when the window has gone
-        self._event.connect(self.event_arrived, Qt.ConnectionType.QueuedConnection)
-        self._end.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
-        self._supervisor = Supervisor(action, arguments, self._pass_on, self._pass_end, command=command)
+        relay = _Relay()
+        relay.said.connect(self.event_arrived, Qt.ConnectionType.QueuedConnection)
+        relay.ended.connect(self._on_end, Qt.ConnectionType.QueuedConnection)
+        # Its methods keep the relay alive as long as the threads have them.
+        self._supervisor = Supervisor(action, arguments, relay.say, relay.finish, command=command)
 
     def stop(self) -> None:
         self._supervisor.stop()
@@ -66,18 +81,6 @@ class HeavyJob(QObject):
     def _on_end(self, end: End) -> None:
         self.over.emit()
         self.ended.emit(end)
-
-    def _pass_on(self, event: dict[str, Any]) -> None:
-        try:
-            self._event.emit(event)
-        except RuntimeError:  # the window has gone
-            return
-
-    def _pass_end(self, end: End) -> None:
-        try:
-            self._end.emit(end)
-        except RuntimeError:
-            return
 
 
 class JobStrip(QFrame):
