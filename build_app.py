@@ -192,7 +192,7 @@ def has_display() -> bool:
 
 def run(arguments: argparse.Namespace) -> None:
     install({"all", "gpu"} if wants_gpu(arguments.gpu) else {"all"}, arguments.torch_index, arguments.constraints)
-    # What is wrong has been told, with its mend; much works all the same, so the window opens.
+    # What is wrong has been reported, with what to do; much works all the same, so the window opens.
     subprocess.run([PYTHON, "-m", "flora_engine.cli", "doctor", "--prepare"], cwd=ROOT, check=False)
     if not has_display():
         say("no display here, so no window; label recordings with:  .venv/bin/flora label FILE --classes 'wave; sit'")

@@ -110,7 +110,7 @@ def licence_files(distribution: Distribution) -> dict[str, str]:
 
 
 def _python_licence() -> str:
-    """Python's own licence: its file, or the text that the interpreter prints where there is no file."""
+    """Python's own licence: its file, or the text that the interpreter prints if there is no file."""
     file = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     return (
         file.read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ class Cancelled(Exception):  # noqa: N818 - being stopped is not an error
     """Raised inside a job when its user asked it to stop; never an error."""
 
 
-# What libraries say if memory or disk is full, where they do not raise an error of its own kind.
+# What libraries say if memory or disk is full and they do not raise an error of its own kind.
 _MEMORY = (
     "allocate memory",
     "Unable to allocate",

@@ -99,7 +99,7 @@ def test_doctor_names_two_onnx_runtimes_over_each_other(monkeypatch: pytest.Monk
     monkeypatch.setattr(doctor, "_version", lambda name: "1.32" if name in ("onnxruntime", "onnxruntime-gpu") else "")
     found = doctor.check_onnxruntime()
     assert not found.ok and "onnxruntime and onnxruntime-gpu" in found.text
-    assert "pip install --no-deps onnxruntime-gpu" in found.mend
+    assert "pip install --no-deps onnxruntime-gpu" in found.fix
     monkeypatch.setattr(doctor, "_version", lambda name: "1.32" if name == "onnxruntime" else "")
     assert doctor.check_onnxruntime().ok
 

@@ -122,7 +122,7 @@ class ActionsEditor(QDialog):
         self._session.edit(lambda project: project.class_sets.remove(name), failed=self.message.setText)
 
     def take(self, actions: list[Action]) -> None:
-        """Show these rows, and tell the window if they are sound."""
+        """Show these rows, and report whether they are sound."""
         self.listed = actions
         self._fill()
         wrong = problems(actions)

@@ -151,7 +151,7 @@ def from_data(data: Mapping[str, Any]) -> Draft:
 
 
 def with_smaller_batches(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with batches half as large: the next try where memory was not enough."""
+    """The configuration with batches half as large: the next try after memory was not enough."""
     changed = dict(data)
     for name, section in SECTIONS.items():
         given = changed.get(name) if isinstance(changed.get(name, {}), Mapping) else None

@@ -1,4 +1,4 @@
-"""`flora doctor`: one line for each thing the program needs, and the mend for whatever is wrong."""
+"""`flora doctor`: one line for each thing the program needs, and the fix for whatever is wrong."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _FREE_GB = 2
 
 @dataclass(frozen=True)
 class Finding:
-    """ok False: something the program needs is missing. mend: what to do about it; may also advise where ok."""
+    """ok False: something the program needs is missing. fix: what to do about it; may also advise where ok."""
 
     name: str
     ok: bool
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +77,8 @@ def check_onnxruntime() -> Finding:
     installed = [name for name in _RUNTIMES if _version(name)]
     if len(installed) > 1:
         wanted = installed[-1]
-        mend = f"pip uninstall {' '.join(installed)}, then pip install --no-deps {wanted}"
-        return Finding("ONNX Runtime", False, f"{' and '.join(installed)} are installed over each other", mend)
+        fix = f"pip uninstall {' '.join(installed)}, then pip install --no-deps {wanted}"
+        return Finding("ONNX Runtime", False, f"{' and '.join(installed)} are installed over each other", fix)
     try:
         runtime = onnx_runtime()
     except (ImportError, OSError) as error:
@@ -162,8 +162,8 @@ def check_model() -> Finding:
 def check_disk() -> Finding:
     place = next(folder for folder in (cache_folder(), *cache_folder().parents, PACKAGE) if folder.exists())
     free = shutil.disk_usage(place).free / 1e9
-    mend = "" if free >= _FREE_GB else f"Free some space, or set FLORA_CACHE to another disk; {_FREE_GB} GB is enough."
-    return Finding("disk", free >= _FREE_GB, f"{free:.0f} GB free for the cache at {cache_folder()}", mend)
+    fix = "" if free >= _FREE_GB else f"Free some space, or set FLORA_CACHE to another disk; {_FREE_GB} GB is enough."
+    return Finding("disk", free >= _FREE_GB, f"{free:.0f} GB free for the cache at {cache_folder()}", fix)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -177,6 +177,6 @@ def run(arguments: argparse.Namespace) -> int:
         finding = check()
         wrong += not finding.ok
         print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.text}", flush=True)
-        if finding.mend:
-            print(f"      → {finding.mend}", flush=True)
+        if finding.fix:
+            print(f"      → {finding.fix}", flush=True)
     return 1 if wrong else 0

@@ -16,7 +16,7 @@ _AT_ONCE = 20_000  # frames: memory stays small for an hour
 
 
 def motion_energy(sequence: SkeletonSequence) -> Floats:
-    """(T,): mean speed of all joints of the persons who are there, in metres per second; 0 where nobody is.
+    """(T,): mean speed of all joints of the persons who are there, in metres per second; 0 if nobody is.
 
     A person's first frame after an absence has no speed.
     """
@@ -33,7 +33,7 @@ def motion_energy(sequence: SkeletonSequence) -> Floats:
 
 @dataclass(frozen=True)
 class Scores:
-    """names: K actions. values: float32 (N, K) of cells of `step` frames, 0 to 1, NaN where not known."""
+    """names: K actions. values: float32 (N, K) of cells of `step` frames, 0 to 1, NaN if not known."""
 
     names: tuple[str, ...]
     step: int

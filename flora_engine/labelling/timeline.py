@@ -198,7 +198,7 @@ def timeline(
 ) -> Timeline:
     """Which of `texts` happens when in `sequence`.
 
-    durations: usual seconds of each of `texts`, None where not known. spread: encodes all but the first windows. While
+    durations: usual seconds of each of `texts`, None if not known. spread: encodes all but the first windows. While
     it works, the job emits events of kind `segments`: `segments`, a list of objects with name, start, end (frames, both
     included) and score, provisional, and `until`, the frame up to which all is covered. Raises FloraError if there are
     no texts or frames, or if no window can be prepared; Cancelled.

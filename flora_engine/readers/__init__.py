@@ -200,7 +200,7 @@ class Attempt:
 
 
 def attempt_sequence(path: Path, *, recipe: ReadingRecipe | None = None) -> Attempt:
-    """Read as `read_sequence` does, and tell what was seen of the file even if it was refused; never raises."""
+    """Read as `read_sequence` does, and report what was seen of the file even if it was refused; never raises."""
     with _telling.telling(recipe, path.suffix) as told:
         try:
             sequence, problem = _read_told(path, told, False), ""

@@ -89,7 +89,7 @@ def _matrices(data: bytes, order: str, limit: int) -> Iterator[_Part]:
 
 
 def _name(data: memoryview, order: str) -> str:
-    """The name of a matrix, "" where its header is damaged."""
+    """The name of a matrix, "" if its header is damaged."""
     _, _, name = (next(parts, None) for parts in [_parts(data, order)] for _ in range(3))
     return "" if name is None else bytes(name.data).decode("latin-1")
 

@@ -24,7 +24,7 @@ def claims(path: Path, head: bytes) -> bool:
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
     """joints (T, 1, V, 3) of the segments' origins; z is up and metres are usual, both are checked on the body.
 
-    None where the name is not `.mvnx`; FloraError where it is broken or holds no positions.
+    None if the name is not `.mvnx`; FloraError if it is damaged or holds no positions.
     """
     if not claims(path, head):
         return None

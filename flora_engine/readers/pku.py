@@ -32,7 +32,7 @@ def metadata(name: str) -> dict[str, int | str]:
 
 
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
-    """joints (T, M, 25, 3), metres, 30 frames a second; M is 1 where the second person never appears.
+    """joints (T, M, 25, 3), metres, 30 frames a second; M is 1 if the second person never appears.
 
     None where it is no PKU-MMD text; FloraError where it is broken.
     """

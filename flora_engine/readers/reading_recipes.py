@@ -1,4 +1,4 @@
-"""Reading recipes: small named files that say how a recording is to be read, where the file itself does not.
+"""Reading recipes: small named files that say how a recording is to be read if the file itself does not say it.
 
 A recipe is one YAML file, NAME.yaml, in the user's folder of recipes; docs/formats.md describes its keys. It is used
 for every file that looks like the one that it was made for (`LooksLike`), or for any file if it is named.

@@ -32,7 +32,7 @@ def metadata(name: str) -> dict[str, int | str]:
 def read(path: Path, head: bytes) -> SkeletonSequence | None:
     """joints (T, 1, 20, 3), metres, 30 frames a second, of UTD-MHAD; of another file the array of joints that it holds.
 
-    None where it is no MATLAB file; FloraError where broken.
+    None if it is not a MATLAB file; FloraError if it is damaged.
     """
     if not claims(path, head):
         return None

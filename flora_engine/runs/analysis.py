@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 class Decisions:
     """Decisions about N recordings of a test part. rows: (N,) places in the part. labels, predicted: (N,) classes.
 
-    lead: (N,) the score of the true class minus that of the best other one; below 0 where the decision is wrong.
+    lead: (N,) the score of the true class minus that of the best other one; below 0 if the decision is wrong.
     Of all classes (gzsl) also the bonus of unseen classes that was chosen, and `curve`, (3, P): rising bonuses, the
     accuracy of seen and of unseen samples at each; else (3, 0).
     """

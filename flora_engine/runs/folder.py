@@ -305,7 +305,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _listening(self, job: Job) -> Iterator[None]:
-        """Do what the file CONTROL says, until the work inside ends, and tell of sleep in between."""
+        """Do what the file CONTROL says, until the work inside ends, and report sleep in between."""
         path, over = self.path / CONTROL, threading.Event()
         path.unlink(missing_ok=True)  # meant for an earlier process
         words = {"pause": job.pause, "resume": job.resume, "stop": job.stop}
@@ -356,7 +356,7 @@ def status_of(state: str, running: bool) -> str:
 
 
 def last_state(path: Path) -> str:
-    """The last state that an event file tells, "" if none."""
+    """The last state that an event file reports, "" if none."""
     event = last_event(path, "state")
     return "" if event is None else str(event.get("state", ""))
 
