@@ -23,7 +23,7 @@ from leave_one_out_texts import KINDS, typed
 from motion_sets import NAMES, MotionSet, load_set
 from open_set_scores import Floats, Outcome, measure
 
-from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS, load_manifest, write_manifest
+from flora_engine.labelling.bundle import DESCRIPTORS, find_bundle, load_manifest, write_manifest
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.descriptors import unit
 
@@ -31,18 +31,21 @@ from flora_engine.models.descriptors import unit
 Head = Callable[[MotionSet, str], Floats]
 
 
-def graphs_alone() -> Head:
-    """The graphs of the built-in bundle without its descriptors: the earlier model, as `flora label` used it.
+def graphs_alone(run: Path) -> Head:
+    """The bundle of a run without its descriptors: what training gave before there were any.
 
-    Its scores of a class must not depend on the other classes typed. It has seen UTD-MHAD and Northwestern-UCLA.
+    Its scores of a class must not depend on the other classes typed. The run of configs/builtin.yaml has seen UTD-MHAD
+    and Northwestern-UCLA.
     """
+    trained = find_bundle(run)
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
-        shutil.copytree(BUILTIN, bundle)
-        (bundle / DESCRIPTORS).unlink()
-        write_manifest(bundle, load_manifest(BUILTIN).model_copy(update={"descriptors": None, "files": {}}))
+        shutil.copytree(trained, bundle)
+        (bundle / DESCRIPTORS).unlink(missing_ok=True)
+        write_manifest(bundle, load_manifest(trained).model_copy(update={"descriptors": None, "files": {}}))
         labeller = Labeller(bundle)
-    assert labeller.manifest.attunement.neighbours == 0, "draws of five would have to be ranked one by one"
+    how = labeller.manifest.attunement
+    assert how is not None and how.neighbours == 0, "draws of five would have to be ranked one by one"
     kept: dict[str, Floats] = {}
 
     def head(left_out: MotionSet, kind: str) -> Floats:
@@ -97,7 +100,6 @@ def embeddings_alone(sets: list[MotionSet]) -> Head:
 
 
 HEADS: dict[str, Callable[[list[MotionSet]], Head]] = {
-    "graphs alone": lambda sets: graphs_alone(),
     "descriptors": descriptors,
     "descriptors, own entries left out": lambda sets: descriptors(sets, own=False),
     "lexicon alone": lexicon_alone,
@@ -120,14 +122,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--heads", action="append", choices=HEADS, help="all if none is named")
+    parser.add_argument("--graphs", type=Path, metavar="RUN", help="add the graphs alone of this run or bundle")
     parser.add_argument("--out", type=Path, default=Path("leave_one_out.json"))
     given = parser.parse_args()
     sets = [load_set(given.data, name) for name in NAMES]
     rows = []
     columns = ("set", "head", "text", "all classes, %", "chance", "five, %", "most predicted, %", "AUROC of none")
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    for head_name in given.heads or HEADS:
-        head = HEADS[head_name](sets)
+    heads = {name: HEADS[name](sets) for name in given.heads or HEADS}
+    if given.graphs is not None:
+        heads["graphs alone"] = graphs_alone(given.graphs)
+    for head_name, head in heads.items():
         for one in sets:
             for kind in KINDS:
                 scores = head(one, kind)

@@ -99,7 +99,7 @@ def test_it_says_its_version_and_labels_far_from_any_checkout(installed: tuple[P
     call(commands / "flora", "demo", "recordings", cwd=folder, env=environment)
     assert "wave" in call(commands / "flora", *LABEL, cwd=folder, env=environment)
     doctor = call(commands / "flora", "doctor", cwd=folder, env=environment)
-    assert "WRONG" not in doctor and "seen classes" in doctor
+    assert "WRONG" not in doctor and "built-in model" in doctor
     checked = call(commands / "flora", "runs", "list", cwd=folder, env=environment)
     assert "Traceback" not in checked
 

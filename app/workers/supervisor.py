@@ -179,7 +179,9 @@ class Supervisor:
         cause = str(self._last.get("cause", ""))
         if kind == "failed":
             return End("failed", text=str(self._last.get("text", "the job failed")), details=details, cause=cause)
-        if (full := not_enough_memory(details)) is not None:  # a library ended the process because it could not continue
+        if (
+            full := not_enough_memory(details)
+        ) is not None:  # a library ended the process because it could not continue
             return End("failed", text=str(full), details=details, cause=type(full).__name__)
         how = f"signal {-status}" if status < 0 else f"status {status}"
         return End(

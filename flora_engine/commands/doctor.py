@@ -156,7 +156,7 @@ def check_model() -> Finding:
     except FloraError as error:
         return Finding("built-in model", False, str(error), "Restore resources/models from the source.")
     size = sum(path.stat().st_size for path in BUILTIN.iterdir()) / 1e6
-    return Finding("built-in model", True, f"{manifest.name}, {len(manifest.seen_classes)} seen classes, {size:.1f} MB")
+    return Finding("built-in model", True, f"{manifest.name}, {size:.1f} MB")
 
 
 def check_disk() -> Finding:

@@ -10,7 +10,8 @@ scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, 
 skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
 
-`descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added.
+`descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added. If the graphs
+have weight 0, as in the built-in bundle, there are none.
 `corrections.npz` (`flora_engine.labelling.teaching`) makes version 4: what was learned from confirmed recordings.
 
 The last one is there where the bundle holds the ensemble: the score −log e is then increased by u·v_c, u being its
@@ -24,7 +25,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flora_engine.errors import FloraError
 from flora_engine.preprocessing import Preparation, preparation
@@ -110,8 +111,9 @@ class Decision(_Part):
 
 
 class DescriptorReference(_Part):
-    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside
-    the descriptors'; with 0 they are not loaded."""
+    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside the descriptors'; with 0 there
+    are none.
+    """
 
     graphs: float = Field(1.0, ge=0)
 
@@ -121,14 +123,25 @@ class Manifest(_Part):
     version: Literal[1, 2, 3, 4] = 1
     name: str
     text_encoder: TextEncoderReference
-    preparation: PreparationReference
-    attunement: Attunement
-    decision: Decision
+    preparation: PreparationReference | None = None
+    attunement: Attunement | None = None
+    decision: Decision | None = None
     descriptors: DescriptorReference | None = None
     corrections: Literal[True] | None = None
-    seen_classes: tuple[SeenClass, ...]
+    seen_classes: tuple[SeenClass, ...] = ()
     files: dict[str, str]
     accuracy: dict[str, float | str] = {}
+
+    @property
+    def has_graphs(self) -> bool:
+        """Whether graphs take part in the decision. If not, the bundle needs none, and nothing that speaks of them."""
+        return self.descriptors is None or self.descriptors.graphs > 0
+
+    @model_validator(mode="after")
+    def _graphs_are_described(self) -> Manifest:
+        if self.has_graphs and None in (self.preparation, self.attunement, self.decision):
+            raise ValueError("graphs need a preparation, an attunement and a decision")
+        return self
 
 
 def file_hash(path: Path) -> str:
@@ -175,6 +188,8 @@ def load_manifest(folder: Path) -> Manifest:
 
 def graphs_of(manifest: Manifest) -> tuple[str, ...]:
     """File names of the bundle's graphs."""
+    if not manifest.has_graphs:
+        return ()
     return (*GRAPHS, DIRECT) if manifest.version == 2 or DIRECT in manifest.files else GRAPHS
 
 

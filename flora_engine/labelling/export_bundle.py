@@ -78,6 +78,7 @@ def export_bundle(
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
+    assert manifest.preparation is not None and manifest.decision is not None
     tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
     random = torch.Generator().manual_seed(0)
 

@@ -36,11 +36,12 @@ class Labeller:
         self.folder = folder
         self.manifest = load_manifest(folder)
         self._lock = threading.RLock()
-        self._prepare = self.manifest.preparation.matching(folder)
+        how = self.manifest.preparation
+        self._prepare = None if how is None else how.matching(folder)
         self._encoder = self._matching_text_encoder()
         added = self.manifest.descriptors
-        used = () if added is not None and added.graphs == 0 else graphs_of(self.manifest)
-        self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in used}
+        graphs = graphs_of(self.manifest)
+        self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in graphs}
         self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder)
         self._taught: TaughtRanker | None = None
         self._spaces: tuple[int, ...] = ()
@@ -72,9 +73,10 @@ class Labeller:
         bundle that has them (N, D), as far as the bundle uses each.
         """
         start = time.perf_counter()
-        how, parts = self.manifest.preparation, []
+        how, prepare, parts = self.manifest.preparation, self._prepare, []
         if self._graphs:
-            joints = np.stack([self._prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
+            assert how is not None and prepare is not None
+            joints = np.stack([prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
         if self._measured is not None:
             measured = np.stack([self._measured.describe(sequence) for sequence in sequences])
         prepared = time.perf_counter()
@@ -112,6 +114,7 @@ class Labeller:
         names = {text.name.casefold() for text in texts}
         others = [text for text in self._seen if text.name.casefold() not in names]
         how = self.manifest.attunement
+        assert how is not None
         states = attune(self._class_states([*texts, *others]), how.neighbours, how.weight)[: len(texts)]
         latents = self._run("text_to_latent", states=np.ascontiguousarray(states))
         self._last_text = (list(texts), latents)
@@ -157,6 +160,7 @@ class Labeller:
         surprises = np.log(np.maximum(errors.astype(np.float64), 1e-30))
         if DIRECT in self._graphs:
             surprises -= direct @ class_vectors(self._class_states(texts)).T
+        assert self.manifest.decision is not None
         return -surprises / self.manifest.decision.temperature, errors
 
     def _added(
