@@ -60,7 +60,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """(folder of the commands, an empty folder): an environment that holds the wheel and borrows its dependencies.
+    """(folder of the commands, a folder with demo recordings): an environment that holds the wheel and borrows its dependencies.
 
     The dependencies are those of the environment of the tests, by a path file, which does not see its editable copy of
     the project: installing gigabytes anew would test the package index.
@@ -72,8 +72,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     call(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", wheel, cwd=folder)
     (packages,) = (folder / "env").glob("**/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    (folder / "elsewhere").mkdir()
-    return commands, folder / "elsewhere"
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    call(commands / "flora", "demo", "recordings", cwd=elsewhere, env=clean(elsewhere))  # no test waits for another
+    return commands, elsewhere
 
 
 def clean(home: Path) -> dict[str, str]:
@@ -96,7 +98,6 @@ def test_it_says_its_version_and_labels_far_from_any_checkout(installed: tuple[P
     commands, folder = installed
     environment = clean(folder)
     assert call(commands / "flora", "--version", cwd=folder, env=environment).strip() == f"Flora Studio {__version__}"
-    call(commands / "flora", "demo", "recordings", cwd=folder, env=environment)
     assert "wave" in call(commands / "flora", *LABEL, cwd=folder, env=environment)
     doctor = call(commands / "flora", "doctor", cwd=folder, env=environment)
     assert "WRONG" not in doctor and "built-in model" in doctor
