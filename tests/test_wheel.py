@@ -60,7 +60,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """(folder of the commands, a folder with demo recordings): an environment that holds the wheel and borrows its dependencies.
+    """Folders of the commands and of demo recordings: an environment that holds the wheel and borrows its dependencies.
 
     The dependencies are those of the environment of the tests, by a path file, which does not see its editable copy of
     the project: installing gigabytes anew would test the package index.
