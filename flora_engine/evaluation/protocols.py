@@ -39,16 +39,18 @@ class Experiment:
     """One split of one data set.
 
     states: float32 (K, L+1, 2d) raw class states. unseen: int64 (U,). Seen are the classes of `features.train_label`.
+    parts: as in `Problem`, for heads that read them.
     """
 
     features: Features
     states: Array
     unseen: Labels
     device: str = "cpu"
+    parts: Array | None = None
 
     def problem(self, seed: int) -> Problem:
         """The training part."""
-        return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device)
+        return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device, self.parts)
 
     def check(self) -> None:
         """FloraError if the parts do not fit each other."""

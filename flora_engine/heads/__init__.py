@@ -9,7 +9,7 @@ of the published calibration factor.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from flora_engine.choices import modules_of
 from flora_engine.config import FloraSettings
+from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.semantics.class_parts import PARTS
 from flora_engine.semantics.class_texts import class_vectors
 
 Array = NDArray[np.float32]
@@ -38,7 +40,8 @@ class Problem:
     """What a head may see while it learns.
 
     data: float32 (N, F) encoder features of seen classes. labels: int64 (N,), 0-based over all K classes. states:
-    float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise.
+    float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise. parts:
+    float32 (K, len(PARTS), d), see `class_parts`; None if no head of the run reads them (`reads_parts`).
     """
 
     data: Array
@@ -46,6 +49,7 @@ class Problem:
     states: Array
     seed: int = 0
     device: str = "cpu"
+    parts: Array | None = None
 
     @property
     def seen(self) -> Labels:
@@ -56,6 +60,15 @@ class Problem:
     def vectors(self) -> Array:
         """One vector per class for heads without tokens, (K, 2d); see `class_vectors`."""
         return class_vectors(self.states)
+
+    def part(self, name: str) -> Array:
+        """The vectors (K, d) of one of PARTS, of unit length. FloraError without parts."""
+        if self.parts is None:
+            raise FloraError(
+                "this head reads parts of the class texts, and here are only whole ones",
+                remedy="Leave the head out, or give class texts instead of class states.",
+            )
+        return self.parts[:, PARTS.index(name)]
 
 
 def unwatched(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
@@ -84,7 +97,8 @@ class Fit:
 class Head(Protocol):
     """What the modules of this package offer.
 
-    FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads.
+    FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads. A head that reads
+    `Problem.part` says so with PARTS = True.
     """
 
     FLOW: bool
@@ -93,9 +107,14 @@ class Head(Protocol):
         """Hyper-parameters to choose among; the first is what is used if nothing chooses."""
 
     def fit(self, task: Fit) -> Any:
-        """Learn. Returns the trained model: a FloraModel if FLOW, else what the head makes."""
+        """Learn. Returns the trained model: a FloraModel if FLOW, else a module with all that was learned."""
 
 
 def head(name: str) -> Head:
     """The head called `name`, one of `NAMES`."""
     return cast(Head, importlib.import_module(f"flora_engine.heads.{name}"))
+
+
+def reads_parts(names: Iterable[str]) -> bool:
+    """Whether one of the heads called so needs `Problem.parts`."""
+    return any(getattr(head(name), "PARTS", False) for name in names)

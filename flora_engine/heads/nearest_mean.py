@@ -1,7 +1,7 @@
 """Nearest class vector in an aligned space: a linear map from features to text vectors under a ranking loss.
 
 After Frome et al., "DeViSE: A Deep Visual-Semantic Embedding Model" (NeurIPS 2013): the mapped feature must be closer
-(cosine) to the text of its class than to any other seen class by a margin.
+(cosine) to the text of its class than to any other seen class by a margin. `devise` follows that paper more closely.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Array, Choice, Fit, Labels
+from flora_engine.heads.learning.losses import ranking_hinge
 from flora_engine.heads.learning.optimise import optimise
 from flora_engine.models.flora.direct import Projection
 
@@ -41,10 +42,7 @@ def fit(task: Fit) -> Projection:
 
     def loss(rows: Tensor) -> Tensor:
         similarity = project(x[rows]) @ seen_vectors.T
-        own = similarity.gather(1, labels[rows][:, None])
-        margin = float(task.choice["margin"])
-        hinge: Tensor = F.relu(margin - own + similarity)
-        return hinge.sum(dim=1).mean() - margin  # the own class adds exactly one margin
+        return ranking_hinge(similarity, labels[rows], float(task.choice["margin"])).sum(dim=1).mean()
 
     def score(features: Array, classes: Labels) -> Array:
         with torch.no_grad():

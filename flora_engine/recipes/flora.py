@@ -15,7 +15,6 @@ from flora_engine.datasets.catalogue import ClassText
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.metrics import Array
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
 from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
@@ -24,12 +23,11 @@ from flora_engine.jobs import Job
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, run_folder
-from flora_engine.recipes.texts import texts_for
+from flora_engine.recipes.texts import EncodedTexts, encode_texts, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
 from flora_engine.runs.tables import outcome_line
-from flora_engine.semantics.class_texts import class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.precision import uses_bfloat16
@@ -48,8 +46,8 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
     """
     place = str(choose_device(device))
     kept = None if start.run is None else start.run.path / FEATURES
-    source, states = open_features(job, config, kept), texts_of(job, config)
-    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, states, place)
+    source, texts = open_features(job, config, kept), texts_of(job, config)
+    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place)
     with run_folder(job, start) as folder:
         started = time.monotonic()
         if ready is None:
@@ -57,7 +55,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
             keep_recordings(folder.path, source.clips, source.parts)
             with job.part("features"):
                 features = source.run(job, folder.path / FEATURES, place)
-            ready = experiment_of(job, config, features, states, place)
+            ready = experiment_of(job, config, features, texts, place)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
         heads = _heads(job, config, ready, folder)
         result = FloraResult(
@@ -73,21 +71,23 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
     return result
 
 
-def texts_of(job: Job, config: FloraConfig) -> Array:
-    """The class states of the benchmark's classes: float32 (K, L+1, 2d). FloraError."""
-    return class_states(load_text_encoder(config.texts.encoder, job), _texts(config), config.texts.tokens)
+def texts_of(job: Job, config: FloraConfig) -> EncodedTexts:
+    """The texts of the benchmark's classes, as the heads of the configuration see them. FloraError."""
+    encoder = load_text_encoder(config.texts.encoder, job)
+    return encode_texts(encoder, _texts(config), config.texts.tokens, config.heads)
 
 
 def _texts(config: FloraConfig) -> list[ClassText]:
     return texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
 
 
-def experiment_of(job: Job, config: FloraConfig, features: Features, states: Array, device: str) -> Experiment:
-    """Features (a low-shot share of them if the configuration says so) and class states, checked; FloraError."""
+def experiment_of(job: Job, config: FloraConfig, features: Features, texts: EncodedTexts, device: str) -> Experiment:
+    """Features (a low-shot share of them if the configuration says so) and class texts, checked; FloraError."""
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)
         job.log(f"low-shot: {len(features.train_label)} training samples")
-    experiment = Experiment(features, states, np.array(load_benchmark(config.benchmark).unseen), device)
+    unseen = np.array(load_benchmark(config.benchmark).unseen)
+    experiment = Experiment(features, texts.states, unseen, device, texts.parts)
     experiment.check()
     return experiment
 

@@ -25,10 +25,9 @@ from flora_engine.project.splits import Parts, Split
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
 from flora_engine.recipes.split_run import Material, SplitRun, bundled, summary
 from flora_engine.recipes.starting import Start, run_folder
-from flora_engine.recipes.texts import texts_for
+from flora_engine.recipes.texts import encode_texts, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import FinalResult, PipelineResult, SplitResult, read_result
-from flora_engine.semantics.class_texts import class_states
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.extraction import find_checkpoints
@@ -79,13 +78,13 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
     of_sets = [texts_for(settings, config.texts) for settings in config.data]
     texts = [text for of_set in of_sets for text in of_set]
     encoder = load_text_encoder(config.texts.encoder, job)
-    states = class_states(encoder, texts, config.texts.tokens)
+    encoded = encode_texts(encoder, texts, config.texts.tokens, config.heads)
     encoders = find_checkpoints(list(config.checkpoints)) if config.checkpoints else {}
     for split in config.splits:
         check_trained_apart(job, encoders, [texts[label].name for label in split.unseen], split.name)
     reference = TextEncoderReference(name=config.texts.encoder, sha256=encoder.sha256, tokens=config.texts.tokens)
     clips = _joined([load_clips(job, settings) for settings in config.data], [len(of_set) for of_set in of_sets])
-    return Material(clips, texts, states, reference, encoders)
+    return Material(clips, texts, encoded.states, reference, encoders, encoded.parts)
 
 
 def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:

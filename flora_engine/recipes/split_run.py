@@ -50,7 +50,7 @@ Array = NDArray[np.float32]
 class Material:
     """What all splits share: clips of all data sets with one numbering of classes, their texts and text states.
 
-    encoders: stream → checkpoint of encoders that are trained already.
+    encoders: stream → checkpoint of encoders that are trained already. parts: of the texts, for heads that read them.
     """
 
     clips: Clips
@@ -58,6 +58,7 @@ class Material:
     states: Array
     text_encoder: TextEncoderReference
     encoders: Mapping[str, Path] = field(default_factory=dict)
+    parts: Array | None = None
 
 
 def bundled(config: PipelineConfig) -> str:
@@ -128,7 +129,7 @@ class SplitRun:
 
     def experiment(self, features: Features, unseen: tuple[int, ...]) -> Experiment:
         """Features and class states, for the heads."""
-        return Experiment(features, self.material.states, np.array(unseen, np.int64), self.device)
+        return Experiment(features, self.material.states, np.array(unseen, np.int64), self.device, self.material.parts)
 
     def keep_facts(self, experiment: Experiment, parts: Parts) -> None:
         """What the run's page needs to know of classes and test recordings."""

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flora_engine.config import TextSettings
 from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
+from flora_engine.heads import reads_parts
 from flora_engine.project import Project
-from flora_engine.semantics.class_texts import load_class_texts, with_known_texts
+from flora_engine.semantics.class_parts import class_parts
+from flora_engine.semantics.class_texts import class_states, load_class_texts, with_known_texts
+from flora_engine.semantics.text_encoder import TextEncoder
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`; None if no head reads them."""
+
+    states: NDArray[np.float32]
+    parts: NDArray[np.float32] | None = None
+
+
+def encode_texts(encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, heads: Iterable[str]) -> EncodedTexts:
+    """What `heads` see of the class texts. FloraError as in `class_states`."""
+    parts = class_parts(encoder, texts, tokens) if reads_parts(heads) else None
+    return EncodedTexts(class_states(encoder, list(texts), tokens), parts)
 
 
 def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:

@@ -17,10 +17,11 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
 from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
-from flora_engine.heads import NAMES, cada_vae, nearest_mean, smie
+from flora_engine.heads import NAMES, cada_vae, head
 from flora_engine.heads.learning import flora
 from flora_engine.jobs import Event, Job
 from flora_engine.runs.progress import Memory
+from flora_engine.semantics.class_parts import PARTS
 
 SETTINGS = FloraSettings(
     hidden=24,
@@ -40,9 +41,9 @@ SETTINGS = FloraSettings(
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread and short trainings of the comparison heads: enough for an easy problem."""
-    monkeypatch.setattr(nearest_mean, "STEPS", 100)
-    monkeypatch.setattr(smie, "STEPS", 100)
-    monkeypatch.setattr(cada_vae, "STEPS", 100)
+    for module in map(head, NAMES):
+        if hasattr(module, "STEPS"):
+            monkeypatch.setattr(module, "STEPS", 100)
     monkeypatch.setattr(cada_vae, "CLASSIFIER_STEPS", 20)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -65,7 +66,10 @@ def experiment() -> Experiment:
     unseen = np.array([3, 7])
     seen = np.setdiff1d(np.arange(12), unseen)
     features = Features(*part(seen, 12), *part(unseen, 10), *part(np.arange(12), 6))
-    return Experiment(features, states, unseen)
+    parts = (core @ random.normal(size=(len(PARTS), 3, 10)).transpose(1, 0, 2).reshape(3, -1)).reshape(
+        12, len(PARTS), 10
+    )
+    return Experiment(features, states, unseen, parts=parts.astype(np.float32))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,6 +18,9 @@ _HEADS = {
     "eszsl": "ridge regression between features and texts: seconds, a baseline",
     "smie": "agreement of features and texts, learned by contrast",
     "cada_vae": "two autoencoders with one latent space",
+    "devise": "a linear map that ranks the own class text first (2013)",
+    "revise": "two autoencoders whose codes are made alike, and a ranking (2017)",
+    "jpose": "one space for verbs, one for nouns, and one for both (2019)",
     "ensemble": "Flora, nearest mean and ridge regression together: what the program ships",
 }
 
