@@ -10,6 +10,7 @@ scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, 
 skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
 
+The encoder's graph makes the streams of its networks (`Manifest.streams`) itself, and F is that of all side by side.
 `descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added. If the graphs
 have weight 0, as in the built-in bundle, there are none.
 `corrections.npz` (`flora_engine.labelling.teaching`) makes version 4: what was learned from confirmed recordings.
@@ -28,6 +29,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from flora_engine.errors import FloraError
+from flora_engine.models.shift_gcn.streams import Stream
 from flora_engine.preprocessing import Preparation, preparation
 from flora_engine.preprocessing.probe import agrees
 from flora_engine.resources import RESOURCES
@@ -119,10 +121,13 @@ class DescriptorReference(_Part):
 
 
 class Manifest(_Part):
+    """streams: what the encoder reads of the skeleton, one network each."""
+
     format: Literal["flora-bundle"] = "flora-bundle"
     version: Literal[1, 2, 3, 4] = 1
     name: str
     text_encoder: TextEncoderReference
+    streams: tuple[Stream, ...] = ("joint",)
     preparation: PreparationReference | None = None
     attunement: Attunement | None = None
     decision: Decision | None = None
@@ -207,5 +212,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     version = 3 if manifest.descriptors is not None else 2 if DIRECT in there else 1
     version = 4 if manifest.corrections else version
     files = {name: file_hash(folder / name) for name in there}
-    hashed = manifest.model_copy(update={"files": files, "version": version})
-    write_text(folder / MANIFEST, json.dumps(hashed.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+    hashed = manifest.model_copy(update={"files": files, "version": version}).model_dump(mode="json")
+    if manifest.streams == ("joint",):  # earlier versions of the program do not know the key
+        del hashed["streams"]
+    write_text(folder / MANIFEST, json.dumps(hashed, indent=2, ensure_ascii=False) + "\n")

@@ -15,8 +15,10 @@ from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import DESCRIPTORS, DIRECT, DescriptorReference, Manifest, write_manifest
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.models.flora.network import Flora, Scorer
+from flora_engine.models.shift_gcn import several
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.models.shift_gcn.onnx_graph import export_onnx
+from flora_engine.models.shift_gcn.several import Networks
 
 OPSET = 17
 
@@ -60,9 +62,26 @@ def _check(path: Path, inputs: dict[str, Tensor], expected: Tensor) -> None:
         raise FloraError("the exported graph does not agree with the trained model", path=path)
 
 
+def _check_fit(networks: dict[str, ShiftGCN], flora: Flora, persons: int) -> None:
+    """FloraError if the networks are not those whose features Flora was trained on."""
+    size, streams = several.feature_size(networks), ", ".join(networks)
+    if size != flora.features:
+        raise FloraError(
+            f"the encoder ({streams}) gives {size} numbers per recording, and this model was trained on "
+            f"{flora.features}",
+            remedy="Name the encoder of every stream that made the features, and no other.",
+        )
+    wanted = next(iter(networks.values())).persons
+    if wanted != persons:
+        raise FloraError(
+            f"the encoder takes clips of {wanted} persons, and the preparation gives {persons}",
+            remedy=f"Set persons to {wanted}.",
+        )
+
+
 def export_bundle(
     folder: Path,
-    encoder: ShiftGCN,
+    encoder: Networks,
     flora: Flora,
     manifest: Manifest,
     *,
@@ -71,24 +90,27 @@ def export_bundle(
 ) -> None:
     """Write the graphs and then the manifest into `folder`; what was there is replaced only once all is written.
 
-    encoder, flora and direct (what the ensemble has beside Flora): on the CPU, trained. descriptors: a stored model of
-    theirs, which the bundle then adds. Raises FloraError where a graph
-    and its model disagree.
+    encoder (one network, or one per stream), flora and direct (what the ensemble has beside Flora): on the CPU,
+    trained. descriptors: a stored model of theirs, which the bundle then adds. Raises FloraError if the encoder does
+    not give the features that Flora takes, or clips of the manifest's persons, or if a graph and its model disagree.
     """
+    networks = several.each(encoder)
+    assert manifest.preparation is not None and manifest.decision is not None
+    _check_fit(networks, flora, manifest.preparation.persons)
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    assert manifest.preparation is not None and manifest.decision is not None
     tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
     random = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random)
 
-    export_onnx(encoder, fresh / "skeleton_encoder.onnx", frames)
-    clips = draw(2, encoder.channels, frames, encoder.joints, encoder.persons)
+    export_onnx(networks, fresh / "skeleton_encoder.onnx", frames)
+    first = next(iter(networks.values()))
+    clips = draw(2, first.channels, frames, first.joints, first.persons)
     with torch.no_grad():
-        _check(fresh / "skeleton_encoder.onnx", {"joints": clips}, encoder.eval().features(clips))
+        _check(fresh / "skeleton_encoder.onnx", {"joints": clips}, several.features(networks, clips))
     _export(
         _Means(flora.skeleton_encoder),
         {"feature": draw(2, flora.features)},
@@ -116,6 +138,6 @@ def export_bundle(
     if descriptors is not None:
         shutil.copyfile(descriptors, fresh / DESCRIPTORS)
         manifest = manifest.model_copy(update={"descriptors": DescriptorReference()})
-    write_manifest(fresh, manifest)
+    write_manifest(fresh, manifest.model_copy(update={"streams": tuple(networks)}))
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)

@@ -199,13 +199,10 @@ class SplitRun:
         accuracy: dict[str, float],
     ) -> None:
         """Write the model that labels. chosen: what the folds chose, by setting."""
-        if set(checkpoints) != {"joint"}:
-            self.job.warn("a bundle holds the joint stream alone; this run trained others too, so it gets no bundle")
-            return
         from flora_engine.labelling.export_bundle import export_bundle
 
         manifest = self._manifest(experiment, model, chosen, accuracy)
-        encoder = load_any_encoder(checkpoints["joint"])[0]
+        encoder = {stream: load_any_encoder(path)[0] for stream, path in checkpoints.items()}
         direct = None if model.direct is None else model.direct.cpu()
         same_words = manifest.text_encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
         stored = BUILTIN / DESCRIPTORS

@@ -74,9 +74,13 @@ def trained_in(job: Job, config: PipelineConfig, out: Path) -> Any:
     return perform(job, "train", {"config": config.model_dump(mode="json"), "out": str(out)})
 
 
-@pytest.mark.parametrize("head", ["flora", "ensemble"])
-def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path, head: str) -> None:
-    result = trained_in(Job(), config(recordings, final=True, heads=[head, "eszsl"]), tmp_path)
+@pytest.mark.parametrize(("head", "streams"), [("flora", ["joint"]), ("ensemble", ["joint", "bone"])])
+def test_recordings_become_a_bundle_that_labels(
+    recordings: Path, tmp_path: Path, head: str, streams: list[str]
+) -> None:
+    settings = config(recordings, final=True, heads=[head, "eszsl"])
+    encoder = settings.encoder.model_copy(update={"streams": tuple(streams)})
+    result = trained_in(Job(), settings.model_copy(update={"encoder": encoder}), tmp_path)
     run = Path(result["run"])
     split = result["splits"]["a"]
     assert split["counts"] == {"train": 24, "zsl": 8, "gzsl": 32}
@@ -90,6 +94,7 @@ def test_recordings_become_a_bundle_that_labels(recordings: Path, tmp_path: Path
     for bundle, seen in ((run / "a" / "bundle", ACTIONS - len(UNSEEN)), (run / result["bundle"], ACTIONS)):
         labeller = Labeller(bundle)
         assert len(labeller.manifest.seen_classes) == seen
+        assert labeller.manifest.streams == tuple(streams)
         assert labeller.manifest.accuracy["zsl"] == split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"]
         assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble")
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3

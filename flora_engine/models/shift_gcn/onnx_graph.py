@@ -3,7 +3,7 @@
 Written node by node from the weights: batch norms are folded, the joint shifts are row gathers, and the temporal
 shifts are depth-wise convolutions along time, whose few taps hold the interpolation and a batch norm's scale.
 Training extracts its features by the same graph (`features`), so what labels is what was trained for.
-Tensors are (B, C, V, T), B = N·M.
+Tensors are (B, C, V, T), B = N·M. Several streams are made inside the graph, so whoever runs it gives joints alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from flora_engine.models.shift_gcn.network import (
     TemporalShift,
     has_spatial_offsets,
 )
+from flora_engine.models.shift_gcn.several import Networks, each, feature_size
+from flora_engine.models.shift_gcn.streams import parents
 from flora_engine.models.shift_gcn.unchanged import changed_layers
 
 
@@ -148,21 +150,44 @@ def _residual(graph: _Graph, layer: Pointwise, x: str, frames: int) -> str:
     return graph.pointwise(x, *folded(layer), stride=layer.stride)
 
 
-def export_onnx(model: ShiftGCN, path: Path, frames: int) -> None:
+def export_onnx(networks: Networks, path: Path, frames: int) -> None:
     """Write the graph of `onnx_bytes` to a file."""
-    content = onnx_bytes(model, frames)
+    content = onnx_bytes(networks, frames)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def onnx_bytes(model: ShiftGCN, frames: int) -> bytes:
-    """`features` of the evaluating model: "joints" (N, C, frames, V, M) float32 → "feature" (N, F), any N.
+def onnx_bytes(networks: Networks, frames: int) -> bytes:
+    """`features` of evaluating networks: "joints" (N, C, frames, V, M) float32 → "feature" (N, F), any N.
 
-    Batch norms use their running statistics whatever the model's mode. FloraError if a layer is not as in `network`,
-    if a temporal shift moves joints, or for fewer than four frames.
+    networks: one, which reads joints as they are, or one per stream. The graph then makes each stream itself, and F is
+    that of all side by side, in the order of `STREAMS`. Batch norms use their running statistics whatever the model's
+    mode. FloraError if a layer is not as in `network`, if a temporal shift moves joints, if the networks take other
+    clips than each other, or for fewer than four frames.
     """
     if frames < MINIMUM_FRAMES:
         raise FloraError(f"the encoder takes clips of at least {MINIMUM_FRAMES} frames, not {frames}")
+    by_stream = each(networks)
+    for model in by_stream.values():
+        _check(model)
+    model = next(iter(by_stream.values()))
+    graph = _Graph()
+    found = [_feature(graph, one, _stream(graph, name, one.joints), frames) for name, one in by_stream.items()]
+    graph.nodes.append(helper.make_node("Concat", found, ["feature"], axis=1))
+    shape: list[str | int | None] = ["N", model.channels, frames, model.joints, model.persons]
+    proto = helper.make_graph(
+        graph.nodes,
+        "skeleton_encoder",
+        [helper.make_tensor_value_info("joints", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("feature", TensorProto.FLOAT, ["N", feature_size(networks)])],
+        list(graph.weights.values()),
+    )
+    written = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(written, full_check=True)
+    return bytes(written.SerializeToString())
+
+
+def _check(model: ShiftGCN) -> None:
     changed = changed_layers(model)
     if changed:
         raise FloraError(
@@ -171,13 +196,29 @@ def onnx_bytes(model: ShiftGCN, frames: int) -> bytes:
         )
     if has_spatial_offsets(model):
         raise FloraError("the ONNX graph cannot hold temporal shifts that move joints")
-    graph = _Graph()
+
+
+def _stream(graph: _Graph, stream: str, joints: int) -> str:
+    """`streams.make_stream` of the graph's input (N, C, T, V, M)."""
+    x = "joints"
+    if stream.startswith("bone"):
+        x = graph.add("Sub", x, graph.add("Gather", x, graph.constant(np.array(parents(joints))), axis=3))
+    if stream.endswith("motion"):
+        head = [graph.constant(np.array([value])) for value in (1, np.iinfo(np.int64).max, 2)]
+        last = [graph.constant(np.array([value])) for value in (-1, np.iinfo(np.int64).max, 2)]
+        following = graph.add("Concat", graph.add("Slice", x, *head), graph.add("Slice", x, *last), axis=2)
+        x = graph.add("Sub", following, x)
+    return x
+
+
+def _feature(graph: _Graph, model: ShiftGCN, x: str, frames: int) -> str:
+    """The feature (N, F) of one network from its stream (N, C, T, V, M)."""
     joints, persons, channels = model.joints, model.persons, model.channels
     scale, shift = (
         values.reshape(persons, joints, channels).transpose(2, 1, 0)[:, None]  # (C, 1, V, M)
         for values in scale_and_shift(model.data_bn)
     )
-    x = graph.scaled("joints", scale, shift)
+    x = graph.scaled(x, scale, shift)
     x = graph.add("Transpose", x, perm=[0, 4, 1, 3, 2])  # (N, M, C, V, T)
     x = graph.reshape(x, -1, channels, joints, frames)
     left = frames
@@ -185,16 +226,4 @@ def onnx_bytes(model: ShiftGCN, frames: int) -> bytes:
         x = _block(graph, block, x, joints, left)
         left //= block.temporal.stride
     x = graph.reshape(x, -1, persons, model.feature_size, joints * left)
-    axes = graph.constant(np.array([1, 3]))
-    graph.nodes.append(helper.make_node("ReduceMean", [x, axes], ["feature"], keepdims=0))
-    shape: list[str | int | None] = ["N", model.channels, frames, model.joints, model.persons]
-    proto = helper.make_graph(
-        graph.nodes,
-        "skeleton_encoder",
-        [helper.make_tensor_value_info("joints", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("feature", TensorProto.FLOAT, ["N", model.feature_size])],
-        list(graph.weights.values()),
-    )
-    written = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(written, full_check=True)
-    return bytes(written.SerializeToString())
+    return graph.add("ReduceMean", x, graph.constant(np.array([1, 3])), keepdims=0)

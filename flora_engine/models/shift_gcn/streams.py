@@ -20,6 +20,14 @@ STREAMS: tuple[Stream, ...] = get_args(Stream)
 ENSEMBLE_WEIGHTS: dict[Stream, float] = {"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4}
 
 Clips = TypeVar("Clips", NDArray[np.float32], "Tensor")
+_T = TypeVar("_T")
+
+
+def in_order(by_stream: Mapping[str, _T]) -> dict[str, _T]:
+    """What is given by stream name, in the order of `STREAMS`. ValueError for an unknown stream."""
+    for name in by_stream.keys() - set(STREAMS):
+        raise ValueError(f"unknown stream {name!r}; known: {', '.join(STREAMS)}")
+    return {name: by_stream[name] for name in STREAMS if name in by_stream}
 
 
 def make_stream(joints: Clips, stream: str, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> Clips:
@@ -32,14 +40,19 @@ def make_stream(joints: Clips, stream: str, bones: Sequence[tuple[int, int]] = K
     if stream not in STREAMS:
         raise ValueError(f"unknown stream {stream!r}; known: {', '.join(STREAMS)}")
     if stream.startswith("bone"):
-        parents = list(range(joints.shape[-2]))  # the root minus itself is 0
-        for child, parent in bones:
-            parents[child] = parent
-        joints = joints - joints[..., parents, :]
+        joints = joints - joints[..., parents(joints.shape[-2], bones), :]
     if stream.endswith("motion"):
         following = [*range(1, joints.shape[-3]), joints.shape[-3] - 1]  # the last frame minus itself is 0
         joints = joints[..., following, :, :] - joints
     return joints
+
+
+def parents(joints: int, bones: Sequence[tuple[int, int]] = KINECT_V2.bones) -> list[int]:
+    """The parent of each joint; that of the root is itself, so that it minus its parent is 0."""
+    found = list(range(joints))
+    for child, parent in bones:
+        found[child] = parent
+    return found
 
 
 def ensemble(scores: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -49,4 +62,4 @@ def ensemble(scores: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def concatenate(features: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """Features (N, F) by stream name → (N, streams·F), always in the order of `STREAMS`."""
-    return np.concatenate([features[name] for name in STREAMS if name in features], axis=1)
+    return np.concatenate(list(in_order(features).values()), axis=1)
