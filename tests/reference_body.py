@@ -31,6 +31,7 @@ _MIDDLE = {
     "hips": (0.53, 0.0),
     # of the bone lengths in the CMU database: three vertebrae of 0.055, upon a trunk of 0.2 above the root
     "lower neck": (0.79, 0.01),
+    "forehead": (0.96, -0.045),
     **{"c7": (0.845, 0.045), "t10": (0.7, 0.06), "clav": (0.815, -0.035), "strn": (0.73, -0.055)},
     "upper neck": (0.845, 0.01),
     "skull base": (0.9, 0.0),
@@ -91,6 +92,7 @@ _TRUNK = {
         **{"upperneck": "upper neck", "head": "skull base"},
     },
     "sbu_15": {"head": "head centre", "neck": "neck base", "torso": "l3"},
+    "plug_in_gait_bones_19": {"pelo": "hips", "trxo": "clav", "hedo": "forehead"},
 }
 _TRUNK["kinect_v1_utd"] = _TRUNK["kinect_v1"]
 _TRUNK["kinect_v2"] = {
@@ -120,6 +122,10 @@ _OWN_LIMBS = {
         **{"humerus": "elbow", "radius": "wrist", "hand": "knuckles", "fingers": "finger tip"},
     },
     "plug_in_gait_30": {"toe": "toe marker"},
+    "plug_in_gait_bones_19": {
+        **{"clo": "shoulder", "huo": "elbow", "rao": "wrist", "hno": "finger tip"},
+        **{"fep": "hip", "feo": "knee", "tio": "ankle", "foo": "ball"},
+    },
     "sbu_15": {"hand": "knuckles", "foot": "ankle"},
 }
 

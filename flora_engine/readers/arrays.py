@@ -15,12 +15,12 @@ from flora_engine.errors import FloraError
 from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS, Archive, array_names, parse_npy
 from flora_engine.readers.assembly import by_count, from_layout, from_names
-from flora_engine.skeleton import LAYOUTS, SkeletonSequence
+from flora_engine.skeleton import NUMBERED, SkeletonSequence
 
 Array = NDArray[np.float64]
 MAX_PERSONS = 6
 FEWEST_JOINTS, MAX_JOINTS, MAX_ARRAYS = 10, 500, 50
-COUNTS = {len(layout.joints) for layout in LAYOUTS.values()}
+COUNTS = {len(layout.joints) for layout in NUMBERED.values()}
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate", "rate")
 _SHAPES = "A recording needs numbers of shape (T, V, 3) or (T, M, V, 3): frames, persons, joints, coordinates."
 # What archives of other programs are, by an array that only they hold.

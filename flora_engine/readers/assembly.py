@@ -14,7 +14,7 @@ from flora_engine.readers import _input, _telling
 from flora_engine.readers._guessing import finish
 from flora_engine.readers.inspection import guess_layout
 from flora_engine.readers.reading_recipes import ReadingRecipe
-from flora_engine.skeleton import KINECT_V2, LAYOUTS, Note, SkeletonSequence, rigs
+from flora_engine.skeleton import KINECT_V2, LAYOUTS, NUMBERED, Note, SkeletonSequence, rigs
 from flora_engine.skeleton.names import find, index_of, match
 from flora_engine.skeleton.orientation import Claim
 
@@ -214,9 +214,9 @@ def by_count(values: Array, path: Path, where: str = "") -> tuple[str, tuple[Not
     recipe = _telling.saw((f"{count} joints",), "count")
     if recipe.layout is not None and len(LAYOUTS[recipe.layout].joints) == count:
         return recipe.layout, ()
-    fitting = [name for name, layout in LAYOUTS.items() if len(layout.joints) == count]
+    fitting = [name for name, layout in NUMBERED.items() if len(layout.joints) == count]
     if not fitting:
-        counts = ", ".join(str(n) for n in sorted({len(layout.joints) for layout in LAYOUTS.values()}))
+        counts = ", ".join(str(n) for n in sorted({len(layout.joints) for layout in NUMBERED.values()}))
         raise FloraError(
             f"does not name its {count} joints, and no known layout has as many",
             path=path,

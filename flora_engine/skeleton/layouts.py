@@ -10,6 +10,7 @@ A layout is one file, `resources/layouts/NAME.yaml`:
     invented: the Kinect v2 joints that it does not have, so that they are made up from others
     kinect_v2: {Kinect v2 joint: recipe}; a joint that is left out is the one of the same name
     matched: the same, but so that the body gets Kinect v2's proportions, where names alone do not
+    named_only: true if joints without names are never taken for this layout, whatever their number
 
 A recipe is a name, a list of names (their mean) or {name: weight} (a weighted mean; a negative weight extrapolates). A
 name with SIDE stands for two, left first; OTHER is the side that SIDE is not.
@@ -41,7 +42,7 @@ class Layout:
     sequences of this layout, as its reader gives them ("+y"). to_kinect_v2: for every Kinect v2 joint name the weights
     of the source joints; empty for Kinect v2 itself. matched: the same, but so that the body gets Kinect v2's
     proportions; empty where `to_kinect_v2` does that as well. invented: Kinect v2 joints that are not measured.
-    front: names (before, behind) at the head. synonyms: other names of joints.
+    front: names (before, behind) at the head. synonyms: other names of joints. named_only: found by names alone.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Layout:
     invented: tuple[str, ...] = ()
     front: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    named_only: bool = False
 
 
 def _sided(name: str) -> list[str]:
@@ -112,6 +114,7 @@ def load_layout(path: Path, targets: tuple[str, ...] = ()) -> Layout:
             for joint, others in content.get("synonyms", {}).items()
             for own in _sided(joint)
         },
+        named_only=bool(content.get("named_only", False)),
     )
 
 
@@ -120,3 +123,5 @@ _OTHERS = sorted({path.stem for path in FOLDER.glob("*.yaml")} - set(_FIRST))
 LAYOUTS: dict[str, Layout] = {KINECT_V2.name: KINECT_V2} | {
     name: load_layout(FOLDER / f"{name}.yaml", KINECT_V2.joints) for name in (*_FIRST[1:], *_OTHERS)
 }
+# Those that joints without names may have, by their number.
+NUMBERED = {name: layout for name, layout in LAYOUTS.items() if not layout.named_only}

@@ -168,7 +168,7 @@ def test_the_moment_and_joints_of_a_value() -> None:
 
 
 # Their trunks have joints between those of Kinect v2, or markers; tests/skeleton checks them on a reference person.
-OWN_TRUNKS = ("cmu_31", "optitrack_21", "plug_in_gait_30", "xsens_23")
+OWN_TRUNKS = ("cmu_31", "optitrack_21", "plug_in_gait_30", "plug_in_gait_bones_19", "xsens_23")
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name not in ("kinect_v2", *OWN_TRUNKS)])

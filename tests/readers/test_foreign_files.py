@@ -251,3 +251,12 @@ def test_half_a_header_is_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "half.csv"
     path.write_text(text)
     assert "columns" in refusal(path) or "no rows" in refusal(path)
+
+
+def test_joints_without_names_are_never_taken_for_bones_of_plug_in_gait(tmp_path: Path) -> None:
+    """Nobody writes 19 joints of this order alone: they come among others, by their names."""
+    path = tmp_path / "nineteen.npy"
+    np.save(path, person("plug_in_gait_bones_19"))
+    assert "19" in refusal(path)
+    told = read_sequence(path, recipe=ReadingRecipe(layout="plug_in_gait_bones_19"))
+    assert told.layout == "plug_in_gait_bones_19"
