@@ -41,6 +41,10 @@ def _bones() -> list[tuple[str, int, str]]:
 
 
 BONES = _bones()
+# The joint of the head lies below its centre, by this share of the way from the neck, and its end as far above: so the
+# middle of both, which readers take, is the centre, and programs that draw bones see one that has a length.
+_HEAD = 0.26
+_TIP = 3.0  # centimetres that fingers and toes go on beyond their last joint
 
 
 def write_bvh(sequence: SkeletonSequence, path: Path, person: int = 0) -> None:
@@ -53,12 +57,19 @@ def write_bvh(sequence: SkeletonSequence, path: Path, person: int = 0) -> None:
     places = body[here[before]] * _TO_FILE
     children = {name: [bone for bone in BONES if bone[2] == name] for name, _, _ in BONES}
     offsets, turns = _rest_and_turns(places, children)
-    lines = ["HIERARCHY", *_hierarchy("Hips", children, offsets, ""), "MOTION", f"Frames: {len(places)}"]
+    whole = {**offsets, "Head": (1 - _HEAD) * offsets["Head"]}
+    ends = {name: _end(name, offsets[name]) for name, _, _ in BONES if not children[name]}
+    lines = ["HIERARCHY", *_hierarchy("Hips", children, whole, ends, ""), "MOTION", f"Frames: {len(places)}"]
     lines.append(f"Frame Time: {1 / sequence.fps:.8f}")
     order = _order("Hips", children)
     columns = [places[:, 0], *(_angles(turns, name) for name in order)]
     lines += [" ".join(f"{value:.5f}" for value in row) for row in np.concatenate(columns, axis=1)]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _end(name: str, offset: Array) -> Array:
+    """(3,) Where a bone without children ends, from its joint (cm)."""
+    return 2 * _HEAD * offset if name == "Head" else _TIP * _unit(offset)
 
 
 def _unit(vectors: Array) -> Array:
@@ -134,16 +145,24 @@ def _order(name: str, children: dict[str, list[tuple[str, int, str]]]) -> list[s
 
 
 def _hierarchy(
-    name: str, children: dict[str, list[tuple[str, int, str]]], offsets: dict[str, Array], indent: str
+    name: str,
+    children: dict[str, list[tuple[str, int, str]]],
+    offsets: dict[str, Array],
+    ends: dict[str, Array],
+    indent: str,
 ) -> list[str]:
     channels = "3 Zrotation Xrotation Yrotation"
     word = "JOINT" if indent else "ROOT"
     if not indent:
         channels = f"6 Xposition Yposition Zposition{channels[1:]}"
-    offset = " ".join(f"{value:.5f}" for value in offsets[name])
-    lines = [f"{indent}{word} {name}", f"{indent}{{", f"{indent}  OFFSET {offset}", f"{indent}  CHANNELS {channels}"]
+    lines = [f"{indent}{word} {name}", f"{indent}{{", f"{indent}  OFFSET {_three(offsets[name])}"]
+    lines.append(f"{indent}  CHANNELS {channels}")
     for child, _, _ in children[name]:
-        lines += _hierarchy(child, children, offsets, indent + "  ")
-    if not children[name]:
-        lines += [f"{indent}  End Site", f"{indent}  {{", f"{indent}    OFFSET 0 0 0", f"{indent}  }}"]
+        lines += _hierarchy(child, children, offsets, ends, indent + "  ")
+    if name in ends:
+        lines += [f"{indent}  End Site", f"{indent}  {{", f"{indent}    OFFSET {_three(ends[name])}", f"{indent}  }}"]
     return [*lines, f"{indent}}}"]
+
+
+def _three(vector: Array) -> str:
+    return " ".join(f"{value:.5f}" for value in vector)

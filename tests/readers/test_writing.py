@@ -63,7 +63,7 @@ def test_c3d_reads_back(tmp_path: Path, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", ["kinect_v2", "smpl_22", "mediapipe_33"])
 def test_bvh_reads_back(tmp_path: Path, layout: str) -> None:
-    """A person whose bones do not stretch comes back where it was; the head joint has no tip in the file."""
+    """A person whose bones do not stretch comes back where it was."""
     sequence = waving(12) if layout == "kinect_v2" else SkeletonSequence(
         raising(LAYOUTS[layout], 12).astype(np.float32)[:, None], 24.0, layout)  # fmt: skip
     write_sequence(sequence, tmp_path / "a.bvh")
@@ -75,6 +75,15 @@ def test_bvh_reads_back(tmp_path: Path, layout: str) -> None:
     stretch = 0.02 if layout == "smpl_22" else 2e-3  # a shoulder is a mean with the elbow there, which moves
     np.testing.assert_allclose(back.joints[:, :, tight], wanted[:, :, tight], atol=stretch)
     assert np.abs(back.joints - wanted).max() < 0.1
+
+
+def test_every_bone_of_a_bvh_has_a_length(tmp_path: Path) -> None:
+    """Blender says of one without that it found it, and draws a stump."""
+    write_sequence(waving(3), tmp_path / "a.bvh")
+    lines = (tmp_path / "a.bvh").read_text().splitlines()
+    offsets = [[float(word) for word in line.split()[1:]] for line in lines if line.strip().startswith("OFFSET")]
+    assert len(offsets) == 24 + 7, "24 joints, and the ends of the head, the hands' fingers and thumbs, and the feet"
+    assert not any(offsets[0]) and min(np.linalg.norm(offset) for offset in offsets[1:]) > 1.0, "centimetres"
 
 
 def test_real_recordings_as_bvh(shared_data: Path, tmp_path: Path) -> None:
