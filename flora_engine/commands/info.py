@@ -40,7 +40,7 @@ def describe(sequence: SkeletonSequence) -> dict[str, object]:
         "name": sequence.name,
         "layout": sequence.layout,
         "frames": sequence.frames,
-        "fps": sequence.fps,
+        "fps": round(sequence.fps, 4),
         "seconds": round(sequence.seconds, 3),
         "persons": sequence.persons,
         "frames_per_person": [int(n) for n in present.sum(axis=0)],

@@ -15,12 +15,12 @@ from flora_engine.errors import FloraError
 from flora_engine.readers import _input, _telling
 from flora_engine.readers._archive import MAX_FPS, Archive, array_names, parse_npy
 from flora_engine.readers.assembly import by_count, from_layout, from_names
-from flora_engine.skeleton import NUMBERED, SkeletonSequence
+from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 Array = NDArray[np.float64]
 MAX_PERSONS = 6
 FEWEST_JOINTS, MAX_JOINTS, MAX_ARRAYS = 10, 500, 50
-COUNTS = {len(layout.joints) for layout in NUMBERED.values()}
+COUNTS = {count for layout in LAYOUTS.values() for count in layout.counts}
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate", "rate")
 _SHAPES = "A recording needs numbers of shape (T, V, 3) or (T, M, V, 3): frames, persons, joints, coordinates."
 # What archives of other programs are, by an array that only they hold.
@@ -160,4 +160,6 @@ def recording_of(joints: Array, confidence: Array | None, fps: float | None, pat
     if _telling.saw(numbers).joints:
         return from_names(joints, numbers, fps, path, confidence=confidence)
     layout, notes = by_count(joints, path)
+    count = len(LAYOUTS[layout].joints)
+    joints, confidence = joints[:, :, :count], None if confidence is None else confidence[:, :, :count]
     return from_layout(joints, layout, fps, path, confidence=confidence, notes=notes)

@@ -14,7 +14,7 @@ from flora_engine.readers import _input, _telling
 from flora_engine.readers._guessing import finish
 from flora_engine.readers.inspection import guess_layout
 from flora_engine.readers.reading_recipes import ReadingRecipe
-from flora_engine.skeleton import KINECT_V2, LAYOUTS, NUMBERED, Note, SkeletonSequence, rigs
+from flora_engine.skeleton import KINECT_V2, LAYOUTS, Note, SkeletonSequence, rigs
 from flora_engine.skeleton.names import find, index_of, match
 from flora_engine.skeleton.orientation import Claim
 
@@ -201,28 +201,32 @@ def _layout_of(
     if len(order) == len(names) and [number - order[0][0] for number, _ in order] == list(range(len(names))):
         places = [i for _, i in order]
         found, notes = by_count(values[:, :, places], path, where)
-        return found, places, notes
+        return found, places[: len(LAYOUTS[found].joints)], notes
     return None, [], ()
 
 
 def by_count(values: Array, path: Path, where: str = "") -> tuple[str, tuple[Note, ...]]:
     """The layout of (T, M, V, 3) joints without names: of those with as many joints the one that hangs together best.
 
-    FloraError where none has as many.
+    The joints of that layout are the first of them. FloraError where none has as many.
     """
     count = values.shape[2]
     recipe = _telling.saw((f"{count} joints",), "count")
     if recipe.layout is not None and len(LAYOUTS[recipe.layout].joints) == count:
         return recipe.layout, ()
-    fitting = [name for name, layout in NUMBERED.items() if len(layout.joints) == count]
+    fitting = [name for name, layout in LAYOUTS.items() if count in layout.counts]
     if not fitting:
-        counts = ", ".join(str(n) for n in sorted({len(layout.joints) for layout in NUMBERED.values()}))
+        counts = ", ".join(str(n) for n in sorted({n for layout in LAYOUTS.values() for n in layout.counts}))
         raise FloraError(
             f"does not name its {count} joints, and no known layout has as many",
             path=path,
             where=where,
             remedy=f"Known are layouts of {counts} joints; name the joints, or write them as .npz with a layout.",
         )
+    whole = LAYOUTS[fitting[0]]
+    if len(whole.joints) != count:
+        text = f"the first {len(whole.joints)} of {count} joints are taken for {whole.title} by their number"
+        return whole.name, (Note("layout", text, "likely"),)
     people = values.reshape(-1, count, 3)
     best = guess_layout(people[np.nan_to_num(people).any(axis=(1, 2))], fitting[0]) or fitting[0]
     others = [LAYOUTS[name].title for name in fitting if name != best]

@@ -60,7 +60,7 @@ def write_bvh(sequence: SkeletonSequence, path: Path, person: int = 0) -> None:
     whole = {**offsets, "Head": (1 - _HEAD) * offsets["Head"]}
     ends = {name: _end(name, offsets[name]) for name, _, _ in BONES if not children[name]}
     lines = ["HIERARCHY", *_hierarchy("Hips", children, whole, ends, ""), "MOTION", f"Frames: {len(places)}"]
-    lines.append(f"Frame Time: {1 / sequence.fps:.8f}")
+    lines.append(f"Frame Time: {1 / sequence.fps:.10f}")
     order = _order("Hips", children)
     columns = [places[:, 0], *(_angles(turns, name) for name in order)]
     lines += [" ".join(f"{value:.5f}" for value in row) for row in np.concatenate(columns, axis=1)]

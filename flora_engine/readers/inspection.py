@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.skeleton import LAYOUTS, NUMBERED, Layout, SkeletonSequence, to_kinect_v2
+from flora_engine.skeleton import LAYOUTS, Layout, SkeletonSequence, to_kinect_v2
 from flora_engine.skeleton.orientation import STATURE, UNITS, Look, look
 
 Verdict = Literal["good", "doubtful", "bad"]
@@ -177,8 +177,9 @@ def _symmetry(people: Array, skeleton: Layout) -> float | None:
 def guess_layout(people: Array, own: str) -> str | None:
     """Of the layouts with as many joints the most compact one; the file's own unless another is clearly better."""
     scores: dict[str, float] = {}
-    for name in dict.fromkeys((own, *NUMBERED)):
-        score = _compactness(people, name) if len(LAYOUTS[name].joints) == people.shape[1] else None
+    for name, layout in LAYOUTS.items():
+        fits = len(layout.joints) == people.shape[1] and (name == own or not layout.named_only)
+        score = _compactness(people, name) if fits else None
         if score is not None:
             scores[name] = score
     if not scores:

@@ -35,6 +35,7 @@ _JOINTS = (
         "pred_xyz_jts",
         "keypoints_3d",
         "keypoints3d",
+        "keypoints3D",
         "pose_keypoints_3d",
         "keypoint_3d",
         "joints3d",
@@ -249,6 +250,8 @@ def _person(entry: Any) -> _Person | None:
         who = str(next((entry[key] for key in _IDS if isinstance(entry.get(key), int | str)), ""))
         key = next((key for key in _JOINTS if entry.get(key) not in (None, [])), None)
         joints = entry[key] if key else entry
+        if isinstance(joints, dict) and isinstance(joints.get("landmark"), list):  # as protobuf's MessageToDict writes
+            joints = joints["landmark"]
         sure = next((entry[key] for key in ("keypoint_scores", "confidences", "scores") if key in entry), None)
     names: tuple[str, ...] | None = None
     if isinstance(joints, dict):

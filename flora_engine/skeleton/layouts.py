@@ -10,6 +10,7 @@ A layout is one file, `resources/layouts/NAME.yaml`:
     invented: the Kinect v2 joints that it does not have, so that they are made up from others
     kinect_v2: {Kinect v2 joint: recipe}; a joint that is left out is the one of the same name
     matched: the same, but so that the body gets Kinect v2's proportions, where names alone do not
+    whole: how many joints the whole body has of which these are the first, as with face and fingers
     named_only: true if joints without names are never taken for this layout, whatever their number
 
 A recipe is a name, a list of names (their mean) or {name: weight} (a weighted mean; a negative weight extrapolates). A
@@ -43,6 +44,7 @@ class Layout:
     of the source joints; empty for Kinect v2 itself. matched: the same, but so that the body gets Kinect v2's
     proportions; empty where `to_kinect_v2` does that as well. invented: Kinect v2 joints that are not measured.
     front: names (before, behind) at the head. synonyms: other names of joints. named_only: found by names alone.
+    whole: the number of joints of the arrays whose first these are, or 0.
     """
 
     name: str
@@ -57,6 +59,12 @@ class Layout:
     front: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     synonyms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     named_only: bool = False
+    whole: int = 0
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of joints without names that may be of this layout."""
+        return () if self.named_only else (len(self.joints), self.whole) if self.whole else (len(self.joints),)
 
 
 def _sided(name: str) -> list[str]:
@@ -115,6 +123,7 @@ def load_layout(path: Path, targets: tuple[str, ...] = ()) -> Layout:
             for own in _sided(joint)
         },
         named_only=bool(content.get("named_only", False)),
+        whole=int(content.get("whole", 0)),
     )
 
 
@@ -123,5 +132,3 @@ _OTHERS = sorted({path.stem for path in FOLDER.glob("*.yaml")} - set(_FIRST))
 LAYOUTS: dict[str, Layout] = {KINECT_V2.name: KINECT_V2} | {
     name: load_layout(FOLDER / f"{name}.yaml", KINECT_V2.joints) for name in (*_FIRST[1:], *_OTHERS)
 }
-# Those that joints without names may have, by their number.
-NUMBERED = {name: layout for name, layout in LAYOUTS.items() if not layout.named_only}

@@ -7,32 +7,14 @@ from __future__ import annotations
 
 import json
 import pickle
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from reference_body import raising
+from sample_person import FRAMES, PICTURE, Y_UP, Z_UP, Array, person, table
+from vicon_samples import VICON
 
 from flora_engine.skeleton import LAYOUTS
-
-Array = NDArray[np.float64]
-FRAMES = 40
-# From Kinect axes (y up, z away from the camera): rows are the file's axes.
-Y_UP = np.diag([-1.0, 1.0, -1.0])  # facing +z, the left at +x
-Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, 1, 0]]) @ np.diag([-1.0, 1.0, 1.0])  # facing -y, the left at +x
-PICTURE = np.diag([-1.0, -1.0, 1.0])  # x right, y down, z away from the camera
-
-
-def person(layout: str, axes: Array = np.eye(3), scale: float = 1.0) -> Array:  # noqa: B008
-    """(T, V, 3) in the file's axes and unit (scale: units per metre)."""
-    return raising(LAYOUTS[layout], FRAMES) @ axes.T * scale
-
-
-def table(columns: list[str], rows: Array | list[list[str]], mark: str = ",", before: str = "") -> str:
-    lines = [mark.join(row if isinstance(row[0], str) else (f"{v:.6g}" for v in row)) for row in rows]
-    return f"{before}{mark.join(columns)}\n" + "\n".join(lines) + "\n"
 
 
 def _mediapipe_names() -> list[str]:
@@ -145,6 +127,34 @@ def azure_json(path: Path) -> None:
     path.write_text(json.dumps({"joint_names": upper, "frames": frames}))
 
 
+def mediapipe_solutions(path: Path) -> None:
+    """`MessageToDict(results.pose_world_landmarks)` of every frame, as the older Python interface gives it."""
+    joints = person("mediapipe_33", PICTURE) - np.array([0, -0.9, 0])
+    frames = [
+        {"landmark": [{"x": x, "y": y, "z": z, "visibility": 0.9} for x, y, z in frame]} for frame in joints.tolist()
+    ]
+    path.write_text(json.dumps([{"frame": t, "pose_world_landmarks": each} for t, each in enumerate(frames)]))
+
+
+def pose_detection(path: Path) -> None:
+    """TensorFlow.js' pose-detection with BlazePose: `keypoints3D` beside the `keypoints` of the picture."""
+    joints = person("mediapipe_33", PICTURE) - np.array([0, -0.9, 0])
+    names = _mediapipe_names()
+    flat = [{"x": 320.5, "y": 20.5, "score": 0.9, "name": name} for name in names]
+    frames = []
+    for frame in joints.tolist():
+        deep = [{"x": x, "y": y, "z": z, "score": 0.9, "name": n} for n, (x, y, z) in zip(names, frame, strict=True)]
+        frames.append([{"keypoints": flat, "keypoints3D": deep}])
+    path.write_text(json.dumps(frames))
+
+
+def whole_body(path: Path) -> None:
+    """RTMW and other models of COCO-WholeBody: 133 joints, the body and feet first, then a face and hands."""
+    body = person("coco_wholebody_23", Z_UP)
+    rest = body[:, :1] + np.random.default_rng(0).normal(0, 0.05, (1, 110, 3))
+    np.save(path, np.concatenate([body, rest], axis=1))
+
+
 def mmpose_json(path: Path) -> None:
     joints = person("human36m_17", Z_UP).round(5)
     info = [
@@ -208,71 +218,6 @@ def opencap_trc(path: Path) -> None:
         *(f"{t + 1}\t{t / 60:.4f}\t" + "\t".join(f"{v:.5f}" for v in joints[t].ravel()) for t in range(FRAMES)),
     ]
     path.write_text("\n".join(lines) + "\n")
-
-
-def _c3d(path: Path, names: list[str], joints: Array) -> None:
-    import c3d
-
-    writer = c3d.Writer(point_rate=100)
-    writer.set_point_labels([f"Anna:{name}" for name in names])
-    for frame in joints:
-        points = np.concatenate([frame, np.zeros((len(frame), 2))], axis=1).astype(np.float32)
-        writer.add_frames([(points, np.empty((0, 0)))])
-    with path.open("wb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is no analogue data
-        writer.write(file)
-
-
-def _vicon(layout: str = "plug_in_gait_30") -> tuple[list[str], Array]:
-    names = [n.replace("left ", "L").replace("right ", "R").upper() for n in LAYOUTS[layout].joints]
-    return names, person(layout, Z_UP, 1000)
-
-
-def vicon_c3d(path: Path) -> None:
-    """Plug-in Gait markers in millimetres, z up, with another point that is no part of the body."""
-    names, joints = _vicon()
-    _c3d(path, [*names, "BALL"], np.concatenate([joints, np.ones((FRAMES, 1, 3))], axis=1))
-
-
-def vicon_bones_c3d(path: Path) -> None:
-    """Plug-in Gait's bones: beside each origin the ends of its axes (A, L, P), and angles as points."""
-    names, joints = _vicon("plug_in_gait_bones_19")
-    ends = [(name[:-1] + axis, joints[:, i]) for i, name in enumerate(names) if name[-1] == "O" for axis in "ALP"]
-    ends = [(name, place + 100) for name, place in ends if name not in names]
-    others = [*ends, ("LKneeAngles", np.full((FRAMES, 3), 12.0))]
-    _c3d(path, [*names, *(name for name, _ in others)],
-         np.concatenate([joints, np.stack([place for _, place in others], axis=1)], axis=1))  # fmt: skip
-
-
-def workstation_csv(path: Path) -> None:
-    """Vicon Workstation: facts without a value, then the points, of which a real file has 94."""
-    names, joints = _vicon("plug_in_gait_bones_19")
-    rows = [f"{t + 1}," + ",".join(f"{v:.4f}" for v in joints[t].ravel()) for t in range(FRAMES)]
-    lines = [f"{fact},,," for fact in ("Title", "Date:", "Time:", "Type:", "Description:", "Notes:", "")]
-    lines += ["TRAJECTORIES,,,", "100,Hz,,", "," + ",,,".join(names), "Field #" + ",X,Y,Z" * len(names)]
-    path.write_text("\n".join([*lines, *rows]) + "\n")
-
-
-def nexus_outputs_csv(path: Path) -> None:
-    """Model outputs of Nexus 2: bones as a rotation vector, a place and a length, angles between them; then markers."""
-    names, joints = _vicon("plug_in_gait_bones_19")
-    where = {name: joints[:, i] for i, name in enumerate(names)}
-    blocks = [("LHipAngles", "X Y Z", "deg", np.full((FRAMES, 3), 30.0))]
-    for bone in (name[:-1] for name in names if name.endswith("O")):
-        up = where.get(f"{bone}P", where[f"{bone}O"] + (0, 30, 40)) - where[f"{bone}O"]
-        length = np.linalg.norm(up, axis=1, keepdims=True)
-        axis = np.cross((0.0, 0.0, 1.0), up / length)
-        norm = np.linalg.norm(axis, axis=1, keepdims=True)
-        turn = np.degrees(np.arctan2(norm, up[:, 2:] / length)) * axis / np.maximum(norm, 1e-12)
-        values = np.concatenate([turn, where[f"{bone}O"], np.repeat(length, 3, axis=1)], axis=1)
-        blocks.append((bone, "RX RY RZ TX TY TZ SX SY SZ", "deg", values))
-    rows = np.concatenate([values for *_, values in blocks], axis=1)
-    lines = ["Model Outputs", "100", ",," + ",".join(f"Anna:{n}" + "," * (len(v[0]) - 1) for n, *_, v in blocks)]
-    lines += ["Frame,Sub Frame," + ",".join(axes.replace(" ", ",") for _, axes, *_ in blocks)]
-    lines += [",," + ",".join(unit for *_, unit, values in blocks for _ in values[0])]
-    lines += [f"{t + 1},0," + ",".join(f"{v:.5f}" for v in row) for t, row in enumerate(rows)]
-    path.write_text("\n".join([*lines, "", "Trajectories", "100", ",,Anna:LFHD,,", "Frame,Sub Frame,X,Y,Z",
-                               ",,mm,mm,mm", *(f"{t + 1},0,1,2,3" for t in range(FRAMES)), ""]))  # fmt: skip
 
 
 _ASF = """# a skeleton in the units of the CMU database
@@ -381,26 +326,6 @@ def motive_csv(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def nexus_csv(path: Path) -> None:
-    """Vicon Nexus: another section first, and a gap."""
-    names, joints = _vicon()
-    rows = [f"{t + 1},0," + ",".join(f"{v:.4f}" for v in joints[t].ravel()) for t in range(FRAMES)]
-    rows[7] = rows[7].rsplit(",", 3)[0] + ",,,"
-    lines = ["Devices", "1000", ",,Force", "Frame,Sub Frame,Fx", ",,N", "1,0,5", "", "Trajectories", "100"]
-    lines += [",," + ",".join(f"Anna:{name},," for name in names), "Frame,Sub Frame" + ",X,Y,Z" * len(names)]
-    path.write_text("\n".join([*lines, ",," + ",".join(["mm"] * 3 * len(names)), *rows, ""]) + "\n")
-
-
-def qualisys_tsv(path: Path) -> None:
-    names, joints = _vicon()
-    facts = {"NO_OF_FRAMES": FRAMES, "NO_OF_CAMERAS": 8, "NO_OF_MARKERS": len(names), "FREQUENCY": 200,
-             "NO_OF_ANALOG": 0, "ANALOG_FREQUENCY": 0, "DESCRIPTION": "--", "TIME_STAMP": "2024-04-15, 10:39:38.777",
-             "DATA_INCLUDED": "3D", "MARKER_NAMES": "\t".join(names),
-             "TRAJECTORY_TYPES": "\t".join(["Measured"] * len(names))}  # fmt: skip
-    rows = ["\t".join(f"{v:.3f}" for v in frame.ravel()) for frame in joints]
-    path.write_text("\n".join([*(f"{key}\t{value}" for key, value in facts.items()), *rows]) + "\n")
-
-
 def msrc_12(path: Path) -> None:
     """A clock in units of 100 ns, then x y z and a confidence for each joint, separated by blanks."""
     joints = person("kinect_v1") + np.array([0, -0.9, 2.5])
@@ -464,7 +389,6 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "h36m.npz": (h36m_archive, "human36m_17", 50, ("+z points up",)),
     "xsens.csv": (xsens_table, "xsens_23", 30, ("+z points up",)),
     "opencap.trc": (opencap_trc, "opencap_20", 60, ("+y points up", "8 of 25 joints are made up")),
-    "vicon.c3d": (vicon_c3d, "plug_in_gait_30", 100, ("+z points up",)),
     "01_02.amc": (cmu_amc, "cmu_31", 120, ("+y points up", "units of the CMU database", "120 frames per second")),
     "joints_s01_e01.txt": (utkinect, "kinect_v1", 15, ("as UTKinect was recorded",)),
     "numbers.txt": (numbers_text, "smpl_24", 30, ("by their number",)),
@@ -472,11 +396,6 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "mediapipe_image.csv": (mediapipe_image, "mediapipe_33", 30, ("shares of a picture",)),
     "mixamo.csv": (mixamo_limbs, "kinect_v2", 30, ("8 of 25 joints are made up",)),
     "motive.csv": (motive_csv, "optitrack_21", 60, ("+y points up",)),
-    "nexus.csv": (nexus_csv, "plug_in_gait_30", 100, ("+z points up", "0.1 % of the joints")),
-    "vicon_bones.c3d": (vicon_bones_c3d, "plug_in_gait_bones_19", 100, ("+z points up", "3 of 25 joints are made up")),
-    "nexus_outputs.csv": (nexus_outputs_csv, "plug_in_gait_bones_19", 100, ("+z points up",)),
-    "workstation.csv": (workstation_csv, "plug_in_gait_bones_19", 100, ("+z points up",)),
-    "qualisys.tsv": (qualisys_tsv, "plug_in_gait_30", 200, ("+z points up",)),
     "alphapose-results.json": (alphapose_json, "smpl_24", 30, ("metres",)),
     "halpe.json": (halpe_json, "halpe_26", 30, ()),
     "openpose_3d.json": (openpose_3d, "body_25", 25, ("centimetres",)),
@@ -484,5 +403,9 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str, float, tuple[str, ...]]] =
     "a01_s02_e03_skeleton3D.txt": (msr_action, "kinect_v1", 15, ("told by feet and knees",)),
     "walk.mvnx": (mvnx, "xsens_23", 60, ("+z points up",)),
     "joints.mat": (matlab_arrays, "smpl_24", 25, ("by their number", "millimetres")),
+    "mediapipe_solutions.json": (mediapipe_solutions, "mediapipe_33", 30, ()),
+    "pose_detection.json": (pose_detection, "mediapipe_33", 30, ()),
+    "rtmw.npy": (whole_body, "coco_wholebody_23", 30, ("the first 23 of 133 joints",)),
+    **VICON,
     "two.tsv": (two_persons, "coco_17", 60, ("8 of 25 joints are made up",)),
 }
