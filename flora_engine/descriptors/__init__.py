@@ -5,7 +5,7 @@ comparable, `analyse(sequence).moment(descriptor)` gives the time and joints tha
 """
 
 from flora_engine.descriptors.catalogue import Descriptor, catalogue
-from flora_engine.descriptors.measure import Measurement, Moment, analyse, measure
+from flora_engine.descriptors.measure import Measurement, Moment, analyse, measure, measure_all
 from flora_engine.descriptors.pool import Pool, build_pool, load_pool, reference_pool, save_pool
 from flora_engine.descriptors.words import say
 
@@ -19,6 +19,7 @@ __all__ = [
     "catalogue",
     "load_pool",
     "measure",
+    "measure_all",
     "reference_pool",
     "save_pool",
     "say",

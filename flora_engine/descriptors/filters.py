@@ -1,8 +1,8 @@
-"""Filters over time, all along axis 0: despiking, smoothing, resampling, repetition. Numpy only."""
+"""Filters over time, axis 1 of B recordings at once: despiking, smoothing, resampling, repetition. Numpy only."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,54 +12,79 @@ RATE = 30.0  # frames per second of everything that is measured
 # A joint that leaves its neighbours in time by more than this is a spike: 0.2 torsos of noise, and 6 torsos (3 m) a
 # second of motion that neighbours do not show.
 _SPIKE_NOISE, _SPIKE_SPEED = 0.2, 6.0
+_SMALL = 250_000  # multiplications of a matrix product that BLAS does on one thread: waking others costs more
 
 
-def _weighted(x: Floats, kernel: Floats) -> Floats:
-    """The moving average with these weights, an odd number; the first and last value continue beyond the ends."""
+@lru_cache(maxsize=16)
+def _averaging(kernel: tuple[float, ...], frames: int) -> Floats:
+    """(N, N): the moving average with these weights as a matrix; the ends continue."""
     half = len(kernel) // 2
-    padded = x[np.clip(np.arange(-half, len(x) + half), 0, len(x) - 1)]
-    if x.ndim == 1:
-        return np.convolve(padded, kernel, "valid")
-    flat = padded.reshape(len(padded), -1)
-    step, across = flat.strides
-    windows = np.lib.stride_tricks.as_strided(flat, (len(x), len(kernel), flat.shape[1]), (step, step, across))
-    return np.asarray(np.einsum("twc,w->tc", windows, kernel)).reshape(x.shape)
+    wide = np.zeros((frames, frames + 2 * half))
+    down, across = wide.strides
+    np.lib.stride_tricks.as_strided(wide, (frames, len(kernel)), (down + across, across))[:] = kernel
+    matrix = wide[:, half : half + frames].copy()
+    matrix[:, 0] += wide[:, :half].sum(axis=1)
+    matrix[:, -1] += wide[:, half + frames :].sum(axis=1)
+    return matrix
+
+
+def _weighted(x: Floats, kernel: tuple[float, ...]) -> Floats:
+    """The moving average of (B, N, …) with these weights, an odd number; the ends continue beyond themselves."""
+    frames, half = x.shape[1], len(kernel) // 2
+    flat = x.reshape(len(x), frames, -1)
+    if frames <= 4 * len(kernel) and frames * flat[0].size <= _SMALL:  # more steps, but many more at once
+        return np.asarray(_averaging(kernel, frames) @ flat).reshape(x.shape)
+    padded = flat[:, np.clip(np.arange(-half, frames + half), 0, frames - 1)]
+    each, step, across = padded.strides
+    shape = (len(x), frames, len(kernel), flat.shape[2])
+    windows = np.lib.stride_tricks.as_strided(padded, shape, (each, step, step, across))
+    return np.asarray(np.einsum("btwc,w->btc", windows, np.array(kernel))).reshape(x.shape)
 
 
 def box(x: Floats, width: int) -> Floats:
-    """The moving average over `width` (odd) frames."""
-    return _weighted(x, np.full(width, 1 / width))
+    """The moving average of (B, N, …) over `width` (odd) frames."""
+    return _weighted(x, (1 / width,) * width)
+
+
+def running_mean(series: Floats, width: int) -> Floats:
+    """The moving average of (…, N), time last, over `width` (odd) frames."""
+    frames, half = series.shape[-1], width // 2
+    padded = series[..., np.clip(np.arange(-half, frames + half), 0, frames - 1)]
+    total = padded[..., :frames].copy()
+    for k in range(1, width):
+        total += padded[..., k : k + frames]
+    return np.asarray(total / width)
 
 
 @cache
-def _bell(seconds: float) -> Floats:
+def _bell(seconds: float) -> tuple[float, ...]:
     """Weights close to a Gaussian of this standard deviation."""
     half = max(1, int(np.ceil(2.5 * seconds * RATE)))
     weights = np.exp(-0.5 * (np.arange(-half, half + 1) / (seconds * RATE)) ** 2)
-    return np.asarray(weights / weights.sum())
+    return tuple((weights / weights.sum()).tolist())
 
 
 def smooth(x: Floats, seconds: float) -> Floats:
-    """The moving average under a Gaussian of this standard deviation."""
+    """The moving average of (B, N, …) under a Gaussian of this standard deviation."""
     return _weighted(x, _bell(seconds))
 
 
 def velocity(x: Floats) -> Floats:
-    """Central differences per second; one-sided at both ends."""
+    """Central differences per second of (B, N, …); one-sided at both ends."""
     found = np.zeros_like(x)
-    if len(x) > 1:
-        found[1:-1] = (x[2:] - x[:-2]) * (RATE / 2)
-        found[0], found[-1] = (x[1] - x[0]) * RATE, (x[-1] - x[-2]) * RATE
+    if x.shape[1] > 1:
+        found[:, 1:-1] = (x[:, 2:] - x[:, :-2]) * (RATE / 2)
+        found[:, 0], found[:, -1] = (x[:, 1] - x[:, 0]) * RATE, (x[:, -1] - x[:, -2]) * RATE
     return found
 
 
 def quantile(x: Floats, share: float) -> Floats:
-    """The value below which this share of the series lies, per column; the mean of two neighbours if between them.
+    """The value below which this share of each series (B, N, …) lies; the mean of two neighbours if between them.
 
     NumPy's own costs ten times as much on a hundred frames.
     """
-    ranked, place = np.sort(x, axis=0), share * (len(x) - 1)
-    return np.asarray((ranked[int(np.floor(place))] + ranked[int(np.ceil(place))]) / 2)
+    ranked, place = np.sort(x, axis=1), share * (x.shape[1] - 1)
+    return np.asarray((ranked[:, int(np.floor(place))] + ranked[:, int(np.ceil(place))]) / 2)
 
 
 def interpolate(x: Floats, good: NDArray[np.bool_], grid: Floats | None = None) -> Floats:
@@ -76,43 +101,52 @@ def interpolate(x: Floats, good: NDArray[np.bool_], grid: Floats | None = None) 
 
 
 def despike(points: Floats, fps: float) -> Floats:
-    """(T, K, 3) in torsos: a point far from its neighbours in time, which agree without it, is interpolated.
+    """(B, T, K, 3) in torsos: a point far from its neighbours in time, which agree without it, is interpolated.
 
     The test uses distances only, so that it is the same in every coordinate system. It catches what lasts less than
     a tenth of a second.
     """
     stride = max(1, round(fps / RATE))
-    frames = len(points)
+    frames = points.shape[1]
     if frames < 4 * stride + 1:
         return points
-    near = np.arange(frames)[:, None] + stride * np.array([-2, -1, 0, 1, 2])
     # Beyond an end the frames come again from the other side of the frame itself.
-    near = np.where(near < 0, -near, near)
+    near = np.abs(np.arange(-2 * stride, frames + 2 * stride))
     near = np.where(near >= frames, 2 * (frames - 1) - near, near)
-    taps = points[near]
+    padded = points[:, near]
 
-    def apart(a: int, b: int) -> Floats:
-        gap = taps[:, a] - taps[:, b]
-        return np.asarray(np.sqrt(np.einsum("tkc,tkc->tk", gap, gap)))
+    def apart(strides: int) -> Floats:
+        gap = padded[:, strides * stride :] - padded[:, : padded.shape[1] - strides * stride]
+        gap *= gap
+        return np.asarray(np.sqrt(gap[..., 0] + gap[..., 1] + gap[..., 2]))
 
-    away = np.sort(np.stack([apart(2, k) for k in (0, 1, 3, 4)]), axis=0)[1]
+    def tap(distances: Floats, first: int) -> Floats:
+        """Distances that begin `first` - 2 strides from each frame."""
+        return distances[:, first * stride : first * stride + frames]
+
+    one, two = apart(1), apart(2)
+    away = np.sort(np.stack([tap(two, 0), tap(one, 1), tap(one, 2), tap(two, 2)]), axis=0)[1]
     limit = _SPIKE_NOISE + _SPIKE_SPEED * stride / fps
     if not np.any(away > limit):
         return points
-    across = np.minimum.reduce([apart(1, 3), apart(0, 4), apart(0, 3), apart(1, 4)])
-    own_motion = np.minimum(apart(0, 1), apart(3, 4))
+    three, four = apart(3), apart(4)
+    across = np.minimum.reduce([tap(two, 1), tap(four, 0), tap(three, 0), tap(three, 1)])
+    own_motion = np.minimum(tap(one, 0), tap(one, 3))
     spikes = (away > limit) & (away > 3 * np.maximum(across, own_motion))
     points = points.copy()
-    for k in np.flatnonzero(spikes.any(axis=0) & ~spikes.all(axis=0)):
-        points[:, k] = interpolate(points[:, k], ~spikes[:, k])
-    return np.asarray(points)
+    for b, k in np.argwhere(spikes.any(axis=1) & ~spikes.all(axis=1)):
+        points[b, :, k] = interpolate(points[b, :, k], ~spikes[b, :, k])
+    return points
 
 
 def resample(x: Floats, fps: float) -> Floats:
-    """(T, C) at `fps` to `RATE`, without aliases from faster rates."""
+    """(B, T, C) at `fps` to `RATE`, without aliases from faster rates."""
     if abs(fps - RATE) < 1e-6:
         return x
     if fps > 1.5 * RATE:
         x = box(x, round(fps / RATE) | 1)
-    count = int(np.floor((len(x) - 1) * RATE / fps + 1e-6)) + 1
-    return interpolate(x, np.ones(len(x), np.bool_), np.arange(count, dtype=np.float64) * (fps / RATE))
+    frames = x.shape[1]
+    count = int(np.floor((frames - 1) * RATE / fps + 1e-6)) + 1
+    at = np.arange(count, dtype=np.float64) * (fps / RATE)
+    flat = interpolate(x.swapaxes(0, 1).reshape(frames, -1), np.ones(frames, np.bool_), at)
+    return np.ascontiguousarray(flat.reshape(count, len(x), -1).swapaxes(0, 1))

@@ -78,7 +78,7 @@ class Labeller:
             assert how is not None and prepare is not None
             joints = np.stack([prepare(sequence, how.frames)[..., : how.persons] for sequence in sequences])
         if self._measured is not None:
-            measured = np.stack([self._measured.describe(sequence) for sequence in sequences])
+            measured = self._measured.describe(sequences)
         prepared = time.perf_counter()
         if self._graphs:
             with self._lock:

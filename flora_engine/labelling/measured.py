@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.descriptors import analyse, catalogue, measure, say
+from flora_engine.descriptors import analyse, catalogue, measure_all, say
 from flora_engine.descriptors.pool import Pool
 from flora_engine.labelling.ranking import Reason
 from flora_engine.models.descriptors import load_descriptor_model
@@ -40,9 +40,9 @@ class Measured:
         """D, the number of descriptors."""
         return len(self.model.mean)
 
-    def describe(self, sequence: SkeletonSequence) -> Floats:
-        """z (D,) of a recording, finite."""
-        return np.asarray(self.model.standardise(measure(sequence)[None])[0])
+    def describe(self, sequences: Sequence[SkeletonSequence]) -> Floats:
+        """z (N, D) of recordings, finite."""
+        return self.model.standardise(measure_all(sequences))
 
     def read(self, texts: Sequence[ClassText]) -> list[Expectation]:
         """What each text makes expect."""

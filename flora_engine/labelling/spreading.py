@@ -13,7 +13,7 @@ from flora_engine.processes import cpu_count, in_order
 from flora_engine.skeleton import SkeletonSequence
 
 _LEAST = 180.0  # seconds of a recording from which on starting processes is worth it
-_AT_ONCE = 32
+_AT_ONCE = 128
 
 
 def spread_for(job: Job, model: Path, sequence: SkeletonSequence, *, quietly: bool = False) -> Spread | None:

@@ -38,8 +38,8 @@ from flora_engine.skeleton import SkeletonSequence
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 CELLS_PER_SECOND = 10
-_FIRST, _AT_ONCE = 4, 16  # windows of the first batch, few so that the first pieces come soon, and of the others
-ALONE = 64  # windows that are encoded here, while other processes start
+_FIRST, _AT_ONCE = 4, 64  # windows of the first batch, few so that the first pieces come soon, and of the others
+ALONE = 68  # windows that are encoded here, while other processes start
 _ENOUGH = 0.5  # share of a window's frames in which somebody must be there
 
 
