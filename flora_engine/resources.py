@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
+
+from flora_engine import __version__
 
 NAME = "flora-studio"  # of the folders below the user's home
 PACKAGE = Path(str(importlib.resources.files("flora_engine")))
@@ -27,6 +31,18 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("FLORA_CACHE"):
         return Path(chosen).expanduser()
     return platformdirs.user_cache_path(NAME, appauthor=False)
+
+
+def code_key(sources: Sequence[str]) -> str:
+    """Changes with the version and with these files and folders of the program, so that a cache never outlives the code
+    that filled it.
+    """
+    digest = hashlib.sha256(__version__.encode())
+    for source in sources:
+        path = PACKAGE / source
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()
 
 
 def settings_folder() -> Path:

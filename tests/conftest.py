@@ -13,6 +13,8 @@ from leaks import no_threads_and_processes_left
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # No reading recipe and no lexicon of whoever runs the tests.
 os.environ["FLORA_RECIPES"] = os.environ["FLORA_LEXICON"] = str(Path(os.devnull) / "none")
+# What one test made is not found by another, nor by whoever runs them.
+os.environ["FLORA_CACHE_MB"] = "0"
 # Hypothesis measures how long each example takes; beside other load that says nothing about the code. It draws the same
 # examples every time; HYPOTHESIS_PROFILE=search draws new ones, to look for more.
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Packages and modules of the engine from the ground up. Each imports only from those before it, and from itself.
 ORDER = (
-    *("choices", "errors", "files", "jobs", "resources", "locking", "processes", "inference"),
+    *("choices", "errors", "files", "jobs", "resources", "array_cache", "locking", "processes", "inference"),
     *("skeleton", "descriptors", "preprocessing", "readers", "demo", "project", "datasets"),
     *("models", "semantics", "config", "runs", "training", "heads", "labelling", "evaluation"),
     *("recipes", "commands", "worker", "cli"),

@@ -39,9 +39,10 @@ def load_bundle(folder: Path) -> AnyLabeller:
             path=folder,
             remedy="Train one with `flora train --config configs/builtin.yaml`, or get a complete copy of the program.",
         )
+    from flora_engine.labelling.features import feature_cache
     from flora_engine.labelling.labeller import Labeller  # loads ONNX Runtime
 
-    return Labeller(folder)
+    return Labeller(folder, features=feature_cache())
 
 
 def typed_classes(text: str) -> list[ClassText]:

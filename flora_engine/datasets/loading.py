@@ -30,7 +30,7 @@ from flora_engine.processes import cpu_count, in_order
 from flora_engine.project import Project
 from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import read_sequence
-from flora_engine.resources import PACKAGE, cache_folder
+from flora_engine.resources import cache_folder, code_key
 from flora_engine.skeleton import SkeletonSequence
 
 NUMBERS = ("action", *NAMES)
@@ -138,13 +138,7 @@ def _key(items: Sequence[Item], settings: DataSettings) -> str:
 
 @functools.cache
 def _code_key() -> str:
-    """Changes with the code that reads and prepares, so that a cache never outlives it."""
-    digest = hashlib.sha256()
-    for source in _SOURCES:
-        path = PACKAGE / source
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes() if file.is_file() else b"")
-    return digest.hexdigest()
+    return code_key(_SOURCES)
 
 
 # Reading and preparing

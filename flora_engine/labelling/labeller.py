@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flora_engine.array_cache import ArrayCache
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import BUILTIN, CORRECTIONS, DESCRIPTORS, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.features import KeptFeatures
 from flora_engine.labelling.measured import Measured
 from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
 from flora_engine.labelling.teaching import TaughtRanker, load_taught, taught_rankings
@@ -28,11 +30,14 @@ _CANDIDATES_AT_ONCE = 64
 class Labeller:
     """A loaded bundle. Methods may be called from any thread, one at a time inside.
 
+    threads: of ONNX Runtime; None for as many as it likes. features: where what was made of recordings is kept.
     Raises FloraError if the bundle is missing, or if its text encoder or its preparation is missing or not the one that
     it was trained with.
     """
 
-    def __init__(self, folder: Path = BUILTIN, *, threads: int | None = None) -> None:
+    def __init__(
+        self, folder: Path = BUILTIN, *, threads: int | None = None, features: ArrayCache | None = None
+    ) -> None:
         self.folder = folder
         self.manifest = load_manifest(folder)
         self._lock = threading.RLock()
@@ -43,6 +48,7 @@ class Labeller:
         graphs = graphs_of(self.manifest)
         self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in graphs}
         self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder)
+        self._features = None if features is None else KeptFeatures(folder, features)
         self._taught: TaughtRanker | None = None
         self._spaces: tuple[int, ...] = ()
         self._states: dict[ClassText, Floats] = {}
@@ -72,6 +78,21 @@ class Labeller:
         Skeleton latents (N, H), the vectors in text space of an ensemble (N, 2d), and the standardised descriptors of a
         bundle that has them (N, D), as far as the bundle uses each.
         """
+        seconds = {"prepare": 0.0, "encode": 0.0}
+
+        def make(new: list[SkeletonSequence]) -> list[Floats]:
+            parts, spent = self._encoded(new)
+            seconds.update(spent)
+            return parts
+
+        start = time.perf_counter()
+        parts = make(sequences) if self._features is None else self._features.parts(sequences, make)
+        seconds["prepare"] += time.perf_counter() - start - sum(seconds.values())
+        self._spaces = tuple(part.shape[1] for part in parts)
+        return np.concatenate(parts, axis=1), seconds
+
+    def _encoded(self, sequences: list[SkeletonSequence]) -> tuple[list[Floats], dict[str, float]]:
+        """The parts of `latents`, made anew."""
         start = time.perf_counter()
         how, prepare, parts = self.manifest.preparation, self._prepare, []
         if self._graphs:
@@ -88,8 +109,7 @@ class Labeller:
                     parts.append(self._run("skeleton_to_text", feature=feature))
         if self._measured is not None:
             parts.append(measured.astype(np.float32))
-        self._spaces = tuple(part.shape[1] for part in parts)
-        return np.concatenate(parts, axis=1), {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
+        return parts, {"prepare": prepared - start, "encode": time.perf_counter() - prepared}
 
     @property
     def spaces(self) -> tuple[int, ...]:

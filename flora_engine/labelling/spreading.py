@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from flora_engine.jobs import Job
+from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.timeline import Encoded, Spread, encode
 from flora_engine.processes import cpu_count, in_order
@@ -39,4 +40,4 @@ def encode_by(model: Path, parts: Sequence[SkeletonSequence]) -> list[Encoded]:
 
 @functools.lru_cache(maxsize=1)
 def _labeller(model: Path) -> Labeller:
-    return Labeller(model, threads=1)
+    return Labeller(model, threads=1, features=feature_cache())

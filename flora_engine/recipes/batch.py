@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
+from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.folder import recordings
 from flora_engine.labelling.journal import Head, Journal, Line, read_journal
 from flora_engine.labelling.labeller import Labeller
@@ -155,7 +156,7 @@ def _taught(request: Request, folder: Path, texts: list[ClassText]) -> Taught | 
     with Project.open(request.project, "read") as project:
         if not project.lessons.on or not project.lessons.confirmed([text.name for text in texts], 1):
             return None
-        return taught_by(project, Labeller(folder, threads=1), model_key(folder), texts)
+        return taught_by(project, Labeller(folder, threads=1, features=feature_cache()), model_key(folder), texts)
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _sequence(project: str, item: str) -> SkeletonSequence:
 @functools.lru_cache(maxsize=1)
 def _ranker(model: Path) -> Ranker:
     """One model per process, on one CPU: the processes share the work."""
-    return Labeller(model, threads=1)
+    return Labeller(model, threads=1, features=feature_cache())
 
 
 @functools.lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, bundle_title, find_bundle
+from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.lanes import Scores
 from flora_engine.labelling.learning import model_key, taught_by
@@ -70,7 +71,7 @@ def run(job: Job, request: Request) -> Result:
 
 def _read(request: Request, folder: Path, texts: list[ClassText]) -> tuple[SkeletonSequence, Ranker]:
     """The recording, and what ranks it: a project teaches it."""
-    labeller = Labeller(folder)
+    labeller = Labeller(folder, features=feature_cache())
     if request.file is not None:
         return read_sequence(request.file), labeller
     assert request.project is not None and request.id is not None

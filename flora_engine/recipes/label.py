@@ -11,6 +11,7 @@ from pydantic import model_validator
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, find_bundle
+from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.folder import label_files, recordings
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.learning import model_key, taught_by
@@ -106,7 +107,7 @@ def model_of(request: Request) -> Path:
 def ranker_for(request: Request, texts: list[ClassText]) -> Ranker:
     """The labeller of the request, taught by its project if it names one. Raises FloraError."""
     folder = model_of(request)
-    labeller = Labeller(folder)
+    labeller = Labeller(folder, features=feature_cache())
     if request.learn_from is None:
         return labeller
     with Project.open(request.learn_from) as project:
