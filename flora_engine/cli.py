@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-encoder": ("train_encoder", "train Shift-GCN on the seen classes"),
     "extract": ("extract", "write encoder features of a split"),
     "train": ("train", "train Flora, from raw files or from features"),
+    "bundle": ("bundle", "give a trained run the encoder with which it labels"),
     "evaluate": ("evaluate", "evaluate a run again"),
     "compare": ("compare", "train all heads on the same features and print one table"),
     "lexicon": ("lexicon", "check lexicon files, and show what is expected of an action"),

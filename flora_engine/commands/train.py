@@ -9,7 +9,7 @@ from typing import Any
 from flora_engine.commands.console import console_job
 from flora_engine.recipes import training
 from flora_engine.recipes.starting import RUNS
-from flora_engine.runs.results import AnyResult
+from flora_engine.runs.results import AnyResult, FloraResult, PipelineResult
 from flora_engine.runs.tables import result_table
 
 
@@ -18,13 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--config", type=Path, help="a configuration of kind flora, pipeline or encoder")
     source.add_argument("--resume", type=Path, metavar="RUN", help="continue with this run")
     parser.add_argument("--out", type=Path, default=RUNS, help="folder of runs (default: %(default)s)")
-    own = parser.add_argument_group("features straight from recordings, instead of a feature file (kind flora)")
-    own.add_argument("--project", type=Path, help="a project of the benchmark's recordings")
+    own = parser.add_argument_group("the encoder behind the features (kind flora)")
+    add_encoder(own, ("--encoder", "--checkpoint"))
     own.add_argument(
-        "--checkpoint", type=Path, nargs="+", metavar="PATH", help="the encoder: a checkpoint or a run for each stream"
+        "--project", type=Path, help="a project of the benchmark's recordings, whose features replace the feature file"
     )
-    own.add_argument("--preparation", help="how the encoder wants them prepared (default: as its run says, or clip)")
-    own.add_argument("--frames", type=int, help="frames of a clip (default: as its run says, or 64)")
     parser.add_argument("--features-root", type=Path, help="folder that a relative feature path starts at")
     parser.add_argument("--data-root", type=Path, help="folder that relative data paths start at")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: cuda if it works)")
@@ -44,12 +42,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of a training's request from the command line."""
-    names = "config resume out features_root data_root device setting protocol seeds project checkpoint preparation"
-    options = {name: getattr(arguments, name) for name in [*names.split(), "frames"]}
+    names = "config resume out features_root data_root device setting protocol seeds project preparation frames"
+    options = {name: getattr(arguments, name) for name in [*names.split(), "recordings"]}
+    options["checkpoint"] = arguments.encoder
     return options | {"low_shot": arguments.percentage if arguments.low_shot else None}
 
 
+def add_encoder(parser: argparse._ArgumentGroup | argparse.ArgumentParser, names: tuple[str, ...], **more: Any) -> None:
+    """The options that name an encoder and how recordings are prepared for it."""
+    what = "the encoder: a checkpoint, a published .pt or a run, one for each stream"
+    parser.add_argument(
+        *names, dest="encoder", type=Path, nargs="+", action="extend", metavar="PATH", help=what, **more
+    )
+    parser.add_argument("--preparation", help="of recordings for the encoder (default: as its run says, or published)")
+    parser.add_argument("--frames", type=int, help="of a clip (default: as its run says, or published)")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="PATH",
+        help="some that the feature file holds (project or folder), to compare",
+    )
+
+
 def print_result(result: AnyResult) -> None:
-    """What came out, and where the run is."""
+    """What came out, whether it can label, and where the run is."""
     print(result_table(result))
+    if isinstance(result, FloraResult | PipelineResult) and result.bundle and result.run is not None:
+        print(f"model: {result.run / result.bundle}")
+    elif isinstance(result, FloraResult):
+        print(result.to_label)
     print(f"run: {result.run}")

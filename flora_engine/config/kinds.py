@@ -44,7 +44,10 @@ class EncoderConfig(Section):
 class FloraConfig(Section):
     """`flora train --config …` from a unified feature file, or from recordings and an encoder's checkpoints.
 
-    encoder: checkpoints or run folders, one stream each; the features are then extracted on the benchmark's split.
+    encoder: checkpoints or run folders, one stream each. Without features, they are extracted on the benchmark's split.
+    With a feature file, it is the encoder that made it: the run then ends with a model that labels, and `data` says how
+    recordings are prepared (None: as its run says, or as published). If data names recordings too, their features are
+    compared with those of the file.
     """
 
     kind: Literal["flora"]
@@ -62,11 +65,13 @@ class FloraConfig(Section):
 
     @model_validator(mode="after")
     def _one_origin(self) -> FloraConfig:
-        if self.features is not None and (self.data is not None or self.encoder):
-            raise ValueError("give features, or data and encoder, not both")
-        if self.features is None and (self.data is None or not self.encoder):
+        if self.features is not None:
+            if self.data is not None and not self.encoder:
+                raise ValueError("data without encoder has no meaning beside features; name the encoder that made them")
+            return self
+        if self.data is None or not self.encoder:
             raise ValueError("give features (a feature file), or data and encoder (checkpoints or runs)")
-        if self.data is not None and self.data.raw is None and self.data.project is None:
+        if self.data.raw is None and self.data.project is None:
             raise ValueError("data names neither raw nor project")
         return self
 

@@ -46,6 +46,8 @@ FEATURE_SIZES: dict[str, tuple[int | None, int, int]] = {
     "ntu120_xsub_seen80_unseen40": (None, 17_882, 50_919),
     "ntu120_xsub_seen60_unseen60": (None, 25_175, 50_919),
 }
+# Data sets → preparation and frames of the clips behind their published encoders. docs/method.md, sections 2 and 3.
+PREPARATIONS_OF = {"ntu60": ("ctrgcn", 300), "ntu120": ("ctrgcn", 300), "pku51": ("pku64", 64), "pku41": ("pku64", 64)}
 _MOST_IN_MEMORY = 2**31  # bytes of one compressed array that may be unpacked
 # What zipfile, zlib and numpy raise for files that are broken, cut or encrypted.
 _BROKEN: tuple[type[Exception], ...] = (

@@ -32,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "estimate": "flora_engine.recipes.estimate",
     "extract": "flora_engine.recipes.extract",
     "compare": "flora_engine.recipes.compare",
+    "bundle": "flora_engine.recipes.bundle",
     "evaluate": "flora_engine.recipes.evaluate",
     "map": "flora_engine.recipes.latent_map",
     "label-folder": "flora_engine.recipes.label",

@@ -1,4 +1,6 @@
-"""One configuration of kind flora as a run: features and texts in, every head under every protocol, result.json out."""
+"""One configuration of kind flora as a run: features and texts in, every head under every protocol, result.json out,
+and a bundle if the encoder behind the features is named.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ import numpy as np
 
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.catalogue import ClassText
+from flora_engine.datasets.catalogue import ClassText, load_dataset
 from flora_engine.datasets.features import Features
+from flora_engine.datasets.loading import load_clips
+from flora_engine.datasets.published_files import read_features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
@@ -20,9 +24,12 @@ from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
+from flora_engine.labelling.bundle import MANIFEST, TextEncoderReference
+from flora_engine.recipes.bundling import BUNDLED, Trained, Words, bundled, summary, write_bundle
+from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordings_agree, load_encoding
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
-from flora_engine.recipes.starting import Start, run_folder
+from flora_engine.recipes.starting import Start, check_recordings, run_folder
 from flora_engine.recipes.texts import EncodedTexts, encode_texts, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
@@ -48,6 +55,9 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
     kept = None if start.run is None else start.run.path / FEATURES
     source, texts = open_features(job, config, kept), texts_of(job, config)
     ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place)
+    labels, encoding = bool(config.encoder) and bundled(config.heads) is not None, None
+    if labels and start.run is None and isinstance(source, Features):
+        encoding = _encoding_of(job, config, source)
     with run_folder(job, start) as folder:
         started = time.monotonic()
         if ready is None:
@@ -58,6 +68,9 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
             ready = experiment_of(job, config, features, texts, place)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
         heads = _heads(job, config, ready, folder)
+        if labels and not has_bundle(folder):
+            encoding = encoding or _encoding_of(job, config, None)
+            _write_bundle(job, folder, config, heads, encoding, ready, texts)
         result = FloraResult(
             benchmark=config.benchmark,
             texts=config.texts.model_dump(mode="json"),
@@ -66,9 +79,88 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
             heads=heads,
             minutes=(time.monotonic() - started) / 60,
             run=folder.path,
+            **_label_facts(folder, config),
         )
         folder.write_result(result.stored())
     return result
+
+
+# The model that labels
+
+
+def has_bundle(folder: RunFolder) -> bool:
+    """Whether the run has a model that labels."""
+    return (folder.bundle / MANIFEST).is_file()
+
+
+def _label_facts(folder: RunFolder, config: FloraConfig) -> dict[str, str | None]:
+    """What the result says about labelling: the bundle, or in one sentence what is missing."""
+    if has_bundle(folder):
+        return {"bundle": folder.bundle.name, "to_label": ""}
+    if bundled(config.heads) is None:
+        said = f"This run cannot label: a model holds the head {' or '.join(BUNDLED)}, and the run trained neither."
+    else:
+        add = "`flora bundle RUN --encoder PATH`"
+        said = f"To label, this run lacks the encoder that made its features: add it with {add}."
+    return {"bundle": None, "to_label": said}
+
+
+def _encoding_of(job: Job, config: FloraConfig, features: Features | None) -> Encoding:
+    """The encoder of the configuration. features: those of its feature file, which the encoder must have made."""
+    benchmark = load_benchmark(config.benchmark)
+    names = load_dataset(benchmark.dataset).class_names
+    learned = [] if features is None else [names[label] for label in np.unique(features.train_label)]
+    encoding = load_encoding(job, config.encoder, benchmark.dataset, config.data, learned)
+    if features is not None:
+        check_made_by(job, encoding, features, benchmark, config.features)
+        if config.features is not None and config.data is not None and (config.data.raw or config.data.project):
+            check_recordings(config.data)
+            clips = load_clips(job, encoding.data)
+            check_recordings_agree(job, encoding, features, clips, config.features)
+    return encoding
+
+
+def _write_bundle(
+    job: Job,
+    folder: RunFolder,
+    config: FloraConfig,
+    heads: Heads,
+    encoding: Encoding,
+    experiment: Experiment,
+    texts: EncodedTexts,
+) -> None:
+    name, seed = bundled(config.heads), config.flora.seeds[0]
+    assert name is not None
+    outcome = heads[name]["held-out"]
+    model = load_model(folder.checkpoint(f"{name}-{wanted(config)[0]}-seed{seed}"), experiment.device)
+    reference = TextEncoderReference(name=config.texts.encoder, sha256=texts.sha256, tokens=config.texts.tokens)
+    trained = Trained(name, model, experiment, config.flora, outcome["chosen"], seed, summary(outcome))
+    with job.part("bundle"):
+        words = Words(reference, _texts(config))
+        write_bundle(job, folder.bundle, encoding.networks, encoding.data, words, trained)
+
+
+def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | None = None) -> Encoding:
+    """Write the bundle of a finished run whose configuration names its encoder; what is there is replaced.
+
+    FloraError if the run is not finished, kept no model that a bundle can hold, or if the encoder did not make its
+    features.
+    """
+    result = read_result(folder.result() or {})
+    if not isinstance(result, FloraResult):
+        raise FloraError("this run has not finished", path=folder.path, remedy="Resume it first.")
+    if bundled(config.heads) is None:
+        raise FloraError(str(_label_facts(folder, config)["to_label"]), path=folder.path)
+    features = read_features(config.features or folder.path / FEATURES)
+    texts = texts_of(job, config)
+    experiment = experiment_of(job, config, features, texts, str(choose_device(device)))
+    encoding = _encoding_of(job, config, features)
+    _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
+    folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
+    return encoding
+
+
+# Features and texts
 
 
 def texts_of(job: Job, config: FloraConfig) -> EncodedTexts:

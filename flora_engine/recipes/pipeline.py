@@ -22,8 +22,9 @@ from flora_engine.heads.learning.model import load_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import TextEncoderReference
 from flora_engine.project.splits import Parts, Split
+from flora_engine.recipes.bundling import summary
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
-from flora_engine.recipes.split_run import Material, SplitRun, bundled, summary
+from flora_engine.recipes.split_run import Material, SplitRun
 from flora_engine.recipes.starting import Start, run_folder
 from flora_engine.recipes.texts import encode_texts, texts_for
 from flora_engine.runs.folder import RunFolder
@@ -138,7 +139,7 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
         chosen = heads[run.head]["held-out"]["chosen"]
         model = load_model(kept, run.device)
         with run.job.part("bundle"):
-            run.write_bundle(experiment, model, checkpoints, chosen, summary(run.config, heads))
+            run.write_bundle(experiment, model, checkpoints, chosen, summary(heads[run.head]["held-out"]))
     run.folder.write_result(result.stored())
     return result
 
@@ -166,9 +167,9 @@ def run_final(run: SplitRun, results: dict[str, SplitResult]) -> FinalResult:
     streams, checkpoints = run.encoders(np.arange(len(clips.labels)))
     experiment = run.experiment(run.features_of_all(checkpoints), ())
     first = next(iter(results.values()))
-    chosen = first.heads[bundled(run.config)]["held-out"]["chosen"]
+    chosen = first.heads[run.head]["held-out"]["chosen"]
     model = run.final_model(experiment, chosen["zsl"])
-    summaries = [summary(run.config, result.heads) for result in results.values()]
+    summaries = [summary(result.heads[run.head]["held-out"]) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
     with run.job.part("bundle"):
         run.write_bundle(experiment, model, checkpoints, chosen, accuracy)

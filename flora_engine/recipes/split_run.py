@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,14 @@ from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
-from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.protocols import Experiment, Setting, run_protocol
-from flora_engine.evaluation.selection import make_folds
 from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import (
-    BUILTIN,
-    DESCRIPTORS,
-    Attunement,
-    Decision,
-    Manifest,
-    PreparationReference,
-    SeenClass,
-    TextEncoderReference,
-    bundle_title,
-)
+from flora_engine.labelling.bundle import TextEncoderReference
 from flora_engine.preprocessing import preparation
 from flora_engine.project.splits import Parts
+from flora_engine.recipes.bundling import Trained, Words, bundled, write_bundle
 from flora_engine.recipes.encoder import train_on
 from flora_engine.recipes.features import Extraction
 from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
@@ -40,7 +29,6 @@ from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
-from flora_engine.semantics.text_encoder import MINILM_SHA256
 from flora_engine.training.extraction import extract_streams, load_any_encoder
 
 Array = NDArray[np.float32]
@@ -61,21 +49,6 @@ class Material:
     parts: Array | None = None
 
 
-def bundled(config: PipelineConfig) -> str:
-    """The head that the bundle holds: the ensemble, or Flora if the configuration does not name it."""
-    return "ensemble" if "ensemble" in config.heads else "flora"
-
-
-def summary(config: PipelineConfig, heads: Heads) -> dict[str, float]:
-    """The numbers of the bundled head on one split, flat, for the bundle's manifest."""
-    outcome = heads[bundled(config)]["held-out"]
-    numbers = {"zsl": outcome["zsl"]["accuracy"], "chance": outcome["chance"]}
-    numbers |= {f"gzsl_{key}": outcome["gzsl"][key] for key in ("seen", "unseen", "harmonic")}
-    if "nearest_aligned" in outcome:
-        numbers["zsl_nearest_mean_in_aligned_space"] = outcome["nearest_aligned"]["accuracy"]
-    return {key: float(value["mean"] if isinstance(value, dict) else value) for key, value in numbers.items()}
-
-
 @dataclass(frozen=True)
 class SplitRun:
     """What every step of one split (or of the final model) works with. Its steps may be interrupted and repeated."""
@@ -88,8 +61,8 @@ class SplitRun:
 
     @property
     def head(self) -> str:
-        """The head that is bundled."""
-        return bundled(self.config)
+        """The head that is bundled; "" if none of the configuration's can be."""
+        return bundled(self.config.heads) or ""
 
     @property
     def seed(self) -> int:
@@ -174,22 +147,6 @@ class SplitRun:
                 save_model(kept, head(self.head).fit(task))
         return load_model(kept, self.device)
 
-    # The bundle
-
-    def _temperature(self, experiment: Experiment, pick: dict[str, Any]) -> float:
-        """The softness of scores that fits pseudo-unseen classes best: one more fold, trained as picked."""
-        fold = make_folds(experiment.problem(self.seed), self.config.flora)[0]
-        rows = np.isin(fold.labels, fold.unseen)
-        scores: list[Array] = []
-
-        def watch(evaluation: int, score: Callable[[Array, NDArray[np.int64]], Array], _baseline: object) -> None:
-            if evaluation == pick["evaluations"]:
-                scores.append(score(fold.data[rows], fold.unseen))
-
-        settings, evaluations = self.config.flora, pick["evaluations"]
-        head(self.head).fit(Fit(self.job, fold.problem, pick["choice"], settings, watch, evaluations))
-        return best_temperature(scores[0], np.searchsorted(fold.unseen, fold.labels[rows]))
-
     def write_bundle(
         self,
         experiment: Experiment,
@@ -199,34 +156,7 @@ class SplitRun:
         accuracy: dict[str, float],
     ) -> None:
         """Write the model that labels. chosen: what the folds chose, by setting."""
-        from flora_engine.labelling.export_bundle import export_bundle
-
-        manifest = self._manifest(experiment, model, chosen, accuracy)
         encoder = {stream: load_any_encoder(path)[0] for stream, path in checkpoints.items()}
-        direct = None if model.direct is None else model.direct.cpu()
-        same_words = manifest.text_encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
-        stored = BUILTIN / DESCRIPTORS
-        descriptors = stored if same_words and stored.is_file() else None
-        network = model.network.cpu().eval()
-        export_bundle(self.folder.bundle, encoder, network, manifest, direct=direct, descriptors=descriptors)
-
-    def _manifest(
-        self, experiment: Experiment, model: FloraModel, chosen: dict[str, Any], accuracy: dict[str, float]
-    ) -> Manifest:
-        data, gzsl = self.config.data[0], chosen.get("gzsl", {})
-        seen = [self.material.texts[label] for label in np.unique(experiment.features.train_label)]
-        return Manifest(
-            name=bundle_title(self.folder.bundle),
-            text_encoder=self.material.text_encoder,
-            preparation=PreparationReference.of(data.preparation, data.frames, data.persons),
-            attunement=Attunement(neighbours=model.neighbours, weight=model.weight),
-            decision=Decision(
-                time=model.decision_time,
-                sigma_min=model.sigma_min,
-                calibration=float(gzsl.get("calibration_factor", self.config.flora.calibration)),
-                temperature=self._temperature(experiment, chosen["zsl"]),
-            ),
-            seen_classes=tuple(SeenClass(name=t.name, motion=t.motion, definition=t.definition) for t in seen),
-            files={},
-            accuracy=accuracy,
-        )
+        words = Words(self.material.text_encoder, self.material.texts)
+        trained = Trained(self.head, model, experiment, self.config.flora, chosen, self.seed, accuracy)
+        write_bundle(self.job, self.folder.bundle, encoder, self.config.data[0], words, trained)

@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import model_validator
 
 from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig, load_config, parse_config
+from flora_engine.datasets.published_files import PREPARATIONS_OF
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.project.schema import DATABASE
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
 from flora_engine.runs.events import History
@@ -125,12 +127,17 @@ def check_sources(config: AnyConfig) -> None:
                 remedy="Make it with `flora extract`, or name the folder of the published features with "
                 "--features-root.",
             )
+        _check_encoders(config.encoder if config.features is not None else ())
         return
-    for path in config.checkpoints if isinstance(config, PipelineConfig) else ():
-        if not path.exists():
-            raise FloraError("the encoder is not here", path=path, remedy="Name its checkpoint or its run.")
+    _check_encoders(config.checkpoints if isinstance(config, PipelineConfig) else ())
     for data in config.data if isinstance(config.data, tuple) else [config.data]:
         check_recordings(data)
+
+
+def _check_encoders(paths: tuple[Path, ...]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise FloraError("the encoder is not here", path=path, remedy="Name its checkpoint or its run.")
 
 
 def check_recordings(data: DataSettings) -> None:
@@ -145,14 +152,43 @@ def check_recordings(data: DataSettings) -> None:
 
 
 def trained_with(encoder: Path) -> dict[str, object]:
-    """How the recordings of an encoder's run were prepared: preparation, frames, persons; empty if it is unknown."""
-    for folder in (encoder, encoder.parent.parent):  # a run, or a file in its checkpoints/
-        if (folder / CONFIG).is_file():
-            data = RunFolder.open(folder).config().get("data")
-            if isinstance(data, dict):
-                names = DataSettings.model_fields.keys() & {"preparation", "frames", "persons"}
-                return {name: data[name] for name in sorted(names) if name in data}
+    """How the recordings of an encoder's run were prepared: preparation, frames, persons; empty if it is unknown.
+
+    encoder: a run, a split of a pipeline's run, or a file in the checkpoints of one.
+    """
+    if not encoder.is_dir() and encoder.parent.name != "checkpoints":
+        return {}
+    folder = encoder if encoder.is_dir() else encoder.parent.parent
+    for run in (folder, folder.parent):
+        data = RunFolder.open(run).config().get("data") if (run / CONFIG).is_file() else None
+        data = data[0] if isinstance(data, list) and data else data
+        if isinstance(data, dict):
+            names = DataSettings.model_fields.keys() & {"preparation", "frames", "persons"}
+            return {name: data[name] for name in sorted(names) if name in data}
     return {}
+
+
+def prepared_for(dataset: str, encoder: Path, **given: object) -> tuple[DataSettings, str]:
+    """How recordings are prepared for an encoder, and who says so, in words: what is `given` (None: nothing), the
+    encoder's run, or what was published for the data set. FloraError if nothing says it.
+    """
+    known, given = trained_with(encoder), {name: value for name, value in given.items() if value is not None}
+    published = PREPARATIONS_OF.get(dataset)
+    if not known and published is None and not {"preparation", "frames"} <= given.keys():
+        raise FloraError(
+            "nothing says how recordings are prepared for this encoder",
+            path=encoder,
+            remedy="Give the preparation and the number of frames.",
+        )
+    said = "as its run says" if known else f"as published for {dataset}; --preparation and --frames say otherwise"
+    said = "as given" if {"preparation", "frames"} <= given.keys() else said
+    first = known or dict(zip(("preparation", "frames"), published or (), strict=False))
+    return DataSettings.model_validate({"dataset": dataset, **first, **given}), said
+
+
+def place_of(recordings: Path) -> dict[str, Path]:
+    """The keys of data settings that name a project, or a raw folder."""
+    return {"project" if (recordings / DATABASE).is_file() else "raw": recordings}
 
 
 # The run's folder

@@ -22,16 +22,20 @@ from flora_engine.semantics.text_encoder import TextEncoder
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`; None if no head reads them."""
+    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`; None if no head reads them.
+
+    sha256: of the text encoder's weights.
+    """
 
     states: NDArray[np.float32]
-    parts: NDArray[np.float32] | None = None
+    parts: NDArray[np.float32] | None
+    sha256: str
 
 
 def encode_texts(encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, heads: Iterable[str]) -> EncodedTexts:
     """What `heads` see of the class texts. FloraError as in `class_states`."""
     parts = class_parts(encoder, texts, tokens) if reads_parts(heads) else None
-    return EncodedTexts(class_states(encoder, list(texts), tokens), parts)
+    return EncodedTexts(class_states(encoder, list(texts), tokens), parts, encoder.sha256)
 
 
 def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:

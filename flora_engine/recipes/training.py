@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,15 +13,17 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.recipes import encoder
 from flora_engine.recipes.request import UserPath
-from flora_engine.recipes.starting import RunRequest, start_of, trained_with
+from flora_engine.recipes.starting import RunRequest, place_of, prepared_for, start_of
 from flora_engine.runs.results import AnyResult
 
 
 class Request(RunRequest):
     """low_shot, setting, protocol ("both": also as published), seeds and heads replace what the configuration says.
 
-    project and checkpoint, given together, replace the features of kind flora; preparation and frames go with them,
-    and are else those of the encoder's run. A run that is resumed keeps its configuration.
+    project and checkpoint, given together, replace the features of kind flora. checkpoint alone is the encoder that
+    made the features: the run then ends with a model that labels. preparation and frames go with both, and are else
+    those of the encoder's run, or the published ones. recordings: some that the feature file holds, to compare.
+    A run that is resumed keeps its configuration.
     """
 
     low_shot: float | None = Field(None, gt=0, le=1)
@@ -32,13 +35,14 @@ class Request(RunRequest):
     checkpoint: tuple[UserPath, ...] | None = None
     preparation: str | None = None
     frames: int | None = None
+    recordings: UserPath | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Request:
-        if (self.project is None) != (not self.checkpoint):
-            raise ValueError("--project and --checkpoint go together")
-        if self.project is None and (self.preparation is not None or self.frames is not None):
-            raise ValueError("--preparation and --frames go with --project and --checkpoint")
+        if not self.checkpoint and any(x is not None for x in (self.project, self.preparation, self.frames)):
+            raise ValueError("--project, --preparation and --frames go with --encoder")
+        if self.recordings is not None and (self.project is not None or not self.checkpoint):
+            raise ValueError("--recordings go with --encoder and a feature file")
         if self.resume is not None:
             own = Request.model_fields.keys() - RunRequest.model_fields.keys()
             given = sorted(name for name in own if getattr(self, name) is not None)
@@ -72,10 +76,10 @@ def changed(config: AnyConfig, request: Request) -> AnyConfig:
         flora["protocols"] = ["held-out", "published"] if request.protocol == "both" else [request.protocol]
     if request.seeds is not None:
         flora["seeds"] = list(request.seeds)
-    if request.project is not None:
+    if request.checkpoint:
         if not isinstance(config, FloraConfig):
-            raise FloraError(f"--project and --checkpoint are for configurations of kind flora, not {config.kind}")
-        changes |= _from_project(config, request)
+            raise FloraError(f"--project and --encoder are for configurations of kind flora, not {config.kind}")
+        changes |= _with_encoder(config, request, request.checkpoint)
     if not changes and not flora:
         return config
     data = config.model_dump(mode="json")
@@ -84,14 +88,13 @@ def changed(config: AnyConfig, request: Request) -> AnyConfig:
     return parse_config(data | changes)
 
 
-def _from_project(config: FloraConfig, request: Request) -> dict[str, Any]:
-    """Features from a project and checkpoints, prepared as for the first checkpoint unless the request says more."""
-    assert request.checkpoint
-    given = {"preparation": request.preparation, "frames": request.frames}
-    data = {
-        "dataset": load_benchmark(config.benchmark).dataset,
-        "project": str(request.project.absolute()) if request.project else None,
-        **trained_with(request.checkpoint[0]),
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    return {"features": None, "data": data, "encoder": [str(path.absolute()) for path in request.checkpoint]}
+def _with_encoder(config: FloraConfig, request: Request, encoder: tuple[Path, ...]) -> dict[str, Any]:
+    """The encoder, and how recordings are prepared for it; those of a project replace the feature file."""
+    dataset = load_benchmark(config.benchmark).dataset
+    data, _ = prepared_for(dataset, encoder[0], preparation=request.preparation, frames=request.frames)
+    place = {} if request.recordings is None else place_of(request.recordings)
+    place = {"project": request.project} if request.project is not None else place
+    data = data.model_copy(update={name: path.absolute() for name, path in place.items()})
+    plain = {key: value for key, value in data.model_dump(mode="json").items() if value is not None}
+    changes = {"data": plain, "encoder": [str(path.absolute()) for path in encoder]}
+    return changes | ({} if request.project is None else {"features": None})

@@ -45,7 +45,10 @@ class EncoderResult(_Result):
 
 
 class FloraResult(_Result):
-    """samples: of the parts train, zsl and gzsl."""
+    """samples: of the parts train, zsl and gzsl. bundle: the path of the model that labels, in the run's folder.
+
+    to_label: in one sentence what is missing if there is no bundle.
+    """
 
     kind: Literal["flora"] = "flora"
     benchmark: str
@@ -54,6 +57,8 @@ class FloraResult(_Result):
     samples: dict[str, int]
     heads: Heads
     minutes: float
+    bundle: str | None = None
+    to_label: str = ""
 
 
 class SplitResult(_Result):

@@ -142,10 +142,16 @@ def extract_streams(
 
 def load_any_encoder(path: Path) -> tuple[ShiftGCN, dict[str, Any]]:
     """The network of one of our checkpoints and what `load_encoder` knows of it, or of a published ``.pt``, of which
-    only the stream is known (joint)."""
+    only the stream is known: its file name says it, as published ones do, and else it is joint."""
     if path.suffix == ".pt":
-        return read_published(path), {"stream": "joint"}
+        return read_published(path), {"stream": _stream_of_name(path.stem)}
     return load_encoder(path)
+
+
+def _stream_of_name(name: str) -> str:
+    """The stream that a name holds, the longest if several, such as bone_motion in ntu_ShiftGCN_bone_motion_xsub."""
+    plain = name.lower().replace("-", "_")
+    return max((stream for stream in STREAMS if stream in plain), key=len, default="joint")
 
 
 def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
@@ -161,7 +167,11 @@ def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
         for file in files:
             stream = str(load_any_encoder(file)[1]["stream"])
             if stream in found:
-                raise FloraError(f"a second checkpoint of the {stream} stream", path=file)
+                raise FloraError(
+                    f"a second checkpoint of the {stream} stream",
+                    path=file,
+                    remedy="The name of a published file says its stream, such as bone.pt or joint_motion.pt.",
+                )
             found[stream] = file
     return found
 

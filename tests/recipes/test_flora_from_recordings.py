@@ -14,6 +14,7 @@ from flora_engine.datasets.published_files import read_features
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
+from flora_engine.labelling.bundle import load_manifest
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import flora as experiments
 from flora_engine.recipes.actions import perform
@@ -74,6 +75,10 @@ def test_features_come_from_a_project_and_a_checkpoint(
     assert sorted(features.zsl_label) == sorted(UNSEEN)
     assert sorted(features.gzsl_label) == sorted(SEEN + UNSEEN)
     assert features.train_data.shape == (12, 32)
+    manifest = load_manifest(run.path / "bundle")
+    how = manifest.preparation
+    assert how is not None and (how.name, how.frames, how.persons) == ("clip", 16, 1)
+    assert len(manifest.seen_classes) == len(SEEN) and run.result()["bundle"] == "bundle"
 
     # Resuming reads what was extracted; nothing passes the encoder twice.
     def refuse(*_: object) -> None:
@@ -106,18 +111,19 @@ def test_features_have_exactly_one_origin() -> None:
         ({}, "give features"),
         ({"data": data}, "give features"),
         ({"encoder": ["run"]}, "give features"),
-        ({"features": "f.npz", "data": data, "encoder": ["run"]}, "not both"),
+        ({"features": "f.npz", "data": data}, "data without encoder"),
         ({"data": {"dataset": "ntu60"}, "encoder": ["run"]}, "neither raw nor project"),
         ({"data": {**data, "dataset": "ntu120"}, "encoder": ["run"]}, "the benchmark is one of ntu60"),
     ):
         with pytest.raises(FloraError, match=message):
             parse_config({**config, **wrong})
-    assert isinstance(parse_config({**config, "data": data, "encoder": ["run"]}), FloraConfig)
+    for right in ({"data": data}, {"features": "f.npz"}, {"features": "f.npz", "data": {"dataset": "ntu60"}}):
+        assert isinstance(parse_config({**config, **right, "encoder": ["run"]}), FloraConfig)
 
 
 def test_project_and_checkpoint_go_together(tmp_path: Path) -> None:
     config = {"kind": "flora", "benchmark": BENCHMARK, "features": "f.npz", "flora": FLORA}
-    for options in ({"project": "p"}, {"checkpoint": ["c"]}, {"frames": 16}):
+    for options in ({"project": "p"}, {"frames": 16}, {"project": "p", "checkpoint": ["c"], "recordings": "r"}):
         with pytest.raises(FloraError, match=r"go (together|with)"):
             perform(Job(), "train", {"config": config, "out": tmp_path, **options})
     assert not list(tmp_path.iterdir())
@@ -127,4 +133,6 @@ def test_a_checkpoint_outside_a_run_says_nothing_of_its_preparation(trained: Pat
     file = trained / "checkpoints" / "joint.best.safetensors"
     assert trained_with(file) == trained_with(trained) == {"frames": 16, "persons": 1, "preparation": "clip"}
     assert trained_with(tmp_path / "a" / "b.safetensors") == {}
+    (tmp_path / "config.yaml").write_text("data: {frames: 9}")  # somebody's file beside a download is not its run
+    assert trained_with(tmp_path / "joint.pt") == {}
     assert RunFolder.open(trained).result() is not None

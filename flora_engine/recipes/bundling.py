@@ -1,0 +1,130 @@
+"""From the encoder, the preparation, a trained head and class texts to a bundle: the one way for every training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.config import FloraSettings
+from flora_engine.datasets.settings import DataSettings
+from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.evaluation.protocols import Experiment
+from flora_engine.evaluation.selection import make_folds
+from flora_engine.heads import Array, Fit, head
+from flora_engine.heads.learning.model import FloraModel
+from flora_engine.jobs import Job
+from flora_engine.labelling.bundle import (
+    BUILTIN,
+    DESCRIPTORS,
+    Attunement,
+    Decision,
+    Manifest,
+    PreparationReference,
+    SeenClass,
+    TextEncoderReference,
+    bundle_title,
+)
+from flora_engine.models.shift_gcn.several import Networks
+from flora_engine.runs.results import Outcome
+from flora_engine.semantics.class_texts import ClassText
+from flora_engine.semantics.text_encoder import MINILM_SHA256
+
+BUNDLED = ("ensemble", "flora")  # the heads that a bundle can hold; the first one that was trained is taken
+
+
+def bundled(heads: Collection[str]) -> str | None:
+    """The head that a bundle would hold; None if none of them can be held."""
+    return next((name for name in BUNDLED if name in heads), None)
+
+
+def summary(outcome: Outcome) -> dict[str, float]:
+    """The numbers of one head under the held-out protocol, flat, for the bundle's manifest."""
+    numbers = {"chance": outcome["chance"]}
+    if "zsl" in outcome:
+        numbers["zsl"] = outcome["zsl"]["accuracy"]
+    if "gzsl" in outcome:
+        numbers |= {f"gzsl_{key}": outcome["gzsl"][key] for key in ("seen", "unseen", "harmonic")}
+    if "nearest_aligned" in outcome:
+        numbers["zsl_nearest_mean_in_aligned_space"] = outcome["nearest_aligned"]["accuracy"]
+    return {key: float(value["mean"] if isinstance(value, dict) else value) for key, value in numbers.items()}
+
+
+@dataclass(frozen=True)
+class Words:
+    """The text encoder, and the texts of all classes in the numbering of the features."""
+
+    encoder: TextEncoderReference
+    texts: Sequence[ClassText]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained head. chosen: what the folds chose, by setting. seed: of its training. accuracy: see `summary`."""
+
+    head: str
+    model: FloraModel
+    experiment: Experiment
+    settings: FloraSettings
+    chosen: Mapping[str, Any]
+    seed: int
+    accuracy: Mapping[str, float]
+
+
+def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, words: Words, trained: Trained) -> None:
+    """Write the model that labels into `folder`. encoder: one network, or one per stream; data: how recordings are
+    prepared for it. Raises FloraError if the parts do not fit, Cancelled.
+    """
+    from flora_engine.labelling.export_bundle import export_bundle
+
+    model = trained.model
+    manifest = _manifest(job, folder, data, words, trained)
+    same_words = words.encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
+    stored = BUILTIN / DESCRIPTORS
+    export_bundle(
+        folder,
+        encoder,
+        model.network.cpu().eval(),
+        manifest,
+        direct=None if model.direct is None else model.direct.cpu(),
+        descriptors=stored if same_words and stored.is_file() else None,
+    )
+
+
+def _manifest(job: Job, folder: Path, data: DataSettings, words: Words, trained: Trained) -> Manifest:
+    model, chosen = trained.model, trained.chosen
+    seen = [words.texts[label] for label in np.unique(trained.experiment.features.train_label)]
+    return Manifest(
+        name=bundle_title(folder),
+        text_encoder=words.encoder,
+        preparation=PreparationReference.of(data.preparation, data.frames, data.persons),
+        attunement=Attunement(neighbours=model.neighbours, weight=model.weight),
+        decision=Decision(
+            time=model.decision_time,
+            sigma_min=model.sigma_min,
+            calibration=float(chosen.get("gzsl", {}).get("calibration_factor", trained.settings.calibration)),
+            temperature=_temperature(job, trained),
+        ),
+        seen_classes=tuple(SeenClass(name=t.name, motion=t.motion, definition=t.definition) for t in seen),
+        files={},
+        accuracy=dict(trained.accuracy),
+    )
+
+
+def _temperature(job: Job, trained: Trained) -> float:
+    """The softness of scores that fits pseudo-unseen classes best: one more fold, trained as picked."""
+    settings, pick = trained.settings, trained.chosen.get("zsl") or trained.chosen["gzsl"]
+    fold = make_folds(trained.experiment.problem(trained.seed), settings)[0]
+    rows = np.isin(fold.labels, fold.unseen)
+    scores: list[Array] = []
+
+    def watch(evaluation: int, score: Callable[[Array, NDArray[np.int64]], Array], _baseline: object) -> None:
+        if evaluation == pick["evaluations"]:
+            scores.append(score(fold.data[rows], fold.unseen))
+
+    head(trained.head).fit(Fit(job, fold.problem, pick["choice"], settings, watch, pick["evaluations"]))
+    return best_temperature(scores[0], np.searchsorted(fold.unseen, fold.labels[rows]))
