@@ -17,8 +17,8 @@ from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
 from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
-from flora_engine.heads import NAMES, cada_vae, head
-from flora_engine.heads.learning import flora
+from flora_engine.heads import NAMES, head
+from flora_engine.heads.learning import flora, latents
 from flora_engine.jobs import Event, Job
 from flora_engine.runs.progress import Memory
 from flora_engine.semantics.class_parts import PARTS
@@ -44,7 +44,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in map(head, NAMES):
         if hasattr(module, "STEPS"):
             monkeypatch.setattr(module, "STEPS", 100)
-    monkeypatch.setattr(cada_vae, "CLASSIFIER_STEPS", 20)
+    monkeypatch.setattr(latents, "CLASSIFIER_STEPS", 20)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

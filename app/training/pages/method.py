@@ -21,6 +21,9 @@ _HEADS = {
     "devise": "a linear map that ranks the own class text first (2013)",
     "revise": "two autoencoders whose codes are made alike, and a ranking (2017)",
     "jpose": "one space for verbs, one for nouns, and one for both (2019)",
+    "synse": "autoencoders of verbs and of nouns, each with its half of a recording's latent (2021)",
+    "sa_dvae": "autoencoders that keep meaning and style of a recording apart (2024)",
+    "tdsm": "a diffusion model: the class whose text denoises a recording best (2025)",
     "ensemble": "Flora, nearest mean and ridge regression together: what the program ships",
 }
 
