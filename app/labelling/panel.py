@@ -214,7 +214,8 @@ class LabelPanel(QWidget):
             self._task.forget()
             self._set_answer(None)
             return
-        self._task.submit(lambda: service.rank(sequence, text))
+        wanted = self._task.wanted()
+        self._task.submit(lambda: service.rank(sequence, text, wanted))
 
     # -- inside --------------------------------------------------------------------------------------------------
 

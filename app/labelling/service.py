@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from flora_engine.errors import FloraError
+from flora_engine.errors import Cancelled, FloraError
 from flora_engine.labelling.bundle import BUILTIN
 from flora_engine.labelling.ranking import Ranking, Reason
 from flora_engine.labelling.teaching import Taught, TaughtRanker
@@ -21,11 +22,14 @@ class AnyLabeller(Protocol):
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]: ...
 
+    def prepare_texts(self, texts: list[ClassText]) -> None: ...
+
     def rank(self, latents: Any, texts: list[ClassText]) -> list[Ranking]: ...
 
     def reasons(self, sequence: SkeletonSequence, texts: list[ClassText]) -> list[tuple[Reason, ...]]: ...
 
 
+_AT_ONCE = 16  # texts that are read before somebody else may ask
 Loader = Callable[[Path], AnyLabeller]
 # (labeller, its bundle, the typed classes) -> what it is taught, None for nothing
 Teacher = Callable[[Any, Path, list[ClassText]], Taught | None]
@@ -76,9 +80,13 @@ class LabelService:
         with self._lock:
             self.folder, self._labeller, self._latents = folder, labeller, None
 
-    def rank(self, sequence: SkeletonSequence, text: str) -> Ranking:
-        """Rank the actions of `text` for `sequence`; FloraError says what is wrong with either."""
+    def rank(self, sequence: SkeletonSequence, text: str, wanted: Callable[[], bool] = lambda: True) -> Ranking:
+        """Rank the actions of `text` for `sequence`; FloraError says what is wrong with either.
+
+        wanted: asked again and again while thousands of new texts are read; Cancelled if not. What was read is kept.
+        """
         classes = typed_classes(text)
+        reading = self._read_texts(classes, wanted)
         with self._lock:
             labeller = self._loaded()
             seconds: dict[str, float] = {}
@@ -88,7 +96,22 @@ class LabelService:
             taught = self._ask(labeller, classes)
             ranker: Any = labeller if taught is None else TaughtRanker(labeller, taught)  # type: ignore[arg-type]
             ranking: Ranking = ranker.rank(self._latents[1], classes)[0]
-        return replace(ranking, timings={**seconds, **ranking.timings})
+        timings = {**seconds, **ranking.timings}
+        return replace(ranking, timings=timings | {"text": timings.get("text", 0.0) + reading})
+
+    def _read_texts(self, classes: list[ClassText], wanted: Callable[[], bool]) -> float:
+        """Let the labeller read these, a few at a time, so that others need not wait for all of them; seconds."""
+        spent = 0.0
+        for start in range(0, len(classes), _AT_ONCE):
+            if not wanted():
+                raise Cancelled
+            with self._lock:
+                labeller, began = self._loaded(), time.perf_counter()
+                labeller.prepare_texts(classes[start : start + _AT_ONCE])
+                spent += time.perf_counter() - began
+            if len(classes) > _AT_ONCE:
+                time.sleep(0.001)  # a lock that is taken again at once is not given to anybody else
+        return spent
 
     def reasons(self, sequence: SkeletonSequence, text: str, name: str) -> tuple[Reason, ...]:
         """What spoke for and against the action called `name` among those of `text`; FloraError as in `rank`."""

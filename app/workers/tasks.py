@@ -51,6 +51,11 @@ class Newest(QObject):
     def is_busy(self) -> bool:
         return self._running
 
+    def wanted(self) -> Callable[[], bool]:
+        """Whether the request that is submitted next is still the newest, for a long task to ask."""
+        number = self._newest + 1
+        return lambda: self._newest == number
+
     def submit(self, task: Callable[[], Any]) -> None:
         """Ask for `task()`; earlier requests are dropped."""
         self._newest += 1

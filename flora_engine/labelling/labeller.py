@@ -140,6 +140,14 @@ class Labeller:
         self._last_text = (list(texts), latents)
         return latents
 
+    def prepare_texts(self, texts: list[ClassText]) -> None:
+        """Encode and read texts now; a ranking then needs no more of them. So a long list can be read in pieces."""
+        with self._lock:
+            if self._measured is not None:
+                self._measured.prepare(texts)
+            if self._graphs:
+                self._class_states(texts)
+
     def rank(self, latents: Floats, texts: list[ClassText]) -> list[Ranking]:
         """One ranking for each row of `latents`, as the method of that name gives them, over the K candidate `texts`;
         raises FloraError without any. Corrections that came with the bundle have their say.

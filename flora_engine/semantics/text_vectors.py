@@ -1,4 +1,6 @@
-"""Sentence embeddings that are made once: of the shipped lexicon in a table beside it, of other texts in memory."""
+"""Sentence embeddings that are made once: of the shipped lexicon in a table beside it, of other texts in memory and on
+disk, under the hash of text and encoder.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flora_engine.array_cache import ArrayCache
 from flora_engine.files import open_arrays, replacing
 from flora_engine.resources import RESOURCES
 from flora_engine.semantics.text_encoder import TextEncoder
@@ -41,13 +44,27 @@ def text_vectors(encoder: TextEncoder, texts: Sequence[str]) -> Floats:
     rows, vectors = _table(TABLE, encoder.sha256)
     new = [t for t in dict.fromkeys(texts) if (encoder.sha256, t) not in _made and _digest(t) not in rows]
     if new:
-        for text, vector in zip(new, encoder.encode(new, TOKENS)[:, -1], strict=True):
+        for text, vector in zip(new, _vectors(encoder, new), strict=True):
             _made[encoder.sha256, text] = vector.astype(np.float64)
     found = [
         _made[encoder.sha256, t] if (encoder.sha256, t) in _made else vectors[rows[_digest(t)]] * _STEP for t in texts
     ]
     stacked = np.array(found, np.float64).reshape(len(texts), encoder.channels)
     return np.asarray(stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12))
+
+
+def _vectors(encoder: TextEncoder, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+    """(d,) each, from disk or from the encoder."""
+    cache = ArrayCache("texts")
+    keys = {text: hashlib.sha256(f"{encoder.sha256} {TOKENS} {text}".encode()).hexdigest() for text in texts}
+    known = cache.get(list(keys.values()))
+    found = {text: known[key] for text, key in keys.items() if key in known}
+    new = [text for text in texts if text not in found]
+    if new:
+        made = dict(zip(new, encoder.encode(new, TOKENS)[:, -1], strict=True))
+        cache.put({keys[text]: vector for text, vector in made.items()})
+        found |= made
+    return [found[text] for text in texts]
 
 
 def write_table(encoder: TextEncoder, texts: Sequence[str], path: Path = TABLE) -> None:

@@ -31,12 +31,16 @@ class FakeLabeller:
     waiting: bool = False  # at the gate
     problem: str = ""
     encoded: list[str] = field(default_factory=list)
+    prepared: list[int] = field(default_factory=list)
     ranked: list[list[str]] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)  # in which it ranked
 
     def latents(self, sequences: list[SkeletonSequence]) -> tuple[Any, dict[str, float]]:
         self.encoded.append(sequences[0].name)
         return sequences[0].name, {"encode": 0.002}
+
+    def prepare_texts(self, texts: list[Any]) -> None:
+        self.prepared.append(len(texts))
 
     def rank(self, latents: Any, texts: list[Any]) -> list[Ranking]:
         self.threads.add(threading.get_ident())

@@ -330,3 +330,37 @@ def test_the_model_is_loaded_once(labeller: FakeLabeller, recordings: Path) -> N
     for _ in range(3):
         service.rank(sequence, "walk\nrun")
     assert loads == [1] and labeller.encoded == [sequence.name]
+
+
+def test_a_long_list_is_given_up_for_what_is_typed_after_it(labeller: FakeLabeller) -> None:
+    from flora_engine.demo import synthesise
+    from flora_engine.errors import Cancelled
+
+    service = LabelService(load=lambda _: labeller)
+    many = "\n".join(f"action {i}" for i in range(100))
+    with pytest.raises(Cancelled):
+        service.rank(synthesise(0), many, wanted=lambda: len(labeller.prepared) < 3)
+    assert labeller.prepared == [16, 16, 16] and not labeller.ranked
+    assert len(service.rank(synthesise(0), many).labels) == 100
+    assert sum(labeller.prepared) == 48 + 100
+
+
+def test_while_a_long_list_is_read_another_one_is_ranked(
+    window: MainWindow, labeller: FakeLabeller, qtbot: Any, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_first(window, qtbot, recordings)
+    qtbot.waitUntil(lambda: window.labels.answer is not None)
+    labeller.prepared.clear()
+    gate, original = threading.Event(), labeller.prepare_texts
+
+    def slowly(texts: list[Any]) -> None:
+        original(texts)
+        assert gate.wait(PATIENCE)
+
+    monkeypatch.setattr(labeller, "prepare_texts", slowly)
+    window.labels.set_text("\n".join(f"action {i}" for i in range(2000)))
+    qtbot.waitUntil(lambda: labeller.prepared == [16])
+    window.labels.set_text("sit down\nstand up\njump")
+    gate.set()
+    qtbot.waitUntil(lambda: window.labels.answer is not None and len(window.labels.answer.labels) == 3)
+    assert labeller.prepared == [16, 3]
