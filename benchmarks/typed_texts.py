@@ -8,6 +8,7 @@ processor time, not at the wall time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import tempfile
@@ -23,32 +24,11 @@ from flora_engine.jobs import Job
 from flora_engine.resources import cache_folder
 from flora_engine.semantics.text_encoder import prepare_text_encoder
 
-WORDS = [
-    "person",
-    "slowly",
-    "grabs",
-    "red",
-    "lamp",
-    "bucket",
-    "rotates",
-    "corner",
-    "window",
-    "fence",
-    "ladder",
-    "shoulder",
-    "twist",
-    "quickly",
-    "pushes",
-    "barrel",
-    "across",
-    "hall",
-    "while",
-    "kneeling",
-    "paints",
-    "brush",
-    "wall",
-    "climbs",
-]
+_TEXT = (
+    "person slowly grabs red lamp bucket rotates corner window fence ladder shoulder twist quickly pushes barrel across "
+    "hall while kneeling paints brush wall climbs"
+)
+WORDS = _TEXT.split()
 KNOWN = "drink water\nwave hand\nsit down\nstand up\nclap\nthrow\nkick something\nfall down\njump up\nsquat"
 
 
@@ -70,10 +50,8 @@ def meanwhile(text: str, new: str) -> float:
     service.rank(synthesise(3), KNOWN)
 
     def long() -> None:
-        try:
+        with contextlib.suppress(Cancelled):
             service.rank(synthesise(3), text, wanted=lambda: newest[0] == 0)
-        except Cancelled:
-            pass
 
     thread = threading.Thread(target=long)
     thread.start()
