@@ -25,8 +25,8 @@ from flora_engine.resources import cache_folder
 from flora_engine.semantics.text_encoder import prepare_text_encoder
 
 _TEXT = (
-    "person slowly grabs red lamp bucket rotates corner window fence ladder shoulder twist quickly pushes barrel across "
-    "hall while kneeling paints brush wall climbs"
+    "person slowly grabs red lamp bucket rotates corner window fence ladder shoulder twist quickly pushes barrel "
+    "across hall while kneeling paints brush wall climbs"
 )
 WORDS = _TEXT.split()
 KNOWN = "drink water\nwave hand\nsit down\nstand up\nclap\nthrow\nkick something\nfall down\njump up\nsquat"
