@@ -11,7 +11,8 @@ L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2
 Cells are processes of one thread each, --workers at a time, the most wanted first: the choices of every head on
 held-out folds, held-out with every seed, the published protocol, low-shot, ablations. OUT.json grows with each; started
 again with the same options, cells that are done are skipped; the tables have a dash for what --minutes did not suffice
-for.
+for. So a head can be run alone: --heads NAME adds its cells to OUT. Run into another OUT, on another machine say, they
+are added by --merge OTHER.json.
 
 To be affordable on two cores, the folds choose once for each split, with the first seed and all samples, and score
 Flora with like tokens merged (--selection-tokens; the test part is scored exactly).
@@ -35,10 +36,13 @@ from typing import Any
 
 import numpy as np
 
+from flora_engine.choices import modules_of
 from flora_engine.config import FloraSettings
 from flora_engine.evaluation.metrics import mean_and_error
 
 KEY = ("split", "head", "protocol", "low_shot", "ablation", "seed")
+FIRST = ("flora", "eszsl", "nearest_mean", "smie", "cada_vae", "ensemble")  # rows of the tables
+HEADS = tuple(dict.fromkeys([*FIRST, *modules_of("flora_engine.heads")]))
 TIMES = (0.25, 0.75)  # of the decision; 0.5 is the default
 ABLATIONS = ("attunement off", "contrast off", "k = 1", "k = 2", "k = 3")
 Task = dict[str, Any]
@@ -57,7 +61,8 @@ def experiment_of(task: Task) -> Any:
     features = read_features(Path(task["features"].format(seed=task["seed"])))
     if task["low_shot"]:
         features = low_shot(features, task["low_shot"])
-    return Experiment(features, np.load(task["states"], allow_pickle=False), np.unique(task["unseen"]), task["device"])
+    states, parts = (np.load(task[name], allow_pickle=False) if task[name] else None for name in ("states", "parts"))
+    return Experiment(features, states, np.unique(task["unseen"]), task["device"], parts)
 
 
 def fold_pieces(task: Task) -> Task:
@@ -160,10 +165,11 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
     found = []
     for text in given.split:
         name, _, rest = text.partition("=")
-        features, *states, unseen = rest.split(",")
+        features, *given_states, unseen = rest.split(",")
+        states, parts = (given_states[0], None) if given_states else own_texts(given)
         found.append(
             {
-                **{"split": name, "features": features, "states": states[0] if states else own_states(given)},
+                **{"split": name, "features": features, "states": states, "parts": parts},
                 **{"unseen": [int(c) for c in unseen.split("+")], "device": given.device, "settings": settings},
                 **{"low_shot": 0.0, "ablation": "full", "seed": 0, "protocol": "held-out", "head": "flora"},
                 "pieces": f"{given.out}.pieces/{name}",
@@ -172,18 +178,22 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
     return found
 
 
-def own_states(given: argparse.Namespace) -> str:
-    """The class states of our own texts of --dataset, made once."""
+def own_texts(given: argparse.Namespace) -> tuple[str, str]:
+    """The class states of our own texts of --dataset and the parts of these texts, made once."""
     if given.dataset is None:
         raise SystemExit("give --dataset, or class states in each --split")
-    path = given.out.with_name(f"{given.out.name}.states-{given.dataset}-{given.tokens}.npy")
-    if not path.exists():
+    ending = f"{given.dataset}-{given.tokens}.npy"
+    states, parts = (given.out.with_name(f"{given.out.name}.{name}-{ending}") for name in ("states", "parts"))
+    if not (states.exists() and parts.exists()):
+        from flora_engine.semantics.class_parts import class_parts
         from flora_engine.semantics.class_texts import class_states, load_class_texts
         from flora_engine.semantics.text_encoder import load_text_encoder
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, class_states(load_text_encoder(), load_class_texts(given.dataset), given.tokens))
-    return str(path)
+        states.parent.mkdir(parents=True, exist_ok=True)
+        encoder, texts = load_text_encoder(), load_class_texts(given.dataset)
+        np.save(states, class_states(encoder, texts, given.tokens))
+        np.save(parts, class_parts(encoder, texts, given.tokens))
+    return str(states), str(parts)
 
 
 def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
@@ -313,7 +323,7 @@ def tables(done: list[Task], splits: list[str]) -> str:
         lines = [f"| {' | '.join(row)} |" for row in kept]
         return [f"### {title}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""] if kept else []
 
-    names = list(dict.fromkeys(one["head"] for one in done if one["head"] != "plain"))
+    names = [name for name in HEADS if any(one["head"] == name for one in done)]
     heads, generalised = ["head", *(f"ZSL {split}" for split in splits), "ZSL"], ("seen", "unseen", "harmonic", "area")
     lines = ["Per cent, mean ± standard error over seeds; without a split's name, the mean over the splits.", ""]
     for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
@@ -409,6 +419,17 @@ def write(out: Path, splits: list[Task], given: argparse.Namespace, done: list[T
     out.with_name(out.name + ".md").write_text(tables(done, [one["split"] for one in splits]))
 
 
+def cells_of(files: list[Path], given: argparse.Namespace) -> list[Task]:
+    """The cells of result files of the same options, each once; the last file counts."""
+    found: dict[tuple[Any, ...], Task] = {}
+    for file in files:
+        content = json.loads(file.read_text())
+        if content["options"] != options_of(given):
+            raise SystemExit(f"{file} was made with other options; remove it and its .pieces, or choose another --out")
+        found |= {key_of(one): one for one in content["cells"]}
+    return list(found.values())
+
+
 def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """What cells depend on: a result file of other options is not continued."""
     names = (
@@ -442,8 +463,8 @@ def main() -> None:
     parser.add_argument("--attunements", nargs="+", metavar="K:W", help="among which the folds choose, 0:0 2:0.4, say")
     parser.add_argument("--published-training", choices=("exact", "fast"), default="exact")
     parser.add_argument("--minutes", type=float, default=25.0)
-    heads = ["flora", "eszsl", "nearest_mean", "smie", "cada_vae", "ensemble"]
-    parser.add_argument("--heads", nargs="+", default=heads)
+    parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=HEADS, metavar="HEAD", help="(default: all)")
+    parser.add_argument("--merge", nargs="+", type=Path, default=[], help="cells of other OUT.json of the same options")
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()
@@ -452,12 +473,8 @@ def main() -> None:
     for name in ("published_seeds", "low_shot_seeds"):
         setattr(given, name, given.seeds if getattr(given, name) is None else getattr(given, name))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    file, done = given.out.with_name(given.out.name + ".json"), []
-    if file.exists():
-        found = json.loads(file.read_text())
-        if found["options"] != options_of(given):
-            raise SystemExit(f"{file} was made with other options; remove it and its .pieces, or choose another --out")
-        done = found["cells"]
+    file = given.out.with_name(given.out.name + ".json")
+    done = cells_of([*given.merge, *([file] if file.exists() else [])], given)
     splits = splits_of(given)
     total = fill(given, splits, done, end)
     write(given.out, splits, given, done)
