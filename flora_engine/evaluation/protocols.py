@@ -52,11 +52,11 @@ class Experiment:
         """The training part."""
         return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device, self.parts)
 
-    def check(self) -> None:
-        """FloraError if the parts do not fit each other."""
+    def check(self, *, whole: bool = True) -> None:
+        """FloraError if the parts do not fit each other. whole: the whole test part is needed, as for GZSL."""
         f, classes = self.features, len(self.states)
         labels = np.concatenate([f.train_label, f.zsl_label, f.gzsl_label])
-        if len(f.train_label) == 0 or len(f.zsl_label) == 0 or len(f.gzsl_label) == 0:
+        if len(f.train_label) == 0 or len(f.zsl_label) == 0 or (whole and len(f.gzsl_label) == 0):
             raise FloraError("a part of the features has no samples", remedy="Extract the features again.")
         if labels.min() < 0 or labels.max() >= classes:
             raise FloraError(
@@ -260,7 +260,7 @@ def run_protocol(
     look: called with (seed, setting, decisions) for each evaluation that the held-out protocol reports.
     """
     memory = memory or Memory()
-    experiment.check()
+    experiment.check(whole="gzsl" in wanted)
     experiment = replace(experiment, unseen=np.unique(experiment.unseen))
     started = time.monotonic()
     picks = {} if picks is None or protocol == "published" else picks

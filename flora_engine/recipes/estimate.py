@@ -18,10 +18,10 @@ import numpy as np
 from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, FloraSettings, PipelineConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import load_dataset
+from flora_engine.datasets.feature_sources import part_sizes
 from flora_engine.datasets.importing.find import find_recordings
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.datasets.split_checks import of_project
-from flora_engine.files import open_arrays
 from flora_engine.jobs import Event, Job
 from flora_engine.processes import memory_used
 from flora_engine.project import Project
@@ -102,10 +102,8 @@ def sizes_of(config: AnyConfig) -> Sizes:
         benchmark = load_benchmark(config.benchmark)
         classes = len(load_dataset(benchmark.dataset).classes)
         if config.features is not None:
-            with open_arrays(Path(config.features)) as file:
-                rows = [len(file[name]) for name in file.files if name.endswith("label")]
-            train = rows[0] if rows else 1000
-            return Sizes(train, sum(rows) or train, classes, len(benchmark.seen), bool(rows))
+            rows = part_sizes(config.features)
+            return Sizes(rows[0], sum(rows), classes, len(benchmark.seen), True)
         split, entries = benchmark.split(), [config.data]
     elif isinstance(config, EncoderConfig):
         split, entries = split_of(config), [config.data]

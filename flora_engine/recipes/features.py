@@ -11,6 +11,7 @@ import numpy as np
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.feature_sources import check_features, read_any_features, unusual_sizes
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import class_names, load_clips
 from flora_engine.datasets.published_files import read_features, write_features
@@ -66,7 +67,11 @@ def open_features(job: Job, config: FloraConfig, kept: Path | None = None) -> Fe
     extract them. Raises FloraError for anything missing or unfit.
     """
     if config.features is not None:
-        return read_features(config.features)
+        features, benchmark = read_any_features(config.features), load_benchmark(config.benchmark)
+        check_features(features, benchmark, config.features, gzsl=config.setting != "zsl")
+        for line in unusual_sizes(features, benchmark):
+            job.log(f"{config.features.name}: {line}")
+        return features
     if kept is not None and kept.is_file():
         return read_features(kept)
     assert config.data is not None

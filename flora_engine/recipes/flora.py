@@ -180,7 +180,7 @@ def experiment_of(job: Job, config: FloraConfig, features: Features, texts: Enco
         job.log(f"low-shot: {len(features.train_label)} training samples")
     unseen = np.array(load_benchmark(config.benchmark).unseen)
     experiment = Experiment(features, texts.states, unseen, device, texts.parts)
-    experiment.check()
+    experiment.check(whole=config.setting != "zsl")
     return experiment
 
 

@@ -120,7 +120,7 @@ def check_sources(config: AnyConfig) -> None:
     The recordings of a Flora run are not asked for: it may have extracted its features already.
     """
     if isinstance(config, FloraConfig):
-        if config.features is not None and not config.features.is_file():
+        if config.features is not None and not config.features.exists():
             raise FloraError(
                 "the feature file is not here",
                 path=config.features,

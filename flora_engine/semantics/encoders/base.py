@@ -66,5 +66,6 @@ def from_folder(model: str, tokenizer: str, folder: Path, **options: Any) -> tup
     """
     transformers: Any = importlib.import_module("transformers")
     common: dict[str, Any] = {"local_files_only": True, "attn_implementation": "eager", "output_loading_info": True}
-    found, loading = getattr(transformers, model).from_pretrained(folder, dtype="float32", **common, **options)
+    found, loading = getattr(transformers, model).from_pretrained(folder, **common, **options)
+    found = found.float()  # the option that asks for it has had two names
     return found, getattr(transformers, tokenizer).from_pretrained(folder, local_files_only=True), loading
