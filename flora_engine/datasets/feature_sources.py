@@ -146,7 +146,7 @@ def _array(path: Path, name: str) -> Array:
         return open_arrays(path, (name,))[name]
     file = path / f"{name}.npy"
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise FloraError(
             f"cannot be read as an array ({error})", path=file, remedy="Copy or download it again."

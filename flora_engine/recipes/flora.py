@@ -14,9 +14,9 @@ import numpy as np
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, load_dataset
+from flora_engine.datasets.feature_sources import read_any_features
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
-from flora_engine.datasets.published_files import read_features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
@@ -151,7 +151,7 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
         raise FloraError("this run has not finished", path=folder.path, remedy="Resume it first.")
     if bundled(config.heads) is None:
         raise FloraError(str(_label_facts(folder, config)["to_label"]), path=folder.path)
-    features = read_features(config.features or folder.path / FEATURES)
+    features = read_any_features(config.features or folder.path / FEATURES)
     texts = texts_of(job, config)
     experiment = experiment_of(job, config, features, texts, str(choose_device(device)))
     encoding = _encoding_of(job, config, features)
