@@ -279,7 +279,7 @@ class Timelines(QObject):
     def take(self, segments: tuple[Segment, ...]) -> None:
         """These are the true segments now."""
         plain = editing.in_order([replace(s, score=None) for s in segments])
-        self._change("Import segments", lambda _: (plain, None))
+        self._change("Import segments", lambda _: (plain, None), origin="import")
 
     def may_close(self) -> bool:
         """Whether nothing is unsaved; else the user is asked, and the answer closes the window or not."""
@@ -322,8 +322,14 @@ class Timelines(QObject):
         if segment is not None:
             self._change(title, lambda truth: change(truth, segment), said)
 
-    def _change(self, title: str, change: Callable[[tuple[Segment, ...]], editing.Edited], said: str = "") -> None:
-        """Edit the truth through the session. said: the model whose segments are accepted."""
+    def _change(
+        self,
+        title: str,
+        change: Callable[[tuple[Segment, ...]], editing.Edited],
+        said: str = "",
+        origin: str = "user",
+    ) -> None:
+        """Edit the truth through the session. said: the model whose segments are accepted. origin: see `Label`."""
         if self._key is None or not self.can_edit:
             self.reload()
             return
@@ -338,7 +344,7 @@ class Timelines(QObject):
             self.reload()  # nothing may have changed, but a dragged edge is shown elsewhere
             return
         spans = [Span(s.name, s.start, s.end + 1) for s in segments]
-        self._session.edit(lambda project: project.labels.set_spans(id, spans, title, model=said))
+        self._session.edit(lambda project: project.labels.set_spans(id, spans, title, origin, said))
 
     def _on_read(self, key: Key, answer: Any, problem: str) -> None:
         if key != self._key or problem:

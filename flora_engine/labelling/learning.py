@@ -1,4 +1,4 @@
-"""From the confirmed recordings of a project to what a ranker is taught."""
+"""From what people confirmed in a project, recordings and parts of them, to what a ranker is taught."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import MANIFEST
 from flora_engine.labelling.corrections import MOST
 from flora_engine.labelling.teaching import Ranker, Taught
+from flora_engine.labelling.windows import cut
 from flora_engine.project import Project
+from flora_engine.project.lessons import Lesson
 from flora_engine.semantics.class_texts import ClassText
 
 
@@ -25,49 +27,60 @@ def model_key(folder: Path) -> str:
 
 
 def taught_by(
-    project: Project, ranker: Ranker, model: str, texts: Sequence[ClassText], leave_out: int | None = None
+    project: Project,
+    ranker: Ranker,
+    model: str,
+    texts: Sequence[ClassText],
+    leave_out: int | None = None,
+    *,
+    own_parts: bool = False,
 ) -> Taught | None:
-    """What the confirmed recordings of the typed actions teach; None if there are none, or learning is off.
+    """What the confirmed recordings, and parts of recordings, of the typed actions teach; None if there are none, or
+    learning is off.
 
     model: `model_key` of the ranker's bundle. leave_out: a recording that is about to be ranked, which must not be
-    recognised as itself. Latents that were made are kept in the project, if it can be written. A recording that cannot
-    be prepared teaches nothing.
+    recognised as itself; own_parts: but what a person said of parts of it counts, for its other parts. Latents that
+    were made are kept in the project, if it can be written. What cannot be prepared teaches nothing.
     """
     if not project.lessons.on:
         return None
-    confirmed = project.lessons.confirmed([text.name for text in texts], MOST + 1)
-    confirmed = [(id, name) for id, name in confirmed if id != leave_out]
-    if not confirmed:
+    lessons = project.lessons.confirmed([text.name for text in texts], MOST + 1)
+    lessons = [one for one in lessons if one.id != leave_out or (own_parts and one.begin is not None)]
+    if not lessons:
         return None
-    known = project.lessons.latents(model, [id for id, _ in confirmed])
-    new: dict[int, bytes] = {}
-    for id, _ in confirmed:
-        if id not in known:
-            row = _latent(project, ranker, id)
+    keys = {one: (one.id, model if one.begin is None else f"{model} {one.begin}-{one.end}") for one in lessons}
+    known = project.lessons.latents(keys.values())
+    new: dict[tuple[int, str], bytes] = {}
+    for lesson, key in keys.items():
+        if key not in known:
+            row = _latent(project, ranker, lesson)
             if row is not None:
-                new[id] = row
+                new[key] = row
     if new and project.writable:
-        project.lessons.keep(model, new)
+        project.lessons.keep(new)
     known |= new
     if not ranker.spaces:  # all were known: the widths come with the first recording
-        _first(project, ranker, [id for id, _ in confirmed])
-    rows = [(np.frombuffer(known[id], "<f4"), name) for id, name in confirmed if id in known]
+        _first(project, ranker, lessons)
+    rows = [(np.frombuffer(known[key], "<f4"), one.class_name) for one, key in keys.items() if key in known]
     rows = [(row, name) for row, name in rows if len(row) == sum(ranker.spaces)]
     if not rows:
         return None
     return Taught(np.stack([row for row, _ in rows]), tuple(name for _, name in rows), ranker.spaces)
 
 
-def _latent(project: Project, ranker: Ranker, id: int) -> bytes | None:
+def _latent(project: Project, ranker: Ranker, lesson: Lesson) -> bytes | None:
     try:
-        row: bytes = ranker.latents([project.recordings.read(id)])[0][0].astype("<f4").tobytes()
+        sequence = project.recordings.read(lesson.id)
+        if lesson.begin is not None and lesson.end is not None:
+            sequence = cut(sequence, lesson.begin, lesson.end - lesson.begin)
+        row: bytes = ranker.latents([sequence])[0][0].astype("<f4").tobytes()
         return row
     except FloraError:
         return None
 
 
-def _first(project: Project, ranker: Ranker, ids: Sequence[int]) -> None:
+def _first(project: Project, ranker: Ranker, lessons: Sequence[Lesson]) -> None:
     """Let the ranker make one latent."""
-    for id in ids:
-        if _latent(project, ranker, id) is not None:
+    for lesson in lessons:
+        if _latent(project, ranker, lesson) is not None:
             return

@@ -76,6 +76,6 @@ def _read(request: Request, folder: Path, texts: list[ClassText]) -> tuple[Skele
         return read_sequence(request.file), labeller
     assert request.project is not None and request.id is not None
     with Project.open(request.project, "read") as project:
-        taught = taught_by(project, labeller, model_key(folder), texts, request.id)
+        taught = taught_by(project, labeller, model_key(folder), texts, request.id, own_parts=True)
         sequence = project.recordings.read(request.id)
     return sequence, labeller if taught is None else TaughtRanker(labeller, taught)

@@ -91,6 +91,21 @@ def test_a_recording_is_not_recognised_as_itself(real: MainWindow, qtbot: Any) -
     assert real.labels.answer is not None and real.labels.answer.learned == 0
 
 
+def test_segments_of_a_timeline_teach(real: MainWindow, qtbot: Any) -> None:
+    real.docks.show_timeline()
+    for row, name in ((0, "first thing"), (2, "second thing")):
+        choose(real, row, qtbot)
+        qtbot.waitUntil(lambda: real.timelines.can_edit)
+        frames = real.player.sequence.frames  # type: ignore[union-attr]
+        real.timelines.add(name, 2, frames - 3)
+        qtbot.waitUntil(lambda: len(real.timelines.content.truth) == 1 and settled(real))
+    choose(real, 1, qtbot)
+    qtbot.waitUntil(lambda: settled(real) and real.labels.answer.learned == 2)  # type: ignore[union-attr]
+    assert real.labels.answer is not None and real.labels.answer.labels[0].name == "first thing"
+    real.run_command("library.undo")
+    qtbot.waitUntil(lambda: settled(real) and real.labels.answer.learned == 1)  # type: ignore[union-attr]
+
+
 def test_the_model_is_saved_with_what_it_learned(real: MainWindow, qtbot: Any, tmp_path: Path) -> None:
     path = tmp_path / "mine.flora"
     real.learning.save(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.learning import model_key, taught_by
 from flora_engine.labelling.ranking import RankedLabel, Ranking
 from flora_engine.labelling.teaching import Taught, TaughtRanker, load_taught
-from flora_engine.project import Incoming, Project
+from flora_engine.project import Incoming, Project, Span
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.class_texts import ClassText, parse_typed
 from flora_engine.skeleton import SkeletonSequence
@@ -116,8 +116,41 @@ def test_a_project_teaches_what_a_person_confirmed(project: Project) -> None:
     assert taught_by(project, ranker, "m", texts) is None and not project.lessons.on
     project.lessons.switch(True)
     project.undo()
-    assert [name for _, name in project.lessons.confirmed(["reach", "step"], 9)] == ["Reach"], "undone: forgotten"
+    assert [one.class_name for one in project.lessons.confirmed(["reach", "step"], 9)] == ["Reach"], "undone: forgotten"
     assert project.lessons.confirmed(["old"], 9) == [], "imported labels were confirmed by nobody here"
+
+
+def long_recording() -> SkeletonSequence:
+    """Forty frames at one place, forty at another, and again."""
+    parts = [at(place, "long").joints.repeat(10, axis=0) for place in (A, B, A * 1.1, B * 1.1)]
+    return replace(at(A, "long"), joints=np.concatenate(parts))
+
+
+def test_parts_of_a_recording_that_a_person_named_teach(project: Project) -> None:
+    texts, ranker = parse_typed("reach; step"), ByFirstJoint()
+    project.recordings.add([Incoming(long_recording(), "", parts=(("reach", 80, 120),))])
+    assert taught_by(project, ranker, "m", texts) is None, "an imported part was confirmed by nobody here"
+    spans = [Span("reach", 0, 40), Span("step", 40, 80), Span("reach", 80, 120)]
+    project.labels.set_spans(5, spans, "Accept found segments", model="m")
+    taught = taught_by(project, ranker, "m", texts)
+    assert taught is not None and sorted(taught.names) == ["reach", "step"]
+    known = dict(zip(taught.names, taught.rows, strict=True))
+    np.testing.assert_allclose(known["reach"], A + 0.01, atol=1e-5)
+    np.testing.assert_allclose(known["step"], B + 0.01, atol=1e-5)
+    found = TaughtRanker(ranker, taught).rank(ranker.latents([at(B, "new")])[0], texts)[0]
+    assert found.labels[0].name == "step" and found.learned == 2
+    ranker.made.clear()
+    again = taught_by(project, ranker, "m", texts)
+    assert again is not None and np.array_equal(again.rows, taught.rows) and ranker.made == [], "latents are kept"
+    assert taught_by(project, ranker, "m", texts, leave_out=5) is None, "a recording is not recognised by its parts"
+    own = taught_by(project, ranker, "m", texts, leave_out=5, own_parts=True)
+    assert own is not None and len(own.names) == 2, "but its parts teach what its other parts are"
+    project.labels.set([5], "reach")
+    own = taught_by(project, ranker, "m", texts, leave_out=5, own_parts=True)
+    assert own is not None and len(own.names) == 2
+    project.labels.set_spans(5, [Span("step", 40, 81)], "Move an edge")
+    moved = taught_by(project, ranker, "m", texts, leave_out=5, own_parts=True)
+    assert moved is not None and moved.names == ("step",) and "long" in ranker.made
 
 
 def test_what_is_typed_otherwise_is_ranked_as_before(project: Project) -> None:
