@@ -70,7 +70,7 @@ def open_features(job: Job, config: FloraConfig, kept: Path | None = None) -> Fe
         features, benchmark = read_any_features(config.features), load_benchmark(config.benchmark)
         check_features(features, benchmark, config.features, gzsl=config.setting != "zsl")
         for line in unusual_sizes(features, benchmark):
-            job.log(f"{config.features.name}: {line}")
+            job.warn(f"{config.features.name}: {line}")
         return features
     if kept is not None and kept.is_file():
         return read_features(kept)
