@@ -121,8 +121,8 @@ def check_recordings_agree(job: Job, encoding: Encoding, features: Features, cli
     rows = np.unique(np.linspace(0, len(clips.labels) - 1, min(len(clips.labels), _MOST)).astype(np.int64))
     with job.part("comparing features"):
         made = extract_streams(job, encoding.checkpoints, clips.joints[rows])
-    data = np.concatenate([features.train_data, features.gzsl_data])
-    labels = np.concatenate([features.train_label, features.gzsl_label])
+    data = np.concatenate([features.train_data, features.zsl_data, features.gzsl_data])
+    labels = np.concatenate([features.train_label, features.zsl_label, features.gzsl_label])
     nearest, distance = _nearest(made, data)
     there = distance <= _SAME
     if not there.any():
