@@ -8,6 +8,9 @@ A split is NAME=FEATURES.npz,UNSEEN (unified feature file; unseen classes joined
 each seed has an encoder of its own, as seeded_features.py makes them. The texts are the program's own of --dataset at
 L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
 
+Heads that read descriptors find them in SPLIT-descriptors.npz beside the features (seeded_features.py writes it); for
+`descriptors` by itself the same file may be named as the features.
+
 Cells are processes of one thread each, --workers at a time, the most wanted first: the choices of every head on
 held-out folds, held-out with every seed, the published protocol, low-shot, ablations. OUT.json grows with each; started
 again with the same options, cells that are done are skipped; the tables have a dash for what --minutes did not suffice
@@ -45,6 +48,7 @@ FIRST = ("flora", "eszsl", "nearest_mean", "smie", "cada_vae", "ensemble")  # ro
 HEADS = tuple(dict.fromkeys([*FIRST, *modules_of("flora_engine.heads")]))
 TIMES = (0.25, 0.75)  # of the decision; 0.5 is the default
 ABLATIONS = ("attunement off", "contrast off", "k = 1", "k = 2", "k = 3")
+DESCRIPTORS = "-descriptors.npz"  # ends the name of a file of descriptors; it may serve as the features of that head
 Task = dict[str, Any]
 
 
@@ -58,11 +62,28 @@ def experiment_of(task: Task) -> Any:
     from flora_engine.evaluation.protocols import Experiment, low_shot
 
     torch.set_num_threads(1 if task["device"] == "cpu" else torch.get_num_threads())
-    features = read_features(Path(task["features"].format(seed=task["seed"])))
+    path = Path(task["features"].format(seed=task["seed"]))
+    features = read_features(path, gaps=path.name.endswith(DESCRIPTORS))
     if task["low_shot"]:
         features = low_shot(features, task["low_shot"])
     states, parts = (np.load(task[name], allow_pickle=False) if task[name] else None for name in ("states", "parts"))
-    return Experiment(features, states, np.unique(task["unseen"]), task["device"], parts)
+    return Experiment(features, states, np.unique(task["unseen"]), task["device"], parts, described_of(task))
+
+
+def described_of(task: Task) -> Any:
+    """Descriptors of the split's recordings (SPLIT-descriptors.npz beside the features) and what the texts make expect;
+    None if there is no such file.
+    """
+    from flora_engine.datasets.published_files import read_features
+    from flora_engine.evaluation.protocols import Described, low_shot
+
+    path = Path(task["features"]).with_name(f"{task['split']}{DESCRIPTORS}")
+    if not path.is_file() or task["expectations"] is None:
+        return None
+    values = read_features(path, gaps=True)
+    if task["low_shot"]:
+        values = low_shot(values, task["low_shot"])
+    return Described(values, np.load(task["expectations"], allow_pickle=False))
 
 
 def fold_pieces(task: Task) -> Task:
@@ -173,6 +194,7 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
                 **{"unseen": [int(c) for c in unseen.split("+")], "device": given.device, "settings": settings},
                 **{"low_shot": 0.0, "ablation": "full", "seed": 0, "protocol": "held-out", "head": "flora"},
                 "pieces": f"{given.out}.pieces/{name}",
+                "expectations": None if given_states else own_expectations(given),
             }
         )
     return found
@@ -194,6 +216,24 @@ def own_texts(given: argparse.Namespace) -> tuple[str, str]:
         np.save(states, class_states(encoder, texts, given.tokens))
         np.save(parts, class_parts(encoder, texts, given.tokens))
     return str(states), str(parts)
+
+
+def own_expectations(given: argparse.Namespace) -> str:
+    """What our own texts of --dataset make expect of descriptors, made once."""
+    path = given.out.with_name(f"{given.out.name}.expectations-{given.dataset}.npy")
+    if not path.exists():
+        from flora_engine.semantics.class_texts import load_class_texts
+        from flora_engine.semantics.expectations import Reader
+        from flora_engine.semantics.lexicon import load_lexicon
+        from flora_engine.semantics.text_encoder import load_text_encoder
+
+        texts, lexicon = load_class_texts(given.dataset), load_lexicon()
+        if given.without_own_names:
+            lexicon = lexicon.without([text.name for text in texts])
+        read = Reader(lexicon, load_text_encoder()).read_all(texts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, np.stack([one.values for one in read]))
+    return str(path)
 
 
 def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
@@ -434,7 +474,7 @@ def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """What cells depend on: a result file of other options is not continued."""
     names = (
         "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds "
-        "attunements published_training learning_rate"
+        "attunements published_training learning_rate without_own_names"
     )
     return {name: getattr(given, name) for name in names.split()}
 
@@ -465,6 +505,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=HEADS, metavar="HEAD", help="(default: all)")
     parser.add_argument("--merge", nargs="+", type=Path, default=[], help="cells of other OUT.json of the same options")
+    parser.add_argument("--without-own-names", action="store_true", help="take the classes' names from the lexicon")
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()

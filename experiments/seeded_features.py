@@ -4,7 +4,8 @@
         --out OUT [--seeds 5] [--workers 2]
 
 Writes OUT/SPLIT-seedN.npz (unified feature files), one encoder each, seeds from the outside in; files that exist are
-kept, so the same command continues where it was stopped.
+kept, so the same command continues where it was stopped. Writes OUT/SPLIT-descriptors.npz first, the descriptors of the
+same recordings in the same layout, which no seed changes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 
 from flora_engine.config import EncoderSettings, PipelineConfig, load_config
 from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.describing import describe_clips
 from flora_engine.datasets.loading import load_clips
 from flora_engine.files import replacing
 from flora_engine.jobs import Job
@@ -56,6 +58,16 @@ def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
     return minutes
 
 
+def describe(config: PipelineConfig, out: Path) -> None:
+    """Write the descriptors of every split that are not there yet."""
+    clips = load_clips(Job(), config.data[0])
+    values = describe_clips(Job(), clips)
+    for split in config.splits:
+        parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
+        with replacing(out / f"{split.name}-descriptors.npz") as temporary:
+            np.savez(temporary, **vars(split_features(values, clips.labels, parts)))
+
+
 def pipeline_of(file: Path, data_root: Path | None) -> PipelineConfig:
     """The configuration in `file`, its data folders found; ends the program if it is none on one data set."""
     config = load_config(file)
@@ -76,6 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     config = pipeline_of(given.config, given.data_root)
     given.out.mkdir(parents=True, exist_ok=True)
+    describe(config, given.out)
     with ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
         running = {
             pool.submit(make, config, split, seed, path): path

@@ -22,6 +22,7 @@ from app.settings import SettingsFile
 from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.workers.tasks import Newest
+from flora_engine.datasets.loading import parted_source
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.project import DATABASE, Project, open_or_create
@@ -180,18 +181,16 @@ class Opening(QObject):
 
     def open_source(self, source: str, name: str) -> None:
         """Show a recording that a run was tested on. source: a file, or FOLDER#ID of a project, as the run keeps it."""
-        folder, number, id = source.rpartition("#")
-        if number and id.isdecimal() and (Path(folder) / DATABASE).is_file():
-            if self._session.is_open(Path(folder)):
-                self.open_id(int(id))
+        place, id = parted_source(source)
+        if id is not None:
+            if self._session.is_open(place):
+                self.open_id(id)
             else:
-                self._open(
-                    f"Opening {Path(folder).name}…", lambda: Project.open(Path(folder)), lambda: self.open_id(int(id))
-                )
-        elif source and Path(source).is_file():
-            self.open_recording(Path(source))
+                self._open(f"Opening {place.name}…", lambda: Project.open(place), lambda: self.open_id(id))
+        elif source and place.is_file():
+            self.open_recording(place)
         elif source:
-            self._feedback.problem(f"The recording “{name}” is no longer at {folder if number else source}.")
+            self._feedback.problem(f"The recording “{name}” is no longer at {source}.")
         else:
             self._feedback.problem(f"The run does not say where “{name}” is: it was trained from a feature file.")
 

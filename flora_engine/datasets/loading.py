@@ -29,6 +29,7 @@ from flora_engine.preprocessing import prepare
 from flora_engine.processes import cpu_count, in_order
 from flora_engine.project import Project
 from flora_engine.project.columns import NAMES, whole_number
+from flora_engine.project.schema import DATABASE
 from flora_engine.readers import read_sequence
 from flora_engine.resources import cache_folder, code_key
 from flora_engine.skeleton import SkeletonSequence
@@ -144,6 +145,31 @@ def _code_key() -> str:
 # Reading and preparing
 
 
+def parted_source(source: str) -> tuple[Path, int | None]:
+    """What `Item.source` says: a file and None, or the folder of a project and the recording's id."""
+    folder, mark, id = source.rpartition("#")
+    if mark and id.isdecimal() and (Path(folder) / DATABASE).is_file():
+        return Path(folder), int(id)
+    return Path(source), None
+
+
+def read_source(source: str) -> SkeletonSequence:
+    """The recording that `Clips.sources` names. Raises FloraError if it is not there any more.
+
+    Projects stay open for the next recording, until `forget_projects`.
+    """
+    return _read(*parted_source(source))
+
+
+def forget_projects() -> None:
+    """Close projects that are kept open: the next time another one may lie in the folder."""
+    _open_project.cache_clear()
+
+
+def _read(path: Path, row: int | None) -> SkeletonSequence:
+    return read_sequence(path) if row is None else _open_project(path).recordings.read(row)
+
+
 @functools.lru_cache(maxsize=4)
 def _open_project(folder: Path) -> Project:
     """The project, kept open while its recordings are prepared."""
@@ -152,7 +178,7 @@ def _open_project(folder: Path) -> Project:
 
 def _prepare_item(item: Item, preparation: str, frames: int) -> tuple[NDArray[np.float32], Facts] | str:
     try:
-        sequence = read_sequence(item.path) if item.row is None else _open_project(item.path).recordings.read(item.row)
+        sequence = _read(item.path, item.row)
         joints = prepare(sequence, preparation, frames)
         return joints, _facts(sequence)
     except FloraError as error:
@@ -178,8 +204,8 @@ def _prepared(
     work = functools.partial(_prepare_batch, preparation=settings.preparation, frames=settings.frames)
     try:
         yield from in_order(work, items, _BATCH, processes)
-    finally:  # the next time another project may lie in the folder
-        _open_project.cache_clear()
+    finally:
+        forget_projects()
 
 
 def _prepare_all(

@@ -148,8 +148,11 @@ def npz_writer(path: Path) -> Iterator[NpzWriter]:
 # Features
 
 
-def read_features(path: Path) -> Features:
-    """Read a unified feature file; labels may be stored as any numbers and with an extra axis. Raises FloraError."""
+def read_features(path: Path, *, gaps: bool = False) -> Features:
+    """Read a unified feature file; labels may be stored as any numbers and with an extra axis. Raises FloraError.
+
+    gaps: data may be NaN, as descriptors are that a recording does not show.
+    """
     arrays = open_arrays(path, FEATURE_ARRAYS)
     parts: list[Any] = []
     widths = set()
@@ -163,7 +166,7 @@ def read_features(path: Path) -> Features:
             )
         widths.add(data.shape[1])
         values = np.array(data, np.float32)
-        if not np.isfinite(values).all():
+        if not (np.isfinite(values) | (gaps & np.isnan(values))).all():
             raise FloraError(f"{part}_data holds values that are not finite numbers", path=path)
         parts += [values, class_numbers(labels.reshape(-1), path, f"{part}_label")]
     if len(widths) > 1:

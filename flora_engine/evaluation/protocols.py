@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import Features
@@ -23,7 +24,7 @@ from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
-from flora_engine.heads import Choice, Fit, Problem, Scorer, head
+from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.jobs import Job
 from flora_engine.runs.analysis import Decisions
@@ -35,11 +36,27 @@ Look = Callable[[Decisions], object]
 
 
 @dataclass(frozen=True)
+class Described:
+    """Descriptors of the same recordings. values: the parts of `Experiment.features`, with D columns. expectations:
+    float64 (K, D), what the class texts make expect.
+    """
+
+    values: Features
+    expectations: NDArray[np.float64]
+
+
+def described_by(values: Features | None, expectations: NDArray[np.float64] | None) -> Described | None:
+    """Both together, or None if one is missing."""
+    return None if values is None or expectations is None else Described(values, expectations)
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One split of one data set.
 
     states: float32 (K, L+1, 2d) raw class states. unseen: int64 (U,). Seen are the classes of `features.train_label`.
-    parts: as in `Problem`, for heads that read them.
+    parts: as in `Problem`, for heads that read them. described: None if no recordings are at hand, only features; then
+    heads that read descriptors are refused.
     """
 
     features: Features
@@ -47,10 +64,29 @@ class Experiment:
     unseen: Labels
     device: str = "cpu"
     parts: Array | None = None
+    described: Described | None = None
 
     def problem(self, seed: int) -> Problem:
         """The training part."""
-        return Problem(self.features.train_data, self.features.train_label, self.states, seed, self.device, self.parts)
+        expectations = None if self.described is None else self.described.expectations
+        data, labels = self.features.train_data, self.features.train_label
+        return Problem(data, labels, self.states, seed, self.device, self.parts, expectations)
+
+    def read_by(self, name: str) -> Experiment:
+        """The same with what head `name` reads as its features. FloraError if there are no descriptors to read."""
+        wanted = reads(name)
+        if wanted == "features":
+            return replace(self, described=None)
+        if self.described is None:
+            raise FloraError(
+                f"the head “{name}” measures recordings, and these features came without them",
+                remedy="Name the recordings and the encoder instead of a feature file, or leave the head out.",
+            )
+        values = self.described.values
+        for part in ("train_label", "zsl_label", "gzsl_label"):
+            if not np.array_equal(getattr(values, part), getattr(self.features, part)):
+                raise FloraError("the descriptors are of other recordings than the features", remedy="Measure again.")
+        return replace(self, features=values if wanted == "descriptors" else beside(self.features, values))
 
     def check(self, *, whole: bool = True) -> None:
         """FloraError if the parts do not fit each other. whole: the whole test part is needed, as for GZSL."""
@@ -73,6 +109,13 @@ class Experiment:
             raise FloraError(
                 "the zero-shot test part holds samples of seen classes", remedy="Use the feature file of this split."
             )
+
+
+def beside(features: Features, others: Features) -> Features:
+    """Both data of the same recordings, the others' columns last."""
+    parts = ("train_data", "zsl_data", "gzsl_data")
+    joined = {part: np.concatenate([getattr(one, part) for one in (features, others)], axis=1) for part in parts}
+    return replace(features, **joined)
 
 
 def low_shot(features: Features, share: float, seed: int = 0) -> Features:
@@ -261,7 +304,7 @@ def run_protocol(
     """
     memory = memory or Memory()
     experiment.check(whole="gzsl" in wanted)
-    experiment = replace(experiment, unseen=np.unique(experiment.unseen))
+    experiment = replace(experiment.read_by(name), unseen=np.unique(experiment.unseen))
     started = time.monotonic()
     picks = {} if picks is None or protocol == "published" else picks
     if protocol == "held-out" and not picks:

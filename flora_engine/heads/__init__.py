@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ Choice = Mapping[str, Any]
 # (evaluations done, scorer that is valid during the call, the same for a baseline in the same space or None)
 Watch = Callable[[int, Scorer, Scorer | None], None]
 
+Reads = Literal["features", "descriptors", "both"]
+
 NAMES = modules_of(__name__)
 
 
@@ -42,6 +44,8 @@ class Problem:
     data: float32 (N, F) encoder features of seen classes. labels: int64 (N,), 0-based over all K classes. states:
     float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise. parts:
     float32 (K, len(PARTS), d), see `class_parts`; None if no head of the run reads them (`reads_parts`).
+    expectations: float64 (K, D), what the texts make expect of D descriptors, if the head reads them; `data` is then
+    (N, D), or (N, F + D) with the descriptors last.
     """
 
     data: Array
@@ -50,6 +54,7 @@ class Problem:
     seed: int = 0
     device: str = "cpu"
     parts: Array | None = None
+    expectations: NDArray[np.float64] | None = None
 
     @property
     def seen(self) -> Labels:
@@ -98,7 +103,7 @@ class Head(Protocol):
     """What the modules of this package offer.
 
     FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads. A head that reads
-    `Problem.part` says so with PARTS = True.
+    `Problem.part` says so with PARTS = True; one that does not read encoder features alone has READS, see `reads`.
     """
 
     FLOW: bool
@@ -118,3 +123,8 @@ def head(name: str) -> Head:
 def reads_parts(names: Iterable[str]) -> bool:
     """Whether one of the heads called so needs `Problem.parts`."""
     return any(getattr(head(name), "PARTS", False) for name in names)
+
+
+def reads(name: str) -> Reads:
+    """What the head called `name` reads of a recording: encoder features, descriptors, or both side by side."""
+    return cast(Reads, getattr(head(name), "READS", "features"))

@@ -14,12 +14,22 @@ import numpy as np
 from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, load_dataset
+from flora_engine.datasets.describing import describe_clips
 from flora_engine.datasets.feature_sources import read_any_features
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
+from flora_engine.datasets.published_files import read_features, write_features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
-from flora_engine.evaluation.protocols import Experiment, Setting, evaluate_gzsl, evaluate_zsl, low_shot, run_protocol
+from flora_engine.evaluation.protocols import (
+    Experiment,
+    Setting,
+    described_by,
+    evaluate_gzsl,
+    evaluate_zsl,
+    low_shot,
+    run_protocol,
+)
 from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
@@ -30,16 +40,18 @@ from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordi
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, check_recordings, run_folder
-from flora_engine.recipes.texts import EncodedTexts, encode_texts, texts_for
+from flora_engine.recipes.texts import EncodedTexts, encode_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
 from flora_engine.runs.tables import outcome_line
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
+from flora_engine.training.extraction import split_features
 from flora_engine.training.precision import uses_bfloat16
 
-FEATURES = "features.npz"  # in the run folder, if the run extracts its own
+# In the run folder, if the run extracts its own.
+FEATURES, DESCRIPTORS = "features.npz", "descriptors.npz"
 
 
 def wanted(config: FloraConfig) -> tuple[Setting, ...]:
@@ -54,7 +66,8 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
     place = str(choose_device(device))
     kept = None if start.run is None else start.run.path / FEATURES
     source, texts = open_features(job, config, kept), texts_of(job, config)
-    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place)
+    known = None if kept is None else _known_descriptors(kept.with_name(DESCRIPTORS))
+    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place, known)
     labels, encoding = bool(config.encoder) and bundled(config.heads) is not None, None
     if labels and start.run is None and isinstance(source, Features):
         encoding = _encoding_of(job, config, source)
@@ -63,9 +76,10 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
         if ready is None:
             assert isinstance(source, Extraction)
             keep_recordings(folder.path, source.clips, source.parts)
+            values = _described(job, config, source, folder.path / DESCRIPTORS)
             with job.part("features"):
                 features = source.run(job, folder.path / FEATURES, place)
-            ready = experiment_of(job, config, features, texts, place)
+            ready = experiment_of(job, config, features, texts, place, values)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
         heads = _heads(job, config, ready, folder)
         if labels and not has_bundle(folder):
@@ -153,7 +167,8 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
         raise FloraError(str(_label_facts(folder, config)["to_label"]), path=folder.path)
     features = read_any_features(config.features or folder.path / FEATURES)
     texts = texts_of(job, config)
-    experiment = experiment_of(job, config, features, texts, str(choose_device(device)))
+    known = _known_descriptors(folder.path / DESCRIPTORS)
+    experiment = experiment_of(job, config, features, texts, str(choose_device(device)), known)
     encoding = _encoding_of(job, config, features)
     _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
     folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
@@ -173,14 +188,41 @@ def _texts(config: FloraConfig) -> list[ClassText]:
     return texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
 
 
-def experiment_of(job: Job, config: FloraConfig, features: Features, texts: EncodedTexts, device: str) -> Experiment:
-    """Features (a low-shot share of them if the configuration says so) and class texts, checked; FloraError."""
+def _described(job: Job, config: FloraConfig, source: Extraction, path: Path) -> Features | None:
+    """The descriptors of the split, kept at `path`, if a head reads them."""
+    if not reads_descriptors(config.heads):
+        return None
+    values = split_features(describe_clips(job, source.clips), source.clips.labels, source.parts)
+    write_features(values, path)
+    return values
+
+
+def _known_descriptors(path: Path) -> Features | None:
+    return read_features(path, gaps=True) if path.is_file() else None
+
+
+def experiment_of(
+    job: Job,
+    config: FloraConfig,
+    features: Features,
+    texts: EncodedTexts,
+    device: str,
+    descriptors: Features | None = None,
+) -> Experiment:
+    """Features (a low-shot share of them if the configuration says so) and class texts, checked; FloraError.
+
+    descriptors: of the same recordings, if they are at hand.
+    """
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)
+        descriptors = None if descriptors is None else low_shot(descriptors, config.low_shot)
         job.log(f"low-shot: {len(features.train_label)} training samples")
     unseen = np.array(load_benchmark(config.benchmark).unseen)
-    experiment = Experiment(features, texts.states, unseen, device, texts.parts)
+    described = described_by(descriptors, texts.expectations)
+    experiment = Experiment(features, texts.states, unseen, device, texts.parts, described)
     experiment.check(whole=config.setting != "zsl")
+    for name in config.heads:  # before anything is trained
+        experiment.read_by(name)
     return experiment
 
 
@@ -240,6 +282,9 @@ def evaluate_run(
 
 
 def _experiment_of_run(job: Job, kept: Path, config: FloraConfig, device: str) -> Experiment:
-    source = open_features(job, config, kept)
-    features = source.run(job, kept, device) if isinstance(source, Extraction) else source
-    return experiment_of(job, config, features, texts_of(job, config), device)
+    source, texts = open_features(job, config, kept), texts_of(job, config)
+    path = kept.with_name(DESCRIPTORS)
+    if isinstance(source, Extraction):
+        values = _described(job, config, source, path)
+        return experiment_of(job, config, source.run(job, kept, device), texts, device, values)
+    return experiment_of(job, config, source, texts, device, _known_descriptors(path))

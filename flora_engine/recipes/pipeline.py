@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.describing import describe_clips
 from flora_engine.datasets.loading import load_clips
 from flora_engine.errors import FloraError
 from flora_engine.heads.learning.model import load_model
@@ -26,7 +27,7 @@ from flora_engine.recipes.bundling import summary
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
 from flora_engine.recipes.split_run import Material, SplitRun
 from flora_engine.recipes.starting import Start, run_folder
-from flora_engine.recipes.texts import encode_texts, texts_for
+from flora_engine.recipes.texts import encode_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import FinalResult, PipelineResult, SplitResult, read_result
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -85,7 +86,8 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
         check_trained_apart(job, encoders, [texts[label].name for label in split.unseen], split.name)
     reference = TextEncoderReference(name=config.texts.encoder, sha256=encoder.sha256, tokens=config.texts.tokens)
     clips = _joined([load_clips(job, settings) for settings in config.data], [len(of_set) for of_set in of_sets])
-    return Material(clips, texts, encoded.states, reference, encoders, encoded.parts)
+    values = describe_clips(job, clips) if reads_descriptors(config.heads) else None
+    return Material(clips, texts, encoded.states, reference, encoders, encoded.parts, values, encoded.expectations)
 
 
 def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:
@@ -123,7 +125,7 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
     )
     streams, checkpoints = run.encoders(parts.train)
     encoded = time.monotonic()
-    experiment = run.experiment(run.features(checkpoints, parts), split.unseen)
+    experiment = run.experiment(run.features(checkpoints, parts), split.unseen, parts)
     run.keep_facts(experiment, parts)
     heads = run.evaluate(experiment)
     result = SplitResult(

@@ -14,7 +14,7 @@ from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
-from flora_engine.evaluation.protocols import Experiment, Setting, run_protocol
+from flora_engine.evaluation.protocols import Experiment, Setting, described_by, run_protocol
 from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
@@ -29,7 +29,7 @@ from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
-from flora_engine.training.extraction import extract_streams, load_any_encoder
+from flora_engine.training.extraction import extract_streams, load_any_encoder, split_features
 
 Array = NDArray[np.float32]
 
@@ -39,6 +39,7 @@ class Material:
     """What all splits share: clips of all data sets with one numbering of classes, their texts and text states.
 
     encoders: stream → checkpoint of encoders that are trained already. parts: of the texts, for heads that read them.
+    descriptors: float32 (N, D) of the clips, and expectations: (K, D) of the texts, likewise.
     """
 
     clips: Clips
@@ -47,6 +48,8 @@ class Material:
     text_encoder: TextEncoderReference
     encoders: Mapping[str, Path] = field(default_factory=dict)
     parts: Array | None = None
+    descriptors: Array | None = None
+    expectations: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,14 @@ class SplitRun:
         nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
         return Features(data, clips.labels, *nothing, *nothing)
 
-    def experiment(self, features: Features, unseen: tuple[int, ...]) -> Experiment:
-        """Features and class states, for the heads."""
-        return Experiment(features, self.material.states, np.array(unseen, np.int64), self.device, self.material.parts)
+    def experiment(self, features: Features, unseen: tuple[int, ...], parts: Parts | None = None) -> Experiment:
+        """Features and class states, for the heads. parts: of the split, for heads that read descriptors."""
+        material, values = self.material, None
+        if parts is not None and material.descriptors is not None:
+            values = split_features(material.descriptors, material.clips.labels, parts)
+        described = described_by(values, material.expectations)
+        classes = np.array(unseen, np.int64)
+        return Experiment(features, material.states, classes, self.device, material.parts, described)
 
     def keep_facts(self, experiment: Experiment, parts: Parts) -> None:
         """What the run's page needs to know of classes and test recordings."""

@@ -13,29 +13,40 @@ from flora_engine.config import TextSettings
 from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
-from flora_engine.heads import reads_parts
+from flora_engine.heads import reads, reads_parts
 from flora_engine.project import Project
 from flora_engine.semantics.class_parts import class_parts
 from flora_engine.semantics.class_texts import class_states, load_class_texts, with_known_texts
+from flora_engine.semantics.expectations import Reader
+from flora_engine.semantics.lexicon import users_lexicon
 from flora_engine.semantics.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`; None if no head reads them.
-
-    sha256: of the text encoder's weights.
+    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`. sha256: of the text encoder's
+    weights. expectations: float64 (K, D) of descriptors. Parts and expectations are None if no head reads them.
     """
 
     states: NDArray[np.float32]
     parts: NDArray[np.float32] | None
     sha256: str
+    expectations: NDArray[np.float64] | None = None
 
 
-def encode_texts(encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, heads: Iterable[str]) -> EncodedTexts:
+def encode_texts(encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, heads: Sequence[str]) -> EncodedTexts:
     """What `heads` see of the class texts. FloraError as in `class_states`."""
     parts = class_parts(encoder, texts, tokens) if reads_parts(heads) else None
-    return EncodedTexts(class_states(encoder, list(texts), tokens), parts, encoder.sha256)
+    expectations = None
+    if reads_descriptors(heads):
+        read = Reader(users_lexicon(), encoder).read_all(texts)
+        expectations = np.stack([one.values for one in read])
+    return EncodedTexts(class_states(encoder, list(texts), tokens), parts, encoder.sha256, expectations)
+
+
+def reads_descriptors(heads: Iterable[str]) -> bool:
+    """Whether one of these heads reads descriptors of the recordings."""
+    return any(reads(name) != "features" for name in heads)
 
 
 def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:

@@ -13,9 +13,10 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.datasets.features import Features
+from flora_engine.descriptors import catalogue
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
-from flora_engine.evaluation.protocols import Experiment, low_shot, run_protocol
+from flora_engine.evaluation.protocols import Described, Experiment, beside, low_shot, run_protocol
 from flora_engine.evaluation.selection import make_folds
 from flora_engine.heads import NAMES, head
 from flora_engine.heads.learning import flora, latents
@@ -69,7 +70,19 @@ def experiment() -> Experiment:
     parts = (core @ random.normal(size=(len(PARTS), 3, 10)).transpose(1, 0, 2).reshape(3, -1)).reshape(
         12, len(PARTS), 10
     )
-    return Experiment(features, states, unseen, parts=parts.astype(np.float32))
+    directions = random.normal(size=(3, len(catalogue())))
+    described = Described(_described(features, core[:, 0] @ directions, random), core[:, 0] @ directions)
+    return Experiment(features, states, unseen, parts=parts.astype(np.float32), described=described)
+
+
+def _described(features: Features, means: np.ndarray, random: np.random.Generator) -> Features:
+    """Synthetic descriptors of the same recordings: their class's mean and noise."""
+    values = {
+        f"{part}_data": (means[labels] + 0.2 * random.normal(size=(len(labels), means.shape[1]))).astype(np.float32)
+        for part in ("train", "zsl", "gzsl")
+        for labels in (getattr(features, f"{part}_label"),)
+    }
+    return replace(features, **values)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -204,3 +217,27 @@ def test_one_seen_class_is_refused_in_a_sentence(experiment: Experiment, head: s
     alone = replace(features, train_data=features.train_data[rows], train_label=features.train_label[rows])
     with pytest.raises(FloraError, match="samples of one class only"):
         run_protocol(Job(), head, replace(experiment, features=alone), SETTINGS, "published")
+
+
+def test_a_head_reads_what_it_says(experiment: Experiment) -> None:
+    described = experiment.described
+    assert described is not None
+    assert experiment.read_by("flora").features is experiment.features
+    assert experiment.read_by("flora").problem(0).expectations is None
+    alone, both = experiment.read_by("descriptors"), experiment.read_by("ensemble_descriptors")
+    assert alone.features is described.values
+    assert alone.problem(0).expectations is described.expectations
+    width = experiment.features.zsl_data.shape[1]
+    np.testing.assert_array_equal(both.features.zsl_data[:, :width], experiment.features.zsl_data)
+    np.testing.assert_array_equal(both.features.zsl_data[:, width:], described.values.zsl_data)
+    assert beside(experiment.features, described.values).train_label is experiment.features.train_label
+
+
+def test_features_without_recordings_have_no_descriptors(experiment: Experiment) -> None:
+    with pytest.raises(FloraError, match="“descriptors” measures recordings"):
+        run_protocol(Job(), "descriptors", replace(experiment, described=None), SETTINGS)
+    described = experiment.described
+    assert described is not None
+    other = replace(described, values=replace(described.values, zsl_label=described.values.zsl_label[::-1]))
+    with pytest.raises(FloraError, match="other recordings"):
+        run_protocol(Job(), "ensemble_descriptors", replace(experiment, described=other), SETTINGS)

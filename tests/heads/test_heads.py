@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads import Fit, Problem, ensemble, flora, smie
+from flora_engine.descriptors import catalogue
+from flora_engine.heads import Fit, Problem, descriptors, ensemble, ensemble_descriptors, flora, smie
 from flora_engine.heads.learning.model import load_model, save_model
 from flora_engine.heads.learning.optimise import EVALUATIONS, bounds_of
 from flora_engine.jobs import Job
@@ -68,3 +70,49 @@ def test_the_ensemble_adds_what_its_three_heads_score(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.network.state_dict(), model.network.state_dict(), rtol=0, atol=0)
     scores = flora.FlowScorer(loaded)(data, classes)
     np.testing.assert_allclose(scores, flora.FlowScorer(model)(data, classes), rtol=1e-5, atol=1e-5)
+
+
+def _described_problem(random: np.random.Generator) -> Problem:
+    """Synthetic: six classes, four of them seen, with features (16 columns) and descriptors beside them."""
+    width = len(catalogue())
+    expected = random.normal(size=(6, width))
+    labels = np.arange(40, dtype=np.int64) % 4
+    data = np.concatenate([random.normal(size=(40, 16)), expected[labels] + random.normal(size=(40, width))], axis=1)
+    states = random.normal(size=(6, 3, 10)).astype(np.float32)
+    return Problem(data.astype(np.float32), labels, states, expectations=expected)
+
+
+def test_descriptors_alone_are_the_cosine_to_what_is_expected() -> None:
+    """One class at a time, so that a plain loop is the other way to compute it."""
+    problem = _described_problem(np.random.default_rng(1))
+    problem = replace(problem, data=np.ascontiguousarray(problem.data[:, 16:]))
+    watched: list[np.ndarray] = []
+    classes = np.array([4, 0, 5])
+    task = Fit(Job(), problem, {"learned": False}, FloraSettings())
+    model = descriptors.fit(replace(task, watch=lambda n, score, _: watched.append(score(problem.data, classes))))
+    z, expected = model.standardise(problem.data), problem.expectations
+    assert expected is not None
+    for column, label in enumerate(classes):
+        wanted = z @ expected[label] / np.linalg.norm(expected[label])
+        np.testing.assert_allclose(watched[0][:, column], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_the_sum_with_descriptors_is_the_sum_of_both_heads() -> None:
+    problem, classes = _described_problem(np.random.default_rng(2)), np.array([4, 5, 1])
+    settings = FloraSettings(
+        hidden=12, velocity_heads=2, align_iterations=4, total_iterations=8, evaluations=2, precision="float32"
+    )
+    task = Fit(Job(), problem, {"neighbours": 1, "weight": 0.3}, settings)
+    summed: list[np.ndarray] = []
+    ensemble_descriptors.fit(
+        replace(task, watch=lambda n, score, baseline: summed.append(score(problem.data, classes)))
+    )
+    features = replace(problem, data=np.ascontiguousarray(problem.data[:, :16]), expectations=None)
+    one: list[np.ndarray] = []
+    ensemble.fit(replace(task, problem=features, watch=lambda n, score, _: one.append(score(features.data, classes))))
+    values = problem.data[:, 16:]
+    model = descriptors.train(problem, values)
+    known = descriptors.scores(model, problem, values, problem.seen, learned=True)
+    added = descriptors.scores(model, problem, values, classes, learned=True)
+    spread = (known - known.mean(axis=1, keepdims=True)).std()
+    np.testing.assert_allclose(summed[-1], one[-1] + added / spread, rtol=1e-3, atol=1e-3)

@@ -12,6 +12,7 @@ from flora_engine import cli
 from flora_engine.config import FloraConfig, parse_config
 from flora_engine.datasets.published_files import read_features
 from flora_engine.demo import synthesise
+from flora_engine.descriptors import catalogue
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import load_manifest
@@ -89,6 +90,30 @@ def test_features_come_from_a_project_and_a_checkpoint(
     again = perform(Job(), "train", {"resume": str(run.path), "device": "cpu"})
     assert result is not None
     assert again["heads"]["flora"]["held-out"]["zsl"] == result["heads"]["flora"]["held-out"]["zsl"]
+
+
+def test_descriptors_are_measured_kept_and_read_again(
+    project: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text encoder is the real one: the lexicon's regression needs its vectors."""
+    heads = ["flora", "descriptors"]
+    config = {"kind": "flora", "benchmark": BENCHMARK, "features": "none.npz", "texts": {"tokens": 3}, "flora": FLORA}
+    where = {"out": str(tmp_path / "runs"), "project": project, "checkpoint": [trained], "device": "cpu"}
+    result = perform(Job(), "train", {"config": {**config, "heads": heads}, **where})
+    run = Path(result["run"])
+    features, values = read_features(run / "features.npz"), read_features(run / "descriptors.npz", gaps=True)
+    assert values.zsl_label.tolist() == features.zsl_label.tolist()
+    assert values.train_data.shape[1] == len(catalogue())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(experiments, "describe_clips", refuse)
+    again = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
+    assert again["heads"]["descriptors"]["held-out"]["zsl"] == result["heads"]["descriptors"]["held-out"]["zsl"]
+    alone = {**config, "heads": heads, "features": str(run / "features.npz")}
+    with pytest.raises(FloraError, match="measures recordings"):
+        perform(Job(), "train", {"config": alone, "out": str(tmp_path / "runs"), "device": "cpu"})
 
 
 def test_an_encoder_that_knows_an_unseen_class_is_refused(project: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from double_precision import assert_close
 
 from flora_engine.config import PipelineConfig, parse_config
 from flora_engine.demo import synthesise
+from flora_engine.descriptors import measure
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.heads import flora as flora_head
@@ -20,7 +21,7 @@ from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.published import to_published
 from flora_engine.project.splits import Split, divide
-from flora_engine.readers import write_ntu
+from flora_engine.readers import read_sequence, write_ntu
 from flora_engine.recipes import encoder as encoder_recipe
 from flora_engine.recipes import features as features_recipe
 from flora_engine.recipes import split_run
@@ -116,6 +117,22 @@ def test_recordings_become_a_bundle_that_labels(
     zsl = split["heads"]["eszsl"]["held-out"]["zsl"]["accuracy"]["mean"]
     assert numbers(typed)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
     assert RunFolder.open(run).status() == "finished"
+
+
+def test_heads_that_read_descriptors_measure_the_recordings_of_a_pipeline(recordings: Path, tmp_path: Path) -> None:
+    """Synthetic movements; what matters is that each recording's own values reach the head."""
+    material = load_material(Job(), config(recordings, heads=["flora", "descriptors"]))
+    assert material.descriptors is not None and material.expectations is not None
+    for row in (0, 17):
+        np.testing.assert_array_equal(material.descriptors[row], measure(read_sequence(material.clips.sources[row])))
+    assert len(material.expectations) == len(material.texts)
+    heads = ["descriptors", "ensemble_descriptors", "ensemble"]
+    result = trained_in(Job(), config(recordings, heads=heads), tmp_path)
+    found = result["splits"]["a"]["heads"]
+    assert set(found) == set(heads)
+    assert found["descriptors"]["held-out"]["zsl"]["accuracy"]["mean"] is not None
+    assert read_analysis(Path(result["run"]) / "a").view("descriptors", "gzsl").labels.size == 32
+    assert load_material(Job(), config(recordings)).descriptors is None
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tmp_path: Path) -> None:

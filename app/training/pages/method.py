@@ -24,6 +24,8 @@ _HEADS = {
     "synse": "autoencoders of verbs and of nouns, each with its half of a recording's latent (2021)",
     "sa_dvae": "autoencoders that keep meaning and style of a recording apart (2024)",
     "tdsm": "a diffusion model: the class whose text denoises a recording best (2025)",
+    "descriptors": "what was measured against what the words make expect; no encoder, needs the recordings",
+    "ensemble_descriptors": "the ensemble and the descriptors together, as a model of this window ranks",
     "ensemble": "Flora, nearest mean and ridge regression together: what the program ships",
 }
 
