@@ -111,9 +111,6 @@ def test_descriptors_are_measured_kept_and_read_again(
     monkeypatch.setattr(experiments, "describe_clips", refuse)
     again = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
     assert again["heads"]["descriptors"]["held-out"]["zsl"] == result["heads"]["descriptors"]["held-out"]["zsl"]
-    alone = {**config, "heads": heads, "features": str(run / "features.npz")}
-    with pytest.raises(FloraError, match="measures recordings"):
-        perform(Job(), "train", {"config": alone, "out": str(tmp_path / "runs"), "device": "cpu"})
 
 
 def test_an_encoder_that_knows_an_unseen_class_is_refused(project: Path, tmp_path: Path) -> None:
