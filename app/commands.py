@@ -31,6 +31,7 @@ class State:
     truth: bool = False  # there are true segments
     found: bool = False  # a model has found segments
     confirmable: bool = False  # the recording on screen can be given a class
+    folder: bool = False  # a folder outside any project is being labelled
     unsaved: bool = False  # true segments of a file are not saved
 
 
@@ -92,6 +93,10 @@ _FILE = (
             "Choose one or more recording files"),
     Command("file.open_folder", "Open a folder…", lambda w: w.opening.ask_folder(), "Ctrl+Shift+O",
             "List every recording below a folder"),
+    Command("file.label_folder", "Label a folder…", lambda w: w.folder_batch.ask(), "",
+            "Ranks the actions for every recording below it, without an import; then review them"),
+    Command("file.save_labels", "Save the labels of the folder…", lambda w: w.folder_batch.ask_save(), "",
+            "CSV: what was decided, and what the model says", enabled=lambda state: state.folder),
     Command("file.read_differently", "Read this file differently…", lambda w: w.opening.ask_differently(),
             "Ctrl+Shift+R", "Say its layout, columns, axes, unit and frame rate", enabled=lambda state: state.readable),
     Command("file.recipes", "Open the folder of reading recipes", lambda w: w.opening.show_recipes(), "",
@@ -223,7 +228,8 @@ _ACTIONS = (
     Command("actions.batch", "Rank many recordings", lambda w: w.batches.rank_many(), "Ctrl+Shift+M",
             "The selected ones, or all that the library lists, by several processes", enabled=_project),
     Command("actions.review", "Review queue", lambda w: w.batches.show(), "Ctrl+Shift+V",
-            "Ranked recordings without a class, the least sure first; keys 1 to 9 take a rank", enabled=_project),
+            "Ranked recordings without a class, the least sure first; keys 1 to 9 take a rank",
+            enabled=lambda state: state.project or state.folder),
     Command("actions.learn", "Learn from confirmed recordings", lambda w: w.learning.switch(), "",
             "One to five per action improve the ranking at once", enabled=lambda state: state.editable, checkable=True),
     Command("actions.save_taught", "Save the model with its corrections…", lambda w: w.learning.ask_save(), "",

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QStackedWi
 from app.commands import State, key_text
 from app.controllers.actions import ActionTable
 from app.controllers.batches import Batches
+from app.controllers.folder_batch import FolderBatch
 from app.controllers.learning import Learning
 from app.controllers.model import Models, remembered_bundle
 from app.controllers.opening import Opened, Opening
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
     timelines: Timelines
     learning: Learning
     batches: Batches
+    folder_batch: FolderBatch
     action_table: ActionTable
     menus: Menus
     docks: Docks
@@ -110,6 +112,10 @@ class MainWindow(QMainWindow):
         self.batches = Batches(
             *(self.session, self.opening, self.library, self.labels, service),
             *(self.player, self.review, self.jobs, feedback, self),
+        )
+        self.folder_batch = FolderBatch(
+            *(self.session, self.opening, self.recordings, self.labels, service),
+            *(self.review, self.jobs, self._settings, feedback, self),
         )
         self.action_table = ActionTable(self.session, self.labels, self.timeline, self._settings, self._presets, self)
         self.menus = Menus(self)
@@ -181,6 +187,8 @@ class MainWindow(QMainWindow):
         self.timelines.changed.connect(self.refresh_enabled)
         self.learning.changed.connect(lambda: self.menus.action("actions.learn").setChecked(self.learning.on))
         self.batches.shown.connect(self.docks.show_review)
+        self.folder_batch.shown.connect(self.docks.show_review)
+        self.folder_batch.changed.connect(self.refresh_enabled)
         self.timelines.shown.connect(self.docks.show_timeline)
         self.timeline.wanted.connect(self.run_command)
         self.timeline.lanes.menu_wanted.connect(lambda at: self.menus.context(*_SEGMENT).popup(at))
@@ -221,6 +229,7 @@ class MainWindow(QMainWindow):
             found=bool(self.timelines.content.found),
             unsaved=self.timelines.unsaved,
             confirmable=self.learning.can_confirm,
+            folder=self.folder_batch.can_save,
         )
         self.menus.refresh(state)
         self.timeline.enable(lambda id: self.menus.action(id).isEnabled())

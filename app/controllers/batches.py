@@ -151,7 +151,7 @@ class Batches(QObject):
 
     def take_back(self) -> None:
         """Take the last decision back; the recording is under review again."""
-        if self._done:
+        if self._done and self._session.project is not None:
             id, before = self._done.pop()
             self._wanted = id
             self._session.edit(lambda project: project.labels.set([id], before))
