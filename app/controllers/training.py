@@ -256,7 +256,8 @@ class Training(QObject):
         if "bundle" in result and (bundle / "manifest.json").is_file():
             self._feedback.notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
         else:
-            self._feedback.notice.say(f"Trained: {run}. This run has no model that can rank here.")
+            missing = str(result.get("to_label") or "This run has no model that can rank here.")
+            self._feedback.notice.say(f"Trained: {run}. {missing}")
 
     def _on_wanted(self, request: object) -> None:
         assert isinstance(request, TrainRequest)

@@ -20,7 +20,7 @@ from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.project import Split
-from flora_engine.recipes.starting import trained_with
+from flora_engine.recipes.starting import place_of, prepared_for, trained_with
 
 Source = Literal["project", "folder", "published"]
 Origin = Literal["train", "checkpoint", "file"]
@@ -52,6 +52,8 @@ PRESETS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]
 class Draft:
     """encoder, flora: what differs from the defaults, as plain values. texts: of all classes, None for the usual ones.
 
+    recordings: of a published benchmark, a project or a folder of raw files. prepared: how they are prepared for its
+    encoder, as far as it is given (preparation, frames, persons); the rest is as its run says, or as published.
     classes: how many classes the data has, 0 if that is not known.
     """
 
@@ -67,6 +69,8 @@ class Draft:
     preparation: str = "clip"
     frames: int = 32
     persons: int = 2
+    recordings: str = ""
+    prepared: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[ClassText, ...] | None = None
     preset: str = "quick"
     heads: tuple[str, ...] = PRESETS["quick"][3]
@@ -94,10 +98,10 @@ def to_data(draft: Draft) -> dict[str, Any]:
         data: dict[str, Any] = {"kind": "flora", "benchmark": draft.benchmark}
         if draft.origin == "file":
             data["features"] = draft.feature_file
-        else:
-            dataset = _dataset_of(draft.benchmark)
-            place = {"raw": draft.folder} if draft.folder else {"project": draft.project}
-            data |= {"data": {"dataset": dataset, **place, **_prepared(draft)}, "encoder": list(draft.checkpoints)}
+        if draft.checkpoints or draft.origin == "checkpoint":
+            optional = draft.origin == "file" and not draft.recordings
+            place = {} if optional else {name: str(path) for name, path in place_of(Path(draft.recordings)).items()}
+            data |= {"data": {**_prepared_for_encoder(draft), **place}, "encoder": list(draft.checkpoints)}
         return data | texts | {"flora": _flora(draft), "heads": list(draft.heads)}
     own = draft.source == "project"
     source = {"dataset": draft.dataset or OWN, "project": draft.project} if own else {}
@@ -139,12 +143,17 @@ def from_data(data: Mapping[str, Any]) -> Draft:
         origin: Origin = "checkpoint" if checkpoints else "train"
         return _with_source(replace(base, split=split, origin=origin, checkpoints=checkpoints), entries[0])
     if kind == "flora":
-        found = replace(base, source="published", benchmark=str(data.get("benchmark", "")))
-        if data.get("features"):
-            return replace(found, origin="file", feature_file=str(data["features"]))
-        checkpoints = tuple(str(path) for path in data.get("encoder") or ())
-        found = _with_source(replace(found, origin="checkpoint", checkpoints=checkpoints), data.get("data") or {})
-        return replace(found, source="published")
+        given = data.get("data") or {}
+        return replace(
+            base,
+            source="published",
+            benchmark=str(data.get("benchmark", "")),
+            origin="file" if data.get("features") else "checkpoint",
+            feature_file=str(data.get("features") or ""),
+            checkpoints=tuple(str(path) for path in data.get("encoder") or ()),
+            recordings=str(given.get("project") or given.get("raw") or ""),
+            prepared={name: given[name] for name in ("preparation", "frames", "persons") if name in given},
+        )
     raise FloraError(
         f"the wizard does not show configurations of kind {kind!r}", remedy="Train it with `flora train --config`."
     )
@@ -222,21 +231,31 @@ def _missing(draft: Draft) -> list[tuple[str, str]]:
 
 
 def _missing_features(draft: Draft) -> list[tuple[str, str]]:
-    if draft.origin == "file":
-        there = draft.feature_file and Path(draft.feature_file).is_file()
-        return [] if there else [("features", "Choose a feature file that is there.")]
     if draft.origin == "train":
         return []
-    found = [("features", f"There is no {path}.") for path in draft.checkpoints if not Path(path).exists()]
-    if not draft.checkpoints:
-        found.append(("features", "Choose an encoder: a checkpoint or a run."))
-    found += [("features", text) for path in draft.checkpoints if (text := _other_preparation(draft, Path(path)))]
-    if draft.source != "published":
-        return found
-    place = draft.folder or draft.project
-    if not (place and Path(place).is_dir()):
-        found.append(("features", "Choose the recordings that the features are made of."))
-    return found
+    found: list[str] = []
+    if draft.origin == "file" and not (draft.feature_file and Path(draft.feature_file).exists()):
+        found.append("Choose a feature file that is there.")
+    found += [f"There is no {path}." for path in draft.checkpoints if not Path(path).exists()]
+    if draft.origin == "checkpoint" and not draft.checkpoints:
+        found.append("Choose an encoder: a checkpoint or a run.")
+    if draft.source == "published":
+        found += _missing_of_published(draft)
+    found += [text for path in draft.checkpoints if (text := _other_preparation(draft, Path(path)))]
+    return [("features", text) for text in found]
+
+
+def _missing_of_published(draft: Draft) -> list[str]:
+    place, needed = draft.recordings, draft.origin == "checkpoint"
+    if needed and not (place and Path(place).is_dir()):
+        return ["Choose the recordings that the features are made of."]
+    if place and not Path(place).is_dir():
+        return [f"There is no folder {place}: leave the recordings out, or choose others."]
+    if place and not draft.checkpoints:
+        return ["Recordings are compared by the encoder that made the features: choose it, or leave them out."]
+    if draft.checkpoints and "preparation" not in _prepared_for_encoder(draft):
+        return ["Nothing says how recordings are prepared for this encoder: choose the preparation and the frames."]
+    return []
 
 
 def _other_preparation(draft: Draft, encoder: Path) -> str:
@@ -245,9 +264,11 @@ def _other_preparation(draft: Draft, encoder: Path) -> str:
         known = trained_with(encoder)
     except FloraError:
         return ""
-    mine = {"preparation": draft.preparation, "frames": draft.frames, "persons": draft.persons}
+    published = draft.source == "published"
+    mine = known | dict(draft.prepared) if published else _prepared(draft)
     other = [f"{name} {value}, not {mine[name]}" for name, value in known.items() if mine[name] != value]
-    return f"{encoder.name} was trained with {', '.join(other)}: change it on the page Data." if other else ""
+    page = "Features" if published else "Data"
+    return f"{encoder.name} was trained with {', '.join(other)}: change it on the page {page}." if other else ""
 
 
 def _page_of(location: tuple[int | str, ...]) -> str:
@@ -277,6 +298,16 @@ def _flora(draft: Draft) -> dict[str, Any]:
 
 def _prepared(draft: Draft) -> dict[str, Any]:
     return {"preparation": draft.preparation, "frames": draft.frames, "persons": draft.persons}
+
+
+def _prepared_for_encoder(draft: Draft) -> dict[str, Any]:
+    """The data set of a benchmark, and how recordings are prepared for its encoder as far as anything says it."""
+    dataset = _dataset_of(draft.benchmark)
+    try:
+        settings, _ = prepared_for(dataset, Path((*draft.checkpoints, "")[0]), **draft.prepared)
+    except (FloraError, ValueError):
+        return {"dataset": dataset, **draft.prepared}
+    return {"dataset": dataset, **{name: getattr(settings, name) for name in ("preparation", "frames", "persons")}}
 
 
 def _dataset_of(benchmark: str) -> str:

@@ -192,7 +192,7 @@ class Wizard(QDialog):
             self._measure()
 
     def _show_problems(self) -> None:
-        found = [(name, page.trouble()) for name, page in zip(PAGES, self.pages, strict=True)]
+        found = [(name, page.trouble(self.draft)) for name, page in zip(PAGES, self.pages, strict=True)]
         good = self.check.show_problems(self.draft, [one for one in found if one[1]])
         self.start_button.setEnabled(good)
         wrong = {page for page, _ in self.check._found}

@@ -22,8 +22,9 @@ from app.training.draft import (
     to_data,
 )
 from flora_engine.config import FloraConfig, PipelineConfig, parse_config
-from flora_engine.datasets.benchmarks import all_benchmarks
+from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
 from flora_engine.datasets.catalogue import ClassText
+from flora_engine.datasets.published_files import PREPARATIONS_OF
 from flora_engine.errors import FloraError
 from flora_engine.project import Split, TrainRule
 from flora_engine.runs.folder import RunFolder
@@ -43,11 +44,18 @@ def drafts(tmp_path: Path) -> dict[str, Draft]:
         "folder": replace(own, source="folder", project="", folder=str(tmp_path), dataset="utd_mhad", texts=None),
         "encoder": replace(own, origin="checkpoint", checkpoints=(str(tmp_path),)),
         "file": replace(published, feature_file=str(tmp_path / "features.npz")),
-        "checkpoint": replace(published, origin="checkpoint", checkpoints=(str(tmp_path),), folder=str(tmp_path)),
+        "file and encoder": replace(
+            published,
+            feature_file=str(tmp_path / "features.npz"),
+            checkpoints=(str(tmp_path),),
+            recordings=str(tmp_path),
+            prepared={"preparation": "agcn", "frames": 300},
+        ),
+        "checkpoint": replace(published, origin="checkpoint", checkpoints=(str(tmp_path),), recordings=str(tmp_path)),
     }
 
 
-@pytest.mark.parametrize("name", ["project", "folder", "encoder", "file", "checkpoint"])
+@pytest.mark.parametrize("name", ["project", "folder", "encoder", "file", "file and encoder", "checkpoint"])
 def test_a_draft_is_a_configuration_and_comes_back(drafts: dict[str, Draft], name: str, tmp_path: Path) -> None:
     draft = drafts[name]
     assert problems(draft) == []
@@ -58,6 +66,26 @@ def test_a_draft_is_a_configuration_and_comes_back(drafts: dict[str, Draft], nam
     assert to_data(replace(again, classes=draft.classes)) == to_data(draft)
     assert again.source == draft.source and again.texts == draft.texts
     assert command_line(tmp_path / "a b.yaml", Path("runs")).endswith("a b.yaml' --out runs")
+
+
+def test_the_encoder_of_a_feature_file_brings_its_preparation(drafts: dict[str, Draft], tmp_path: Path) -> None:
+    draft = drafts["file and encoder"]
+    given = {"dataset": load_benchmark(BENCHMARK).dataset, "preparation": "agcn", "frames": 300, "persons": 2}
+    assert to_data(draft)["data"] == given | {"raw": str(tmp_path)}
+    usual = to_data(replace(draft, prepared={}, recordings=""))["data"]
+    assert (usual["preparation"], usual["frames"]) == PREPARATIONS_OF[usual["dataset"]] and "raw" not in usual
+    for change, word in (
+        ({"checkpoints": ()}, "choose it, or leave them out"),
+        ({"recordings": str(tmp_path / "gone")}, "leave the recordings out"),
+        ({"checkpoints": ("/nowhere",)}, "There is no /nowhere"),
+    ):
+        ((page, text),) = problems(replace(draft, **change))
+        assert page == "features" and word in text
+    run = RunFolder.create(tmp_path, "encoder", {"kind": "encoder", "data": {"preparation": "clip", "frames": 16}})
+    ((page, text),) = problems(replace(draft, checkpoints=(str(run.path),)))
+    assert page == "features" and text.endswith("change it on the page Features.")
+    own = to_data(replace(draft, checkpoints=(str(run.path),), prepared={}))["data"]
+    assert (own["preparation"], own["frames"]) == ("clip", 16)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

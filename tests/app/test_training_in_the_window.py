@@ -142,7 +142,7 @@ def test_page_by_page_to_a_request_and_back_without_loss(wizard: Wizard, qtbot: 
 def test_a_leak_is_refused(wizard: Wizard, qtbot: Any) -> None:
     split(wizard, qtbot)
     wizard.split.editor.fields.values.setText("1, 2")
-    qtbot.waitUntil(lambda: bool(wizard.split.trouble()))
+    qtbot.waitUntil(lambda: bool(wizard.split.trouble(wizard.draft)))
     wizard.go_to(5)
     assert not wizard.start_button.isEnabled()
     assert [page for page, _ in wizard.check._found] == ["split"]
@@ -193,6 +193,35 @@ def test_an_encoder_that_is_trained_already_serves_the_own_split(wizard: Wizard,
     wizard.features.choose("train")
     wizard.go_to(5)
     assert "checkpoints" not in wizard.request().config
+
+
+def test_the_published_downloads_become_a_training_that_labels(wizard: Wizard, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("features.npz", "ntu_ShiftGCN_joint_xsub.pt")]
+    for file in files:
+        file.write_bytes(b"")
+    page = wizard.features
+    wizard.data.choose("published")
+    wizard.data.benchmark.setCurrentIndex(wizard.data.benchmark.findData("star/ntu60_xsub_unseen5_split1"))
+    wizard.go_to(2)
+    assert page.origin == "file" and page.checkpoints.isVisible()
+    assert "no model that labels" in page.labels.text() and not page.preparation.isVisible()
+    page.file.setText(str(files[0]))
+    page.checkpoints.setText(str(files[1]))
+    assert "ends with a model" in page.labels.text() and page.preparation.isVisible() and page.place.isVisible()
+    wizard.go_to(5)
+    assert wizard.start_button.isEnabled(), wizard.check._found
+    config = wizard.request().config
+    assert config["features"] == str(files[0]) and config["encoder"] == [str(files[1])]
+    assert config["data"] == {"dataset": "ntu60", "preparation": "ctrgcn", "frames": 300, "persons": 2}
+    wizard.go_to(2)
+    page.preparation.setCurrentIndex(page.preparation.findData("agcn"))
+    page.frames.setValue(64)
+    page.place.setText(str(tmp_path))
+    wizard.go_to(5)
+    data = wizard.request().config["data"]
+    assert data == {"dataset": "ntu60", "preparation": "agcn", "frames": 64, "persons": 2, "raw": str(tmp_path)}
+    wizard.go_to(2)
+    assert (page.preparation.currentData(), page.frames.value(), page.place.text()) == ("agcn", 64, str(tmp_path))
 
 
 def test_texts_that_are_alike_or_empty_are_named(wizard: Wizard, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,9 +166,17 @@ class FeaturesPage(Page):
         self.trained = QLabel("It is the longest part of the work; its settings are on the page Method.", wordWrap=True)
         self.trained.setProperty("role", "muted")
         self._source: Source = "project"
+        self._persons: int | None = None  # of a configuration that was opened
         self.file = QLineEdit(placeholderText="A .npz file of features")
-        self.checkpoints = QLineEdit(placeholderText="One for each stream, with ; between them")
-        self.place = QLineEdit(placeholderText="A project, or a folder of raw files")
+        self.checkpoints = QLineEdit()
+        self.place = QLineEdit()
+        usual = [("as its run says, or as published", "")]
+        self.preparation = choice_box([*usual, *((name, name) for name in PREPARATIONS)])
+        self.preparation.setMinimumContentsLength(len(usual[0][0]))
+        self.frames = QSpinBox(maximum=2000)
+        self.frames.setSpecialValueText(usual[0][0])  # at 0
+        self.labels = QLabel(wordWrap=True)
+        self.labels.setProperty("role", "muted")
         self.form = Form(
             (
                 Field("Feature file", self.file, choices=(file_choice(self.file, "Feature file", "NumPy (*.npz)"),)),
@@ -181,15 +189,20 @@ class FeaturesPage(Page):
                     ),
                 ),
                 Field("Recordings", self.place, choices=(folder_choice(self.place, "Recordings"),)),
+                Field("Preparation", self.preparation, compact=True),
+                Field("Frames per recording", self.frames, compact=True),
             )
         )
         for radio in self._choices.buttons():
             self.column.addWidget(radio)
         self.column.addLayout(self.form)
+        self.column.addWidget(self.labels)
         self.column.addWidget(self.trained)
         self.column.addStretch(1)
         for line in (self.file, self.checkpoints, self.place):
-            line.textChanged.connect(lambda _: self.changed.emit())
+            line.textChanged.connect(lambda _: self._on_change())
+        self.preparation.currentIndexChanged.connect(lambda _: self._on_change())
+        self.frames.valueChanged.connect(lambda _: self._on_change())
 
     @property
     def origin(self) -> Origin:
@@ -206,7 +219,10 @@ class FeaturesPage(Page):
             self._choices.button(place).setChecked(origin == draft.origin)
         self.file.setText(draft.feature_file)
         self.checkpoints.setText("; ".join(draft.checkpoints))
-        self.place.setText(draft.folder or draft.project)
+        self.place.setText(draft.recordings)
+        self._persons = draft.prepared.get("persons")
+        self.preparation.setCurrentIndex(max(0, self.preparation.findData(draft.prepared.get("preparation", ""))))
+        self.frames.setValue(int(draft.prepared.get("frames", 0)))
         self._show_rows()
 
     def fill(self, draft: Draft) -> Draft:
@@ -214,13 +230,12 @@ class FeaturesPage(Page):
         draft = replace(draft, origin=self.origin, checkpoints=paths)
         if draft.source != "published":
             return draft
-        place = self.place.text().strip()
-        is_project = bool(place) and (Path(place) / "project.sqlite").is_file()
+        given = {"preparation": self.preparation.currentData(), "frames": self.frames.value(), "persons": self._persons}
         return replace(
             draft,
             feature_file=self.file.text().strip(),
-            project=place if is_project else "",
-            folder="" if is_project else place,
+            recordings=self.place.text().strip(),
+            prepared={name: value for name, value in given.items() if value},
         )
 
     def _add_file(self) -> None:
@@ -231,16 +246,34 @@ class FeaturesPage(Page):
         line.deleteLater()
 
     def _on_origin(self) -> None:
+        self._on_change()
+
+    def _on_change(self) -> None:
         self._show_rows()
         self.changed.emit()
 
     def _show_rows(self) -> None:
-        self.form.show_row(self.file, self.origin == "file")
-        self.form.show_row(self.checkpoints, self.origin == "checkpoint")
-        self.form.show_row(self.place, self.origin == "checkpoint" and self._source == "published")
+        published, file = self._source == "published", self.origin == "file"
+        encoder = bool(self.checkpoints.text().strip())
+        self.form.show_row(self.file, file)
+        self.form.show_row(self.checkpoints, self.origin != "train")
+        self.form.show_row(self.place, published and (encoder or not file))
+        self.form.show_row(self.preparation, published and encoder)
+        self.form.show_row(self.frames, published and encoder)
+        some = "Some that the file holds, to check that both belong together; may be left out"
+        which = "That made the features; one per stream" if file else "One per stream"
+        self.checkpoints.setPlaceholderText(f"{which}, with ; between them")
+        self.place.setPlaceholderText(some if file else "A project, or a folder of raw files")
         self.trained.setVisible(self.origin == "train")
+        self.labels.setVisible(published)
+        self.labels.setText(_WITH_ENCODER if encoder else _WITHOUT_ENCODER if file else "")
 
 
+_WITH_ENCODER = "The training ends with a model that labels recordings."
+_WITHOUT_ENCODER = (
+    "Without the encoder that made the features, the training gives numbers and no model that labels. It can be added "
+    "later (flora bundle)."
+)
 _POSSIBLE: dict[Source, tuple[Origin, ...]] = {
     "project": ("train", "checkpoint"),
     "folder": ("train", "checkpoint"),

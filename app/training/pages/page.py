@@ -34,6 +34,6 @@ class Page(QWidget):
         """The draft with what this page says."""
         return draft
 
-    def trouble(self) -> str:
+    def trouble(self, draft: Draft) -> str:
         """What is wrong on this page and not in the draft, "" if nothing."""
         return ""

@@ -80,9 +80,9 @@ class SplitPage(Page):
             return replace(draft, split=self.catalogue.split())
         return draft
 
-    def trouble(self) -> str:
+    def trouble(self, draft: Draft) -> str:
         """The first error that the split editor finds, such as a leak."""
-        if self._source != "project" or self.editor.judgement is None:
+        if draft.source != "project" or self.editor.judgement is None:
             return ""
         errors = (finding.text for finding in self.editor.judgement.findings if finding.level == "error")
         return next(errors, "")
