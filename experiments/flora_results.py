@@ -339,6 +339,12 @@ def percent(values: list[Values], sign: str = "") -> str:
     return f"{mean} ± {100 * error:.1f}"
 
 
+def mean_of(values: list[Values], digits: int) -> str:
+    """The mean over all splits and seeds."""
+    found = [value for one in values for value in one.values()]
+    return f"{np.mean(found):,.{digits}f}" if found else "–"
+
+
 def beyond(values: list[Values], base: list[Values]) -> str:
     """The difference to `base` by seed, so that what both owe to the seed's encoder is not in its error."""
     pairs = zip(values, base, strict=True)
@@ -364,14 +370,15 @@ def tables(done: list[Task], splits: list[str]) -> str:
         return [f"### {title}", "", f"| {' | '.join(header)} |", "|---" * len(header) + "|", *lines, ""] if kept else []
 
     names = [name for name in HEADS if any(one["head"] == name for one in done)]
-    heads, generalised = ["head", *(f"ZSL {split}" for split in splits), "ZSL"], ("seen", "unseen", "harmonic", "area")
+    heads = ["head", *(f"ZSL {split}" for split in splits), "ZSL"]
+    generalised = {**{name: name for name in ("seen", "unseen", "harmonic", "area")}, "gated": "gate_harmonic"}
     lines = ["Per cent, mean ± standard error over seeds; without a split's name, the mean over the splits.", ""]
     for protocol, label in (("held-out", "held-out"), ("published", "published (best of the evaluations on the test)")):
         flora = column("zsl", "accuracy", head="flora", protocol=protocol)
         body = [
             [
                 *[name, *zsl(column("zsl", "accuracy", head=name, protocol=protocol), flora)],
-                *(percent(column("gzsl", measure, head=name, protocol=protocol)) for measure in generalised),
+                *(percent(column("gzsl", measure, head=name, protocol=protocol)) for measure in generalised.values()),
             ]
             for name in names
         ]
@@ -379,6 +386,11 @@ def tables(done: list[Task], splits: list[str]) -> str:
             aligned = zsl(column("nearest_aligned", "accuracy", head="flora"), flora)
             body.append(["nearest mean in Flora's space", *aligned, *["–"] * len(generalised)])
         lines += table(label, [*heads, "beyond Flora", *generalised], body)
+    body = [
+        [name, mean_of(column("cost", "seconds", head=name), 1), mean_of(column("cost", "parameters", head=name), 0)]
+        for name in names
+    ]
+    lines += table("cost of one training", ["head", "seconds", "numbers that it holds"], body)
     shares = (1.0, 0.1, 0.01)
     body = [
         [name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ class Generalised:
 
     best_seen, best_unseen: int64 (N,), the best class of each kind. margin: float64 (N,), best seen score minus best
     unseen score; in float32 a bonus between two margins may round to one of them. A sample goes to the unseen classes
-    if the bonus is larger than its margin. labels: (N,). is_unseen: (N,).
+    if the bonus is larger than its margin. labels: (N,). is_unseen: (N,). traits: float32 (N, 3), what a learned gate
+    sees (`_traits`); (0, 0) if nothing is to be learned.
     """
 
     best_seen: Labels
@@ -52,13 +53,15 @@ class Generalised:
     margin: NDArray[np.float64]
     labels: Labels
     is_unseen: NDArray[np.bool_]
+    traits: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @classmethod
     def of(cls, scores: Array, labels: Labels, seen: Labels, unseen: Labels) -> Generalised:
         """From scores (N, S + U): columns of the seen classes first, then of the unseen ones."""
         old, new = scores[:, : len(seen)], scores[:, len(seen) :]
         margin = (old.max(axis=1) - new.max(axis=1)).astype(np.float64)
-        return cls(seen[old.argmax(axis=1)], unseen[new.argmax(axis=1)], margin, labels, np.isin(labels, unseen))
+        best = seen[old.argmax(axis=1)], unseen[new.argmax(axis=1)]
+        return cls(*best, margin, labels, np.isin(labels, unseen), _traits(old, new))
 
     def decide(self, bonus: float) -> Labels:
         """Predicted classes (N,)."""
@@ -88,6 +91,15 @@ class Generalised:
         """Area under the curve of unseen against seen accuracy (AUSUC), in 0..1."""
         _, seen, unseen = self.curve()
         return float(np.sum((seen[:-1] - seen[1:]) * (unseen[:-1] + unseen[1:]) / 2))
+
+
+def _traits(old: Array, new: Array) -> Array:
+    """Of scores of seen (N, S) and unseen classes (N, U): the best unseen less the best seen one, and the leads of the
+    best over the second of each kind. float32 (N, 3)."""
+    tops = [part.max(axis=1) for part in (old, new)]
+    seconds = [np.partition(part, -2, axis=1)[:, -2] if part.shape[1] > 1 else part[:, 0] for part in (old, new)]
+    leads = [top - second for top, second in zip(tops, seconds, strict=True)]
+    return np.stack([tops[1] - tops[0], *leads], axis=1).astype(np.float32)
 
 
 def best_bonus(parts: list[Generalised]) -> tuple[float, float]:

@@ -17,11 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import Features
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
+from flora_engine.evaluation.gate import Gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
 from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads
@@ -146,10 +148,12 @@ def evaluate_zsl(score: Scorer, experiment: Experiment, look: Look = _unwatched)
     }
 
 
-def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float, look: Look = _unwatched) -> Outcome:
+def evaluate_gzsl(
+    score: Scorer, experiment: Experiment, bonus: float, look: Look = _unwatched, gate: Gate | None = None
+) -> Outcome:
     """Seen, unseen and harmonic accuracy at `bonus`, the area under the curve, per class and confusion over all.
 
-    look: sees each decision.
+    look: sees each decision at `bonus`. gate: the same numbers as it decides, with “gate_” before their names.
     """
     features = experiment.features
     seen = np.unique(features.train_label)
@@ -162,15 +166,18 @@ def evaluate_gzsl(score: Scorer, experiment: Experiment, bonus: float, look: Loo
     raised = scores + np.where(np.isin(known, experiment.unseen), np.float32(bonus), np.float32(0))
     decisions = Decisions.of(np.flatnonzero(rows), labels, known, raised)
     look(replace(decisions, predicted=predicted, bonus=bonus, curve=_thinned(np.stack(result.curve()))))
-    seen_accuracy, unseen_accuracy = result.accuracies(bonus)
+    gated = {} if gate is None else {f"gate_{key}": v for key, v in _balance(gate.on(result), gate.bonus).items()}
     return {
-        "seen": seen_accuracy,
-        "unseen": unseen_accuracy,
-        "harmonic": metrics.harmonic(seen_accuracy, unseen_accuracy),
-        "area": result.area(),
+        **_balance(result, bonus),
+        **gated,
         "per_class": metrics.per_class(predicted, labels),
         "confusion": metrics.confusion(predicted, labels, len(experiment.states)).tolist(),
     }
+
+
+def _balance(result: Generalised, bonus: float) -> Outcome:
+    seen, unseen = result.accuracies(bonus)
+    return {"seen": seen, "unseen": unseen, "harmonic": metrics.harmonic(seen, unseen), "area": result.area()}
 
 
 def _thinned(curve: Array, most: int = 500) -> Array:
@@ -180,11 +187,16 @@ def _thinned(curve: Array, most: int = 500) -> Array:
 
 
 def _evaluate(
-    setting: Setting, score: Scorer, experiment: Experiment, bonus: float, look: Look = _unwatched
+    setting: Setting,
+    score: Scorer,
+    experiment: Experiment,
+    bonus: float,
+    look: Look = _unwatched,
+    gate: Gate | None = None,
 ) -> Outcome:
     if setting == "zsl":
         return evaluate_zsl(score, experiment, look)
-    return evaluate_gzsl(score, experiment, bonus, look)
+    return evaluate_gzsl(score, experiment, bonus, look, gate)
 
 
 def _told(job: Job, evaluation: int, outcome: Outcome) -> Outcome:
@@ -225,14 +237,23 @@ def _held_out(
                     keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
                     progress.keep("nearest_aligned", evaluate_zsl(baseline, experiment))
-                outcome = _evaluate(setting, score, experiment, pick.bonus or 0.0, partial(look, setting))
+                outcome = _evaluate(setting, score, experiment, pick.bonus or 0.0, partial(look, setting), pick.gate)
                 progress.keep(setting, _told(job, evaluation, outcome))
 
         last = max(picks[setting].evaluations for setting in here)
         checkpoint = progress.checkpoint(number)
         task = Fit(job, experiment.problem(seed), choice, settings, watch, last, checkpoint=checkpoint)
-        head(name).fit(task)
+        started = time.monotonic()
+        trained = head(name).fit(task)
+        progress.keep("cost", {"parameters": _size(trained), "seconds": time.monotonic() - started})
     return progress.found
+
+
+def _size(trained: Any) -> int:
+    """How many numbers a trained head holds."""
+    parts = [trained, getattr(trained, "network", None), getattr(trained, "direct", None)]
+    modules = [part for part in parts if isinstance(part, nn.Module)]
+    return sum(tensor.numel() for module in modules for tensor in (*module.parameters(), *module.buffers()))
 
 
 def _distinct(choices: list[Choice]) -> list[Choice]:
@@ -296,6 +317,9 @@ def run_protocol(
     look: Callable[[int, Setting, Decisions], object] = lambda seed, setting, decisions: None,
 ) -> Outcome:
     """Train and evaluate head `name` with every seed of the settings; returns a JSON-ready summary.
+
+    Of the held-out protocol it says the cost of one training too: the seconds of the last one of each seed, and how
+    many numbers the trained head holds.
 
     keep: called with (seed, setting, model) for each Flora that the held-out protocol reports on; it is a copy.
     memory: finished pieces of an interrupted run of the same configuration are taken from it.

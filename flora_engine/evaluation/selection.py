@@ -8,7 +8,7 @@ train on all seen classes and all their samples.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.gate import Gate, learn_gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
 from flora_engine.heads import Choice, Fit, Head, Problem, Scorer, head
 from flora_engine.jobs import Job
@@ -59,17 +60,28 @@ def make_folds(problem: Problem, settings: FloraSettings) -> list[Fold]:
 
 @dataclass(frozen=True)
 class Pick:
-    """choice and evaluations: what to train. value: its mean over folds. bonus: added to unseen scores (GZSL)."""
+    """choice and evaluations: what to train. value: its mean over folds. bonus: added to unseen scores (GZSL). gate:
+    what decides between seen and unseen classes instead, learned on the same folds (GZSL).
+    """
 
     choice: Choice
     evaluations: int
     value: float
     bonus: float | None = None
+    gate: Gate | None = None
 
     def summary(self) -> dict[str, object]:
         """JSON-ready."""
-        summary = {"choice": dict(self.choice), "evaluations": self.evaluations, "validation": self.value}
-        return summary if self.bonus is None else {**summary, "calibration_factor": float(np.exp(-self.bonus))}
+        summary: dict[str, object] = {
+            "choice": dict(self.choice),
+            "evaluations": self.evaluations,
+            "validation": self.value,
+        }
+        if self.bonus is not None:
+            summary["calibration_factor"] = float(np.exp(-self.bonus))
+        if self.gate is not None:
+            summary["gate"] = asdict(self.gate)
+        return summary
 
 
 def select(
@@ -107,7 +119,8 @@ def select(
     complete = {key: best_bonus(found) for key, found in gzsl.items() if len(found) == len(folds)}
     if complete:
         best = max(complete, key=lambda key: (complete[key][1], key[1]))
-        picks["gzsl"] = Pick(choices[best[0]], best[1], complete[best][1], complete[best][0])
+        gate = learn_gate(gzsl[best])
+        picks["gzsl"] = Pick(choices[best[0]], best[1], complete[best][1], complete[best][0], gate)
     else:
         job.warn("too few samples to hold any out: the calibration factor is the published one, not a chosen one")
         picks["gzsl"] = replace(picks["zsl"], bonus=fallback_bonus)

@@ -35,7 +35,7 @@ def others(own: Tensor, classes: int, generator: torch.Generator) -> Tensor:
     return (own[:, None] + away) % classes
 
 
-def fit(task: Fit) -> None:
+def fit(task: Fit) -> nn.ModuleList:
     """Learn the scoring network on seen classes; nothing is sampled at scoring."""
     device, seen = task.problem.device, task.problem.seen
     x = torch.from_numpy(task.problem.data).to(device)
@@ -49,6 +49,8 @@ def fit(task: Fit) -> None:
         texts = nn.Linear(vectors.shape[1], task.choice["hidden"]).to(device)
         judge = nn.Sequential(nn.ReLU(), nn.Linear(task.choice["hidden"], task.choice["hidden"]), nn.ReLU()).to(device)
         final = nn.Linear(task.choice["hidden"], 1).to(device)
+
+    parts = nn.ModuleList([features, texts, judge, final])
 
     def judged(feature: Tensor, text: Tensor) -> Tensor:
         """(N, hidden) and (C, hidden), or (N, C, hidden) where every sample has classes of its own → (N, C)."""
@@ -73,7 +75,7 @@ def fit(task: Fit) -> None:
     optimise(
         task.job,
         "train mutual information",
-        [p for module in (features, texts, judge, final) for p in module.parameters()],
+        parts.parameters(),
         loss,
         samples=len(x),
         steps=STEPS,
@@ -82,3 +84,4 @@ def fit(task: Fit) -> None:
         evaluations=task.evaluations,
         learning_rate=3e-4,
     )
+    return parts

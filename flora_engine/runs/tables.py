@@ -1,6 +1,7 @@
 """Results of runs as Markdown tables and as flat numbers. Plain data in, text out; no torch.
 
-Accuracies are means over seeds in per cent; ± is the standard error over seeds.
+Accuracies are means over seeds in per cent; ± is the standard error over seeds. Differences to the first head are taken
+seed by seed, so that what both owe to a seed cancels out. “gated” is the harmonic accuracy as the learned gate decides.
 """
 
 from __future__ import annotations
@@ -44,33 +45,63 @@ def result_table(result: AnyResult) -> str:
     """What came out of a run of any kind: a Markdown table of heads and protocols, or a line for each encoder."""
     if isinstance(result, FloraResult | SplitResult):
         chance = next(iter(next(iter(result.heads.values())).values()))["chance"]
-        return "\n".join([*_head(), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"])
+        return "\n".join([*_head(_base(result.heads)), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"])
     if isinstance(result, PipelineResult):
         rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
-        return "\n".join([*_head("split", "chance"), *rows])
+        base = _base(next(iter(result.splits.values())).heads)
+        return "\n".join([*_head(base, "split", "chance"), *rows])
     streams = result.streams if isinstance(result, EncoderResult) else result.encoder
     return "\n".join(_encoder_line(name, stream) for name, stream in streams.items())
 
 
-def _head(first: str = "", last: str = "") -> list[str]:
-    columns = [*filter(None, [first]), "head", "protocol", "ZSL", *GZSL, "minutes", *filter(None, [last])]
+def _head(base: str, first: str = "", last: str = "") -> list[str]:
+    columns = [*filter(None, [first]), "head", "protocol", "ZSL", f"beyond {base}", *GZSL, "gated"]
+    columns += ["seconds", "parameters", "minutes", *filter(None, [last])]
     return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
+def _base(heads: Heads) -> str:
+    """The head that others are compared with: Flora, or the first."""
+    return "flora" if "flora" in heads else next(iter(heads))
 
 
 def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[str]:
     before, after = ([split], [f"{chance:.1%}"]) if chance is not None else ([], [])
-    rows = []
+    rows, base = [], heads[_base(heads)]
     for name, protocols in heads.items():
         for protocol, outcome in protocols.items():
             label = "published (best on test)" if protocol == "published" else protocol
             zsl = percent(outcome["zsl"]["accuracy"]) if "zsl" in outcome else ""
-            gzsl = [percent(outcome["gzsl"][column]) if "gzsl" in outcome else "" for column in GZSL]
-            minutes = f"{outcome['seconds']['all'] / 60:.1f}"
-            rows.append([*before, name, label, zsl, *gzsl, minutes, *after])
+            beyond = "" if protocols is base else _beyond(outcome, base.get(protocol, {}))
+            rows.append([*before, name, label, zsl, beyond, *_generalised(outcome), *_cost(outcome), *after])
             if "nearest_aligned" in outcome:
                 nearest = percent(outcome["nearest_aligned"]["accuracy"])
-                rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 1 + len(after))])
+                rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 5 + len(after))])
     return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _generalised(outcome: Outcome) -> list[str]:
+    """The columns of GZSL, and the harmonic accuracy of the gate."""
+    found = outcome.get("gzsl", {})
+    return [percent(found[column]) if column in found else "" for column in (*GZSL, "gate_harmonic")]
+
+
+def _cost(outcome: Outcome) -> list[str]:
+    """Seconds of one training and numbers that the head holds (if they are known), and minutes of everything."""
+    cost = outcome.get("cost", {})
+    seconds = f"{cost['seconds']['mean']:.1f}" if "seconds" in cost else ""
+    parameters = f"{cost['parameters']['mean']:,.0f}" if "parameters" in cost else ""
+    return [seconds, parameters, f"{outcome['seconds']['all'] / 60:.1f}"]
+
+
+def _beyond(outcome: Outcome, base: Outcome) -> str:
+    """The difference in ZSL to another head under the same protocol, seed by seed; "" if they share no seed."""
+    if "zsl" not in outcome or "zsl" not in base:
+        return ""
+    found = _paired(
+        *((one["zsl"]["accuracy"], [int(seed) for seed in one.get("seeds", ())]) for one in (outcome, base))
+    )
+    return "" if found is None else str(found)
 
 
 def _encoder_line(name: str, stream: Stream) -> str:
@@ -108,17 +139,19 @@ def differences(result: AnyResult | None, base: AnyResult | None) -> dict[str, D
     Numbers that only one has, or that share no seed, are left out.
     """
     ours, theirs = _measured(result), _measured(base)
-    found: dict[str, Difference] = {}
-    for name, (value, seeds) in ours.items():
-        if name not in theirs:
-            continue
-        other = dict(zip(theirs[name][1], _values(theirs[name][0]), strict=False))
-        pairs = [one - other[seed] for seed, one in zip(seeds, _values(value), strict=False) if seed in other]
-        if pairs:
-            mean = math.fsum(pairs) / len(pairs)
-            spread = math.sqrt(math.fsum((one - mean) ** 2 for one in pairs) / max(1, len(pairs) - 1))
-            found[name] = Difference(mean, spread / math.sqrt(len(pairs)) if len(pairs) > 1 else None, len(pairs))
-    return found
+    found = {name: _paired(one, theirs[name]) for name, one in ours.items() if name in theirs}
+    return {name: difference for name, difference in found.items() if difference is not None}
+
+
+def _paired(ours: tuple[Any, list[int]], theirs: tuple[Any, list[int]]) -> Difference | None:
+    """The difference of two numbers, each with its seeds; None if they share none."""
+    other = dict(zip(theirs[1], _values(theirs[0]), strict=False))
+    pairs = [one - other[seed] for seed, one in zip(ours[1], _values(ours[0]), strict=False) if seed in other]
+    if not pairs:
+        return None
+    mean = math.fsum(pairs) / len(pairs)
+    spread = math.sqrt(math.fsum((one - mean) ** 2 for one in pairs) / max(1, len(pairs) - 1))
+    return Difference(mean, spread / math.sqrt(len(pairs)) if len(pairs) > 1 else None, len(pairs))
 
 
 def _measured(result: AnyResult | None) -> dict[str, tuple[Any, list[int]]]:
@@ -136,7 +169,9 @@ def _measured(result: AnyResult | None) -> dict[str, tuple[Any, list[int]]]:
                 if "zsl" in outcome:
                     found[label + "ZSL"] = outcome["zsl"]["accuracy"], seeds
                 if "gzsl" in outcome:
-                    found |= {label + f"GZSL {column}": (outcome["gzsl"][column], seeds) for column in GZSL}
+                    columns = {column: f"GZSL {column}" for column in GZSL} | {"gate_harmonic": "GZSL gated"}
+                    parts_of = outcome["gzsl"]
+                    found |= {label + name: (parts_of[key], seeds) for key, name in columns.items() if key in parts_of}
     return found
 
 

@@ -17,7 +17,7 @@ from flora_engine.descriptors import catalogue
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
 from flora_engine.evaluation.protocols import Described, Experiment, beside, low_shot, run_protocol
-from flora_engine.evaluation.selection import make_folds
+from flora_engine.evaluation.selection import Pick, make_folds
 from flora_engine.heads import NAMES, head
 from flora_engine.heads.learning import flora, latents
 from flora_engine.jobs import Event, Job
@@ -93,6 +93,24 @@ def test_every_head_beats_chance(experiment: Experiment, name: str) -> None:
     assert 0 <= outcome["gzsl"]["harmonic"]["mean"] <= 1
     assert outcome["gzsl"]["area"]["mean"] > 0.1
     assert np.sum(outcome["gzsl"]["confusion"]) == 72
+
+
+def test_the_gate_and_the_cost_are_reported(experiment: Experiment) -> None:
+    outcome = run_protocol(Job(), "nearest_mean", experiment, SETTINGS)
+    chosen = outcome["chosen"]["gzsl"]["gate"]
+    assert len(chosen["weights"]) == 3 and "gate" not in outcome["chosen"]["zsl"]
+    assert {"gate_seen", "gate_unseen", "gate_harmonic", "gate_area"} <= set(outcome["gzsl"])
+    assert outcome["gzsl"]["gate_harmonic"]["mean"] > 0.3
+    features, text = experiment.features.train_data.shape[1], experiment.states.shape[2]
+    assert outcome["cost"]["parameters"]["mean"] == 2 * features + (features + 1) * text
+    assert "cost" not in run_protocol(Job(), "nearest_mean", experiment, SETTINGS, "published", ("zsl",))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_head_gives_back_what_it_learned(experiment: Experiment, name: str) -> None:
+    picks = dict.fromkeys(("zsl",), Pick(head(name).choices(SETTINGS)[0], 1, 0.0))
+    outcome = run_protocol(Job(), name, experiment, SETTINGS, wanted=("zsl",), picks=picks)
+    assert outcome["cost"]["parameters"]["mean"] > 0
 
 
 def test_folds_hold_nothing_unseen_and_never_train_on_what_they_test(experiment: Experiment) -> None:

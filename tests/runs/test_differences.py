@@ -12,7 +12,7 @@ from flora_engine.errors import FloraError
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.report import write_results
 from flora_engine.runs.results import read_result
-from flora_engine.runs.tables import differences
+from flora_engine.runs.tables import differences, result_table
 
 
 def result(seeds: list[int], values: list[float]) -> dict[str, Any]:
@@ -57,3 +57,18 @@ def test_results_are_written_as_a_table(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text().splitlines()[:2] == ["number,value", '"flora, held-out: ZSL",60.0%']
     with pytest.raises(FloraError, match="cannot be written"):
         write_results(run, tmp_path / "a.csv" / "b.csv")
+
+
+def test_the_table_compares_each_head_with_flora_and_says_what_it_costs() -> None:
+    found = result([0, 1], [0.5, 0.7])
+    better = result([0, 1], [0.6, 0.9])["heads"]["flora"]["held-out"]
+    cost = {"seconds": {"mean": 1.26, "error": None}, "parameters": {"mean": 123456.0, "error": None}}
+    gated = {"gate_harmonic": {"mean": 0.4, "error": None}}
+    found["heads"]["devise"] = {"held-out": {**better, "cost": cost, "gzsl": gated}}
+    read = read_result(found)
+    assert read is not None
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result_table(read).splitlines() if "|" in line]
+    head, _, flora, devise = (dict(zip(rows[0], row, strict=True)) for row in rows)
+    assert "beyond flora" in head and flora["beyond flora"] == "" == flora["seconds"]
+    assert devise["beyond flora"] == "+15.0 ± 5.0 (2 seeds)" and devise["gated"] == "40.0%"
+    assert devise["seconds"] == "1.3" and devise["parameters"] == "123,456"
