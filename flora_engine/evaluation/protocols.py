@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
 from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads
 from flora_engine.heads.flora import FlowScorer
+from flora_engine.heads.learning.model import FloraModel
 from flora_engine.jobs import Job
 from flora_engine.runs.analysis import Decisions
 from flora_engine.runs.progress import Memory, Progress
@@ -250,10 +251,14 @@ def _held_out(
 
 
 def _size(trained: Any) -> int:
-    """How many numbers a trained head holds."""
-    parts = [trained, getattr(trained, "network", None), getattr(trained, "direct", None)]
-    modules = [part for part in parts if isinstance(part, nn.Module)]
-    return sum(tensor.numel() for module in modules for tensor in (*module.parameters(), *module.buffers()))
+    """How many numbers a trained head holds: those of its modules and arrays, without the class texts."""
+    if isinstance(trained, FloraModel):
+        return _size(trained.network) + _size(trained.direct)
+    if isinstance(trained, nn.Module):
+        return sum(tensor.numel() for tensor in (*trained.parameters(), *trained.buffers()))
+    if is_dataclass(trained) or isinstance(trained, tuple):
+        return sum(_size(part) for part in (trained if isinstance(trained, tuple) else vars(trained).values()))
+    return trained.size if isinstance(trained, np.ndarray) else 0
 
 
 def _distinct(choices: list[Choice]) -> list[Choice]:

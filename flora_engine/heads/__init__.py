@@ -112,7 +112,7 @@ class Head(Protocol):
         """Hyper-parameters to choose among; the first is what is used if nothing chooses."""
 
     def fit(self, task: Fit) -> Any:
-        """Learn. Returns the trained model: a FloraModel if FLOW, else a module with all that was learned."""
+        """Learn. Returns the trained model: a FloraModel if FLOW, else modules or arrays with all that was learned."""
 
 
 def head(name: str) -> Head:

@@ -12,6 +12,8 @@ import numpy as np
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Array, Choice, Fit, Labels, Scorer, descriptors, ensemble
+from flora_engine.heads.learning.model import FloraModel
+from flora_engine.models.descriptors import DescriptorModel
 
 FLOW = False  # no model of the sum is kept: a bundle adds descriptors by itself
 READS = "both"
@@ -23,7 +25,7 @@ def choices(settings: FloraSettings) -> list[Choice]:
     return ensemble.choices(settings)
 
 
-def fit(task: Fit) -> None:
+def fit(task: Fit) -> tuple[FloraModel, DescriptorModel]:
     """Train both; `task.watch` sees Flora's evaluations, with all else finished."""
     problem = task.problem
     assert problem.expectations is not None  # `Experiment.read_by` sees to it
@@ -41,4 +43,4 @@ def fit(task: Fit) -> None:
         task.watch(evaluation, both, None)
 
     inner = replace(problem, data=np.ascontiguousarray(problem.data[:, :width]), expectations=None)
-    ensemble.fit(replace(task, problem=inner, watch=watch))
+    return ensemble.fit(replace(task, problem=inner, watch=watch)), model
