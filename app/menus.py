@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QMenu, QMenuBar
 
 from app.commands import COMMANDS, MENUS, Command, State
 from app.dialogs.palette import CommandPalette
+from app.widgets import submenu
 
 if TYPE_CHECKING:
     from app.main_window import MainWindow
@@ -25,7 +26,7 @@ class Menus(QObject):
         self.bar = QMenuBar()
         self.palette: CommandPalette | None = None
         self._actions: dict[str, QAction] = {}
-        menus = {name: self.bar.addMenu(f"&{name}") for name in MENUS}
+        menus = {name: submenu(self.bar, f"&{name}") for name in MENUS}
         groups: dict[str, QActionGroup] = {}
         for command in COMMANDS:
             self._actions[command.id] = action = self._make(command)

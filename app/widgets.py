@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
+    QMenu,
+    QMenuBar,
     QPlainTextEdit,
     QPushButton,
     QStyledItemDelegate,
@@ -32,6 +34,13 @@ def button(title: str, act: Callable[[], object], *, primary: bool = False) -> Q
     made.setDefault(primary)
     made.setProperty("primary", primary)
     made.clicked.connect(lambda _=False: act())
+    return made
+
+
+def submenu(above: QMenu | QMenuBar, title: str) -> QMenu:
+    """A menu in another, which owns it. PySide6 6.8 to 6.10 delete that of `addMenu(title)` when Python forgets it."""
+    made = QMenu(title, above)
+    above.addMenu(made)
     return made
 
 

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.session import Session
-from app.widgets import button
+from app.widgets import button, submenu
 from app.workers.tasks import Newest, attempt
 from flora_engine.semantics.action_lists import (
     Action,
@@ -171,7 +171,7 @@ class ActionsEditor(QDialog):
         return made
 
     def _fill_import(self, menu: QMenu) -> None:
-        lists = menu.addMenu("Classes of a benchmark")
+        lists = submenu(menu, "Classes of a benchmark")
         for title, text in self._presets():
             lists.addAction(title, partial(self.paste, text))
         menu.addAction("CSV file…", self._ask_csv)
@@ -184,7 +184,7 @@ class ActionsEditor(QDialog):
             menu.addAction(name, partial(self.open_set, name))
         if sets:
             menu.addSeparator()
-            removing = menu.addMenu("Remove")
+            removing = submenu(menu, "Remove")
             for name in sets:
                 removing.addAction(name, partial(self.remove_set, name))
         menu.addAction("Save as…", lambda: self._ask("Name of the set", self.save_set)).setEnabled(

@@ -14,7 +14,7 @@ from app.commands import key_text, title_of
 from app.library.query import common_values, with_term
 from app.library.recordings import counted
 from app.library.table_model import COLUMNS, ProjectModel
-from app.widgets import EndElided, button, rows_view, runs, selected_places, sentence
+from app.widgets import EndElided, button, rows_view, runs, selected_places, sentence, submenu
 from app.workers.tasks import Newest
 from flora_engine.project import Project
 from flora_engine.project.filters import select, sort_rows
@@ -192,7 +192,7 @@ class LibraryPanel(QWidget):
         if values:
             menu.addAction(f"{column.title}: all", lambda: self._set_term(column.key, None))
             menu.addSeparator()
-        columns = menu.addMenu("Columns")
+        columns = submenu(menu, "Columns")
         for other, shown in enumerate(COLUMNS):
             action = columns.addAction(shown.title)
             action.setCheckable(True)

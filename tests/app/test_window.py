@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from PySide6.QtWidgets import (
     QSlider,
 )
 
-from app.commands import COMMANDS
+from app.commands import COMMANDS, MENUS
 from app.labelling.panel import class_presets
 from app.labelling.service import LabelService, load_bundle
 from app.main_window import MainWindow
@@ -192,6 +193,13 @@ def test_every_command_runs(
         command.run(window)
         QApplication.processEvents()
     assert not window.isVisible() and "Internal error" not in window.notice.text()
+
+
+def test_menus_stay_though_only_their_bar_holds_them(window: MainWindow) -> None:
+    gc.collect()
+    menus = [action.menu() for action in window.menus.bar.actions()]
+    assert len(menus) == len(MENUS)
+    assert all(menu is not None and menu.actions() for menu in menus)
 
 
 def test_loop_button_and_menu_agree(window: MainWindow, qtbot: Any, recordings: Path) -> None:
