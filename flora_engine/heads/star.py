@@ -1,0 +1,115 @@
+"""STAR: attributes of six body parts from the recording, held against what the texts say of each part.
+
+Chen et al., "Fine-Grained Side Information Guided Dual-Prompts for Zero-Shot Skeleton Action Recognition" (ACM MM
+2024): for each of head, hand, arm, hip, leg and foot 100 learned prompts ask the part's joints for attributes; the text
+of the part, with a learned prompt per class added, is mapped to the same 100 attributes (256 hidden). Loss: the mean
+over parts of the cross entropy of cosines + 0.1 × that of the sum over parts against the mapped class text + 0.1 × the
+cross entropy of mapped part texts against mapped class texts. The sum over parts decides, by cosine. Left out: the
+attention over joints and frames, for a frozen feature is one vector: every prompt gets the same value, and attributes
+differ by the prompts alone. Texts of parts are those of `class_parts`, not of GPT-3.5; 128 channels instead of 768.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from flora_engine.config import FloraSettings
+from flora_engine.heads import Choice, Fit
+from flora_engine.heads.learning.optimise import optimise
+from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.semantics.class_parts import BODY
+
+FLOW, PARTS = False, True
+STEPS = 1000
+WIDTH, TEXT_HIDDEN, ATTRIBUTES = 128, 256, 100
+GLOBAL, TEXTS = 0.1, 0.1  # weights of the second and the third loss
+
+
+def choices(settings: FloraSettings) -> list[Choice]:
+    """By what cosines are divided before the softmax: 1 as published, and less for sharper decisions."""
+    return [{"temperature": 1.0}, {"temperature": 0.1}]
+
+
+class PartAttributes(nn.Module):
+    """Features (N, F) → attributes (N, ATTRIBUTES) of one part: one value for all prompts, weighed by each."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.value = nn.Linear(features, WIDTH)
+        self.augment = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH))
+        self.prompts = nn.Parameter(torch.randn(ATTRIBUTES, WIDTH) / WIDTH**0.5)
+        self.weight = nn.Parameter(torch.randn(WIDTH, WIDTH) / WIDTH**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.augment(self.value(x)) @ (self.prompts @ self.weight).T
+        return found
+
+
+class Star(nn.Module):
+    """features: F. text: channels of the parts' vectors. whole: of the class vectors. classes: K, seen and unseen."""
+
+    def __init__(self, features: int, text: int, whole: int, classes: int) -> None:
+        super().__init__()
+        self.skeletons = nn.ModuleList(PartAttributes(features) for _ in BODY)
+        self.texts = nn.ModuleList(_mapping(text) for _ in BODY)
+        self.prompts = nn.Parameter(0.02 * torch.randn(len(BODY), classes, text))
+        self.whole = _mapping(whole)
+
+    def attributes(self, x: Tensor) -> Tensor:
+        """(parts, N, ATTRIBUTES)."""
+        return torch.stack([part(x) for part in self.skeletons])
+
+    def read(self, parts: Tensor) -> Tensor:
+        """Vectors of parts (parts, K, d), with their prompts, as attributes (parts, K, ATTRIBUTES)."""
+        return torch.stack([mapping(text) for mapping, text in zip(self.texts, parts + self.prompts, strict=True)])
+
+
+def _mapping(inputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, TEXT_HIDDEN), nn.ReLU(), nn.Linear(TEXT_HIDDEN, ATTRIBUTES))
+
+
+def cosines(a: Tensor, b: Tensor) -> Tensor:
+    """Of (…, N, D) and (…, C, D): (…, N, C)."""
+    return F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).transpose(-1, -2)
+
+
+def loss_of(found: Tensor, read: Tensor, whole: Tensor, seen: Tensor, own: Tensor, temperature: float) -> Tensor:
+    """found: (parts, B, A) of recordings. read: (parts, K, A), whole: (K, A) of texts. own: (B,), places in seen."""
+    parts = cosines(found, read[:, seen]) / temperature
+    by_part = torch.stack([F.cross_entropy(part, own) for part in parts]).mean()
+    together = F.cross_entropy(cosines(found.sum(dim=0), whole[seen]) / temperature, own)
+    every = torch.arange(len(whole), device=whole.device)
+    texts = torch.stack([F.cross_entropy(part @ whole.T, every) for part in read]).mean()
+    return by_part + GLOBAL * together + TEXTS * texts
+
+
+def fit(task: Fit) -> Star:
+    """Learn attributes of parts on seen classes, and the mapping of all texts."""
+    problem, tensors = task.problem, Tensors.of(task.problem)
+    parts = torch.stack([tensors.vectors(problem.part(name)) for name in BODY])
+    whole = tensors.vectors(problem.vectors)
+    sizes = tensors.x.shape[1], parts.shape[2], whole.shape[1], len(whole)
+    model = seeded(problem, lambda: Star(*sizes))
+    temperature = float(task.choice["temperature"])
+
+    def loss(rows: Tensor) -> Tensor:
+        found = model.attributes(tensors.x[rows])
+        return loss_of(found, model.read(parts), model.whole(whole), tensors.seen, tensors.own[rows], temperature)
+
+    def score(x: Tensor, classes: Tensor) -> Tensor:
+        return cosines(model.attributes(x).sum(dim=0), model.whole(whole[classes]))
+
+    optimise(
+        task.job,
+        "train STAR",
+        model.parameters(),
+        loss,
+        samples=len(tensors.x),
+        steps=STEPS,
+        generator=tensors.generator,
+        look=lambda number: task.watch(number, tensors.scorer(score), None),
+        evaluations=task.evaluations,
+    )
+    return model
