@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -109,6 +110,9 @@ def on_cluster(
             "a cluster needs the package “distributed”", remedy="Install it: pip install 'flora-studio[cluster]'."
         ) from None
     try:
+        # a client that finds nobody leaves its thread behind
+        where = distributed.comm.get_address_host_port(address)
+        socket.create_connection(where, timeout=_TO_ANSWER).close()
         client = distributed.Client(address, timeout=_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise FloraError(f"no scheduler answers at {address}: {error}", remedy="Start one: dask scheduler.") from None

@@ -18,7 +18,7 @@ import psutil
 from patience import PATIENCE
 
 # Names of threads, and parts of command lines, that live as long as the process that runs the tests.
-_LASTING_THREADS = ("MainThread", "Dummy-", "pytest_timeout", "execnet", "QueueFeederThread", "cpu-kernels")
+_LASTING_THREADS = ("MainThread", "Dummy-", "pytest_timeout", "execnet", "QueueFeederThread", "cpu-kernels", "Dask-")
 _LASTING_PROCESSES = ("resource_tracker", "forkserver", "Xvfb", "compile_worker")
 
 

@@ -26,11 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-root", type=Path, help="folder that relative data paths of the configuration start at")
     parser.add_argument("--batch-size", type=int, default=16, help="recordings at a time (default: %(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: CUDA if it works)")
+    parser.add_argument("--scheduler", metavar="tcp://…", help="compute by the workers of a Dask cluster instead")
     parser.add_argument("--out", type=Path, required=True, help="the npz to write")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    names = ["config", "project", "split", "preparation", "frames", "data_root", "batch_size", "device", "out"]
+    names = ["config", "project", "split", "preparation", "frames"]
+    names += ["data_root", "batch_size", "device", "scheduler", "out"]
     options = {name: getattr(arguments, name) for name in names} | {"checkpoints": arguments.checkpoint}
     with console_job() as job:
         found = extract.run(job, extract.Request.of(**options))

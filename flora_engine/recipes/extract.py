@@ -23,7 +23,7 @@ class Request(request.Request):
     """checkpoints: files or runs, one per stream. out: the npz to write.
 
     config: an encoder configuration (a YAML file, or its content) whose data and split are meant; or project and the
-    name of one of its splits, with preparation and frames.
+    name of one of its splits, with preparation and frames. scheduler: of a Dask cluster whose workers compute instead.
     """
 
     checkpoints: tuple[UserPath, ...] = Field(min_length=1)
@@ -36,6 +36,7 @@ class Request(request.Request):
     data_root: UserPath | None = None
     batch_size: int = Field(16, ge=1)
     device: str | None = None
+    scheduler: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Request:
@@ -61,7 +62,7 @@ def run(job: Job, request: Request) -> Result:
 
     data, split = _data_and_split(request)
     extraction = open_extraction(job, list(request.checkpoints), data, split)
-    features = extraction.run(job, request.out, request.device, request.batch_size)
+    features = extraction.run(job, request.out, request.device, request.batch_size, request.scheduler)
     counts = (len(features.train_label), len(features.zsl_label), len(features.gzsl_label))
     return Result(str(request.out), *counts, features.train_data.shape[1])
 

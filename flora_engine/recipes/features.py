@@ -31,16 +31,25 @@ class Extraction:
     clips: Clips
     parts: Parts
 
-    def run(self, job: Job, path: Path, device: str | None, batch_size: int = 16) -> Features:
+    def run(
+        self, job: Job, path: Path, device: str | None, batch_size: int = 16, scheduler: str | None = None
+    ) -> Features:
         """Write the features to `path` in the unified layout, and return them.
 
-        Stopped (Cancelled), it resumes: finished parts lie in ``PATH.parts`` until all are done. Raises FloraError.
+        scheduler: of a Dask cluster whose workers compute instead. Stopped (Cancelled), it resumes: finished parts lie
+        in ``PATH.parts`` until all are done. Raises FloraError.
         """
         clips, parts = self.clips, self.parts
         used = np.union1d(parts.train, parts.gzsl)
         partial = path.with_name(path.name + ".parts")
         joints = clips.joints if len(used) == len(clips.labels) else clips.joints[used]
-        found = extract_streams(job, self.checkpoints, joints, batch_size=batch_size, partial=partial, device=device)
+        found = extract_streams(
+            *(job, self.checkpoints, joints),
+            batch_size=batch_size,
+            partial=partial,
+            device=device,
+            scheduler=scheduler,
+        )
         whole = np.zeros((len(clips.labels), found.shape[1]), np.float32)
         whole[used] = found
         features = split_features(whole, clips.labels, parts)

@@ -5,11 +5,13 @@ Extraction can be stopped and continues where it was: finished parts lie beside 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +25,13 @@ from flora_engine.models.shift_gcn.features import FeatureExtractor
 from flora_engine.models.shift_gcn.network import MINIMUM_FRAMES, ShiftGCN
 from flora_engine.models.shift_gcn.published import read_published
 from flora_engine.models.shift_gcn.streams import STREAMS, concatenate, make_stream
+from flora_engine.processes import on_cluster
 from flora_engine.project.splits import Parts
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.encoder.state import load_encoder
 
+# What computes features of parts of clips somewhere else: results in the order of the parts.
+Elsewhere = Callable[[Sequence[NDArray[np.float32]]], Generator[NDArray[np.float32], None, None]]
 PART = 256  # clips in one file of a partial result
 
 
@@ -40,13 +45,14 @@ def extract(
     partial: Path | None = None,
     device: str | None = None,
     backend: BackendName = "auto",
+    elsewhere: Elsewhere | None = None,
 ) -> NDArray[np.float32]:
     """Features float32 (N, F) of clips float32 (N, 3, T, V, M) by `model`, which expects `stream`.
 
     partial: a folder that keeps finished parts while this runs; parts found there are not computed again (the caller
     sees to it that they belong to the same model and clips). device: None for CUDA if it works. backend: see
-    `FeatureExtractor`; a log event says which one runs. Raises Cancelled when stopped, FloraError if the clips do
-    not fit or the back end does not compute what the network does.
+    `FeatureExtractor`; a log event says which one runs. elsewhere: computes them instead of this process. Raises
+    Cancelled when stopped, FloraError if the clips do not fit or the back end does not compute what the network does.
     """
     fits = (joints.shape[1], *joints.shape[3:]) == (model.channels, model.joints, model.persons)
     if not fits or joints.shape[2] < MINIMUM_FRAMES:
@@ -54,20 +60,76 @@ def extract(
             f"the encoder takes clips of {model.channels} channels, {model.joints} joints and {model.persons} persons, "
             f"these are {joints.shape[1:]}"
         )
-    function = FeatureExtractor(model, choose_device(device), backend)
-    job.log(f"features of {stream} by back end {function.name}")
     features = np.empty((len(joints), model.feature_size), np.float32)
-    for start in range(0, len(joints), PART):
-        part = features[start : start + PART]
-        file = None if partial is None else partial / f"{stream}-{start:08d}.npy"
-        if file is None or not _read_part(file, part):
-            _check_numbers(joints[start : start + PART], start)
-            _compute(job, function, joints[start : start + PART], part, stream, batch_size)
-            if file is not None:
+    files = {start: partial and partial / f"{stream}-{start:08d}.npy" for start in range(0, len(joints), PART)}
+    open_parts = [start for start, file in files.items() if not (file and _read_part(file, features[start:][:PART]))]
+    parts = _Parts(joints, open_parts)
+    if elsewhere is not None:
+        job.log(f"features of {stream} by a cluster")
+        made = elsewhere(parts)
+    else:
+        function = FeatureExtractor(model, choose_device(device), backend)
+        job.log(f"features of {stream} by back end {function.name}")
+        made = (_compute(job, function, part, stream, batch_size) for part in parts)
+    done = len(joints) - sum(min(PART, len(joints) - start) for start in open_parts)
+    with contextlib.closing(made):
+        for start, part in zip(open_parts, made, strict=True):
+            features[start : start + PART] = part
+            if (file := files[start]) is not None:
                 with replacing(file) as temporary:
                     np.save(temporary, part)
-        job.progress(f"features of {stream}", min(start + PART, len(joints)), len(joints))
+            done += len(part)
+            job.progress(f"features of {stream}", done, len(joints))
+    if not open_parts:
+        job.progress(f"features of {stream}", done, done)
     return features
+
+
+class _Parts(Sequence[NDArray[np.float32]]):
+    """The clips of each part from its start on, checked when it is asked for."""
+
+    def __init__(self, joints: NDArray[np.float32], starts: Sequence[int]) -> None:
+        self._joints, self._starts = joints, starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.float32]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[NDArray[np.float32]]: ...
+
+    def __getitem__(self, place: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        start = self._starts[place]
+        part = self._joints[start : start + PART]
+        _check_numbers(part, start)
+        return np.asarray(part, np.float32)
+
+
+def on_workers(
+    job: Job, scheduler: str, checkpoint: Path, stream: str, batch_size: int, backend: BackendName
+) -> Elsewhere:
+    """What computes features by the workers of the Dask cluster at this address; `checkpoint` is there under the same
+    path.
+    """
+    work = functools.partial(features_by, checkpoint.absolute(), stream, batch_size, backend)
+    return lambda parts: on_cluster(work, parts, 1, scheduler, job=job)
+
+
+def features_by(
+    checkpoint: Path, stream: str, batch_size: int, backend: BackendName, parts: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
+    """Features of parts of clips, in a worker."""
+    function = _extractor(checkpoint, backend)
+    return [_compute(Job(), function, part, stream, batch_size) for part in parts]
+
+
+@functools.lru_cache(maxsize=4)
+def _extractor(checkpoint: Path, backend: BackendName) -> FeatureExtractor:
+    return FeatureExtractor(load_any_encoder(checkpoint)[0], choose_device(None), backend)
 
 
 def _check_numbers(joints: NDArray[np.float32], first: int) -> None:
@@ -79,17 +141,13 @@ def _check_numbers(joints: NDArray[np.float32], first: int) -> None:
 
 
 def _compute(
-    job: Job,
-    function: FeatureExtractor,
-    joints: NDArray[np.float32],
-    out: NDArray[np.float32],
-    stream: str,
-    batch_size: int,
-) -> None:
+    job: Job, function: FeatureExtractor, joints: NDArray[np.float32], stream: str, batch_size: int
+) -> NDArray[np.float32]:
+    batches = []
     for start in range(0, len(joints), batch_size):
         job.check()
-        clips = np.asarray(joints[start : start + batch_size], np.float32)
-        out[start : start + batch_size] = function(make_stream(clips, stream))
+        batches.append(function(make_stream(joints[start : start + batch_size], stream)))
+    return np.concatenate(batches)
 
 
 def _read_part(file: Path, out: NDArray[np.float32]) -> bool:
@@ -113,12 +171,13 @@ def extract_streams(
     partial: Path | None = None,
     device: str | None = None,
     backend: BackendName | None = None,
+    scheduler: str | None = None,
 ) -> NDArray[np.float32]:
     """Features of one checkpoint, or of several streams' side by side: float32 (N, streams·256), in the order of
     `models.shift_gcn.streams.STREAMS`.
 
     partial: emptied first if it belongs to other checkpoints or clips. backend: None for torch if the encoder was
-    trained by `backend: torch`, else auto.
+    trained by `backend: torch`, else auto. scheduler: of a Dask cluster whose workers compute instead.
     """
     if partial is not None:
         _claim(partial, checkpoints, joints)
@@ -127,6 +186,10 @@ def extract_streams(
         if stream in checkpoints:
             model, about = load_any_encoder(checkpoints[stream])
             trained_by = about.get("settings", {}).get("backend")
+            used: BackendName = backend or ("torch" if trained_by == "torch" else "auto")
+            elsewhere = None
+            if scheduler is not None:
+                elsewhere = on_workers(job, scheduler, checkpoints[stream], stream, batch_size, used)
             features[stream] = extract(
                 job,
                 model,
@@ -135,7 +198,8 @@ def extract_streams(
                 batch_size=batch_size,
                 partial=partial,
                 device=device,
-                backend=backend or ("torch" if trained_by == "torch" else "auto"),
+                backend=used,
+                elsewhere=elsewhere,
             )
     return concatenate(features)
 

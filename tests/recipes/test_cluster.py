@@ -10,21 +10,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from patience import PATIENCE
 
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.journal import read_journal
+from flora_engine.models.shift_gcn.network import ShiftGCN
+from flora_engine.models.shift_gcn.published import to_published
 from flora_engine.processes import in_order, on_cluster
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import batch
+from flora_engine.training import extraction
 
 distributed = pytest.importorskip("distributed", reason="the extra “cluster” is not installed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[Any]:
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
@@ -66,6 +71,32 @@ def test_the_pieces_of_a_killed_worker_are_done_again(cluster: Any, tmp_path: Pa
     assert killed.is_set() and (result.ranked, result.failed) == (24, 0)
     items = [line.item for line in read_journal(journal)[1]]
     assert sorted(items) == sorted(str(path) for path in (tmp_path / "many").iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_features_of_an_encoder_by_workers_of_which_one_is_killed(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "PART", 3)
+    torch.manual_seed(0)
+    checkpoint = tmp_path / "joint.pt"
+    torch.save(to_published(ShiftGCN(2)), checkpoint)
+    joints = np.random.default_rng(2).normal(size=(20, 3, 16, 25, 2)).astype(np.float32)
+    here = extraction.extract_streams(Job(), {"joint": checkpoint}, joints)
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        workers = list(client.run(os.getpid).values())
+    killed = threading.Event()
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["kind"] == "progress" and event["done"] and not killed.is_set():
+            killed.set()
+            os.kill(workers[0], signal.SIGKILL)
+
+    there = extraction.extract_streams(
+        Job(listen), {"joint": checkpoint}, joints, partial=tmp_path / "parts", scheduler=cluster.scheduler_address
+    )
+    assert killed.is_set()
+    np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
 
 
 def test_nobody_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def test_stopped_it_goes_on_without_computing_parts_again(
         extract_streams(job, found, joints, partial=tmp_path / "parts")
     computed: list[int] = []
     compute = extraction._compute
-    monkeypatch.setattr(extraction, "_compute", lambda *a: (computed.append(len(a[2])), compute(*a)))
+    monkeypatch.setattr(extraction, "_compute", lambda *a: (computed.append(len(a[2])), compute(*a))[1])
     resumed = extract_streams(Job(), found, joints, partial=tmp_path / "parts")
     np.testing.assert_allclose(resumed, whole, rtol=1e-4, atol=1e-5)  # the rest is computed anew, in other memory
     assert computed == [4, 2]
