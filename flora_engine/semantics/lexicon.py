@@ -72,8 +72,11 @@ class Lexicon:
         return matrix
 
     def find(self, name: str) -> int | None:
-        """The entry that has this name, whatever its letter case, articles and endings; None if there is none."""
-        return self.places.get(phrases.key(name))
+        """The entry that has this name, whatever its letter case, articles, endings and what it adds in parentheses or
+        after a slash; None if there is none.
+        """
+        keys = (phrases.key(one) for one in phrases.readings(name))
+        return next((self.places[key] for key in keys if key in self.places), None)
 
     def without(self, names: Iterable[str]) -> Lexicon:
         """The lexicon without the entries of these names, for evidence on words that it does not hold."""

@@ -14,7 +14,7 @@ Limb = Literal["hand", "leg"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # They do not tell one action from another.
-_FILLER_WORDS = "a an the your you his her their my one's own do doing does make making perform some it its of"
+_FILLER_WORDS = "a an the your you his her their my one's own do doing does make making perform some it its of imaginary"
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _NOT = re.compile(
     r"\b(?:not|no|never|without|don['’]?t|doesn['’]?t|do not|does not|instead of|rather than)\b", re.IGNORECASE
@@ -38,6 +38,8 @@ _TWO = re.compile(
     r"to somebody|to someone|somebody else|someone else|together)\b",
     re.IGNORECASE,
 )
+_PARENTHESIS = re.compile(r"\(([^()]*)\)")
+_SLASH = re.compile(r"(\w+)\s*/\s*(\w+)")
 _ENDINGS = ("ing", "ed", "es", "s")
 
 
@@ -67,6 +69,20 @@ def key(text: str) -> str:
     """What two spellings of one name share: stems in their order, without fillers; "" if nothing is left."""
     words = [word.casefold() for word in _WORD.findall(text)]
     return " ".join(stem(word) for word in words if word not in _FILLERS)
+
+
+def readings(text: str) -> list[str]:
+    """The phrase and what it says in fewer words: without what stands in parentheses, with either word around a slash,
+    either side of it, and what stands in parentheses.
+
+    “put on a hat/cap” is also “put on a hat” and “put on a cap”; “touch head (headache)” also “touch head”.
+    """
+    plain = _PARENTHESIS.sub(" ", text)
+    found = [text, plain]
+    if "/" in plain:
+        found += [_SLASH.sub(choice, plain) for choice in (r"\1", r"\2")] + plain.split("/")
+    found += _PARENTHESIS.findall(text)
+    return list(dict.fromkeys(" ".join(one.split()) for one in found if key(one)))
 
 
 def without_side(text: str) -> str:
