@@ -14,7 +14,9 @@ Limb = Literal["hand", "leg"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 # They do not tell one action from another.
-_FILLER_WORDS = "a an the your you his her their my one's own do doing does make making perform some it its of imaginary"
+_FILLER_WORDS = (
+    "a an the your you his her their my one's own do doing does make making perform some it its of imaginary"
+)
 _FILLERS = frozenset(_FILLER_WORDS.split())
 _NOT = re.compile(
     r"\b(?:not|no|never|without|don['’]?t|doesn['’]?t|do not|does not|instead of|rather than)\b", re.IGNORECASE

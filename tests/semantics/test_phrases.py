@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flora_engine.semantics import phrases
+from flora_engine.semantics.lexicon import Entry, Lexicon
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,36 @@ def test_scripts_and_crumbs_are_seen() -> None:
 def test_nothing_typed_breaks_the_rules(text: str) -> None:
     phrases.key(text), phrases.side_of(text), phrases.without_side(text), phrases.foreign(text)
     assert all(phrases.key(clause.text) for clause in phrases.clauses(text))
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        ("put on a hat/cap", "put on a cap"),
+        ("put on a hat / cap", "put on a hat"),
+        ("touch head (headache)", "touch head"),
+        ("use a fan (with hand or paper)/feeling warm", "feeling warm"),
+        ("nod head/bow", "nod head"),
+        ("finger-guessing game (playing rock-paper-scissors)", "playing rock-paper-scissors"),
+    ],
+)
+def test_parentheses_and_slashes_are_other_words_for_the_same(typed: str, wanted: str) -> None:
+    assert phrases.readings(typed)[0] == typed
+    assert wanted in phrases.readings(typed)
+
+
+@pytest.mark.parametrize("typed", ["", "()", "/", "( / )", "(((", "wave", "a//b", "(()"])
+def test_readings_of_odd_texts_are_words_or_nothing(typed: str) -> None:
+    assert all(phrases.key(reading) for reading in phrases.readings(typed))
+
+
+def test_the_whole_name_counts_before_its_parts() -> None:
+    """An entry may itself be called by a name with a slash."""
+    entries = tuple(
+        Entry(names=(name,), motion="m", meaning="m", expect={"travel_path": 1})
+        for name in ("push/pull", "push", "pull")
+    )
+    lexicon = Lexicon(entries)
+    assert [lexicon.find(name) for name in ("push/pull", "pull", "pull (a rope)", "pull/drag")] == [0, 2, 2, 2]
+    assert lexicon.find("lift (heavy)/carry") is None
+    assert len(lexicon.without(["pull (a rope)"]).entries) == 2
