@@ -27,6 +27,8 @@ Origin = Literal["train", "checkpoint", "file"]
 OWN = "own"  # the data set of a project whose classes are its own
 PAGES = ("data", "split", "features", "texts", "method", "check")
 
+# Heads that measure the recordings themselves, which a feature file does not hold.
+MEASURING = ("descriptors", "ensemble_descriptors")
 # What the presets say beside the defaults, which are the published settings.
 _SMALL = {"hidden": 192, "tokens_per_step": 2, "attunements": [[0, 0.0], [2, 0.4]], "evaluations": 4}
 _MODERN = {"schedule": "cosine", "warmup_epochs": 2, "held_out": 0.0, "keep": "last", "base_channels": 32}
@@ -36,13 +38,13 @@ PRESETS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]
         "A first look: a small network, few passes, one seed",
         {**_MODERN, "epochs": 8},
         {**_SMALL, "align_iterations": 300, "total_iterations": 600, "folds": 2},
-        ("flora", "nearest_mean"),
+        ("flora", "nearest_mean", "descriptors"),
     ),
     "careful": (
-        "As the model that ships: small networks, augmentation, three heads together, three seeds",
+        "Small networks, augmentation, several heads and their sum, three seeds",
         {**_MODERN, **_MOVED, "epochs": 25},
         {**_SMALL, "align_iterations": 800, "total_iterations": 1600, "seeds": [0, 1, 2]},
-        ("flora", "nearest_mean", "eszsl", "ensemble"),
+        ("flora", "nearest_mean", "eszsl", "ensemble", "descriptors"),
     ),
     "published": ("The settings of the paper; hours without a GPU", {}, {}, ("flora",)),
 }
@@ -102,7 +104,7 @@ def to_data(draft: Draft) -> dict[str, Any]:
             optional = draft.origin == "file" and not draft.recordings
             place = {} if optional else {name: str(path) for name, path in place_of(Path(draft.recordings)).items()}
             data |= {"data": {**_prepared_for_encoder(draft), **place}, "encoder": list(draft.checkpoints)}
-        return data | texts | {"flora": _flora(draft), "heads": list(draft.heads)}
+        return data | texts | {"flora": _flora(draft), "heads": usable_heads(draft)}
     own = draft.source == "project"
     source = {"dataset": draft.dataset or OWN, "project": draft.project} if own else {}
     source = source or {"dataset": draft.dataset, "raw": draft.folder}
@@ -118,6 +120,12 @@ def to_data(draft: Draft) -> dict[str, Any]:
         "heads": list(draft.heads),
         "final": draft.final,
     }
+
+
+def usable_heads(draft: Draft) -> list[str]:
+    """The heads of a draft, without those that its source cannot serve."""
+    file = draft.source == "published" and draft.origin == "file"
+    return [name for name in draft.heads if not (file and name in MEASURING)]
 
 
 def from_data(data: Mapping[str, Any]) -> Draft:

@@ -10,6 +10,7 @@ import pytest
 
 from app.training.config_form import ConfigForm, plain
 from app.training.draft import (
+    MEASURING,
     PAGES,
     PRESETS,
     SECTIONS,
@@ -26,12 +27,21 @@ from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
 from flora_engine.datasets.catalogue import ClassText
 from flora_engine.datasets.published_files import PREPARATIONS_OF
 from flora_engine.errors import FloraError
+from flora_engine.heads import NAMES, reads
 from flora_engine.project import Split, TrainRule
 from flora_engine.runs.folder import RunFolder
 
 BENCHMARK = all_benchmarks()[0].name
 SPLIT = Split(name="one", unseen=(0, 3), train=TrainRule(by="subject", values=(1,)))
 TEXTS = tuple(ClassText(name, f"move {name}", f"it is {name}") for name in "abcdefghij")
+
+
+def test_heads_that_measure_recordings_are_left_out_for_a_feature_file(drafts: dict[str, Draft]) -> None:
+    assert set(MEASURING) == {name for name in NAMES if reads(name) != "features"}
+    file = replace(drafts["file"], heads=("flora", *MEASURING))
+    assert to_data(file)["heads"] == ["flora"]
+    assert to_data(replace(drafts["checkpoint"], heads=file.heads))["heads"] == ["flora", *MEASURING]
+    assert to_data(replace(drafts["project"], heads=("flora", *MEASURING)))["heads"] == ["flora", *MEASURING]
 
 
 @pytest.fixture

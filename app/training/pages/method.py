@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from app.training.config_form import ConfigForm
-from app.training.draft import PRESETS, SECTIONS, Draft
+from app.training.draft import MEASURING, PRESETS, SECTIONS, Draft, usable_heads
 from app.training.pages.page import Page
 from app.widgets import choice_box
 from flora_engine.choices import modules_of
 
+# In the order of the page: the method and what the program ships, baselines, rivals by year.
 _HEADS = {
     "flora": "the paper's method: texts and skeletons in one space, and a flow that decides",
+    "ensemble": "Flora, nearest mean and ridge regression together",
+    "descriptors": "what was measured against what the words make expect; no encoder, needs the recordings",
+    "ensemble_descriptors": "the ensemble and the descriptors together, as a model of this window ranks",
     "nearest_mean": "the nearest class text after a learned map: quick, a baseline",
     "eszsl": "ridge regression between features and texts: seconds, a baseline",
     "smie": "agreement of features and texts, learned by contrast",
@@ -26,9 +30,6 @@ _HEADS = {
     "purls": "a recording against descriptions of body parts and stretches of time (2024)",
     "star": "attributes of six body parts, from the recording and from the texts (2024)",
     "tdsm": "a diffusion model: the class whose text denoises a recording best (2025)",
-    "descriptors": "what was measured against what the words make expect; no encoder, needs the recordings",
-    "ensemble_descriptors": "the ensemble and the descriptors together, as a model of this window ranks",
-    "ensemble": "Flora, nearest mean and ridge regression together: what the program ships",
 }
 
 
@@ -47,19 +48,24 @@ class MethodPage(Page):
         self.preset.setAccessibleName("Preset")
         self.preset.activated.connect(self._on_preset)
         self.heads: dict[str, QCheckBox] = {}
-        simple = QWidget()
-        column = QVBoxLayout(simple)
+        simple, inside = QWidget(), QWidget()
+        listed, column = QVBoxLayout(inside), QVBoxLayout(simple)
         column.setContentsMargins(0, 8, 0, 0)
-        for name in modules_of("flora_engine.heads"):
+        listed.setContentsMargins(0, 0, 0, 0)
+        for name in dict.fromkeys([*_HEADS, *modules_of("flora_engine.heads")]):
             box = QCheckBox(f"{name}: {_HEADS[name]}" if name in _HEADS else name)
             box.toggled.connect(lambda _: self.changed.emit())
             self.heads[name] = box
-            column.addWidget(box)
+            listed.addWidget(box)
+        listed.addStretch(1)
+        area = QScrollArea(widgetResizable=True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(inside)
+        column.addWidget(area, 1)
         self.final = QCheckBox("At the end, train once more on all classes and recordings, and use that model")
         self.final.toggled.connect(lambda _: self.changed.emit())
         column.addSpacing(8)
         column.addWidget(self.final)
-        column.addStretch(1)
         self.forms = {name: ConfigForm(section) for name, section in SECTIONS.items()}
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
@@ -78,6 +84,8 @@ class MethodPage(Page):
         for name, box in self.heads.items():
             box.blockSignals(True)
             box.setChecked(name in draft.heads)
+            box.setEnabled(name not in MEASURING or name in usable_heads(replace(draft, heads=MEASURING)))
+            box.setToolTip("" if box.isEnabled() else "A feature file holds no recordings to measure")
             box.blockSignals(False)
         self.preset.setCurrentIndex(self.preset.findData(draft.preset))
         for name, form in self.forms.items():
