@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("bundle", "give a trained run the encoder with which it labels"),
     "evaluate": ("evaluate", "evaluate a run again"),
     "compare": ("compare", "train all heads on the same features and print one table"),
+    "texts": ("texts", "encode class texts once, for the trainings that follow"),
     "lexicon": ("lexicon", "check lexicon files, and show what is expected of an action"),
     "config": ("config", "check configuration files"),
     "runs": ("runs", "list, show, compare and prune runs"),

@@ -29,6 +29,13 @@ class TextSettings(Section):
     tokens: int = Field(32, ge=3, le=512, description="tokens kept of each text: L of the method")
     texts: Path | None = Field(None, description="folder of {dataset}.csv and {dataset}_llm.txt")
     classes: tuple[ClassText, ...] | None = Field(None, description="name, motion and definition of every class")
+    more: tuple[Path, ...] = Field(
+        (), description="further texts of the same classes: such folders, YAML files, or `shipped` for our own"
+    )
+    several: Literal["mean", "kept"] = Field(
+        "mean",
+        description="with `more`: mean averages the states of a class; kept gives it the tokens of all texts",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> TextSettings:

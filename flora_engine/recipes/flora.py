@@ -40,7 +40,7 @@ from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordi
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, check_recordings, run_folder
-from flora_engine.recipes.texts import EncodedTexts, encode_texts, reads_descriptors, texts_for
+from flora_engine.recipes.texts import EncodedTexts, encode_texts, more_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
@@ -181,11 +181,16 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
 def texts_of(job: Job, config: FloraConfig) -> EncodedTexts:
     """The texts of the benchmark's classes, as the heads of the configuration see them. FloraError."""
     encoder = load_text_encoder(config.texts.encoder, job)
-    return encode_texts(encoder, _texts(config), config.texts.tokens, config.heads)
+    more = more_texts([_data(config)], config.texts)
+    return encode_texts(encoder, _texts(config), config.texts, config.heads, more)
 
 
 def _texts(config: FloraConfig) -> list[ClassText]:
-    return texts_for(DataSettings(dataset=load_benchmark(config.benchmark).dataset), config.texts)
+    return texts_for(_data(config), config.texts)
+
+
+def _data(config: FloraConfig) -> DataSettings:
+    return DataSettings(dataset=load_benchmark(config.benchmark).dataset)
 
 
 def _described(job: Job, config: FloraConfig, source: Extraction, path: Path) -> Features | None:

@@ -27,7 +27,7 @@ from flora_engine.recipes.bundling import summary
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
 from flora_engine.recipes.split_run import Material, SplitRun
 from flora_engine.recipes.starting import Start, run_folder
-from flora_engine.recipes.texts import encode_texts, reads_descriptors, texts_for
+from flora_engine.recipes.texts import encode_texts, more_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import FinalResult, PipelineResult, SplitResult, read_result
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -80,7 +80,7 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
     of_sets = [texts_for(settings, config.texts) for settings in config.data]
     texts = [text for of_set in of_sets for text in of_set]
     encoder = load_text_encoder(config.texts.encoder, job)
-    encoded = encode_texts(encoder, texts, config.texts.tokens, config.heads)
+    encoded = encode_texts(encoder, texts, config.texts, config.heads, more_texts(config.data, config.texts))
     encoders = find_checkpoints(list(config.checkpoints)) if config.checkpoints else {}
     for split in config.splits:
         check_trained_apart(job, encoders, [texts[label].name for label in split.unseen], split.name)

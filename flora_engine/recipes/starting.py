@@ -18,6 +18,7 @@ from flora_engine.jobs import Job
 from flora_engine.project.schema import DATABASE
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
+from flora_engine.recipes.texts import SHIPPED
 from flora_engine.runs.events import History
 from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.semantics.text_encoder import MINILM
@@ -91,6 +92,8 @@ def with_absolute_paths(config: AnyConfig, data_root: Path | None, features_root
     texts: dict[str, Any] = {}
     if not isinstance(config, EncoderConfig):
         texts = {} if config.texts.texts is None else {"texts": absolute(config.texts.texts)}
+        if config.texts.more:
+            texts["more"] = tuple(path if str(path) == SHIPPED else absolute(path) for path in config.texts.more)
         if config.texts.encoder != MINILM:
             texts["encoder"] = str(absolute(Path(config.texts.encoder)))
     changed: dict[str, Any] = {}

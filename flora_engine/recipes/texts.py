@@ -16,10 +16,12 @@ from flora_engine.errors import FloraError
 from flora_engine.heads import reads, reads_parts
 from flora_engine.project import Project
 from flora_engine.semantics.class_parts import class_parts
-from flora_engine.semantics.class_texts import class_states, load_class_texts, with_known_texts
+from flora_engine.semantics.class_texts import class_states, joined_states, load_class_texts, with_known_texts
 from flora_engine.semantics.expectations import Reader
 from flora_engine.semantics.lexicon import users_lexicon
 from flora_engine.semantics.text_encoder import TextEncoder
+
+SHIPPED = "shipped"  # under `more`: our own texts of the data set
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,31 @@ class EncodedTexts:
     expectations: NDArray[np.float64] | None = None
 
 
-def encode_texts(encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, heads: Sequence[str]) -> EncodedTexts:
-    """What `heads` see of the class texts. FloraError as in `class_states`."""
+def encode_texts(
+    encoder: TextEncoder,
+    texts: Sequence[ClassText],
+    settings: TextSettings,
+    heads: Sequence[str],
+    more: Sequence[Sequence[ClassText]] = (),
+) -> EncodedTexts:
+    """What `heads` see of the class texts. more: further texts of the same classes. FloraError as in `class_states`."""
+    tokens = settings.tokens
     parts = class_parts(encoder, texts, tokens) if reads_parts(heads) else None
     expectations = None
     if reads_descriptors(heads):
         read = Reader(users_lexicon(), encoder).read_all(texts)
         expectations = np.stack([one.values for one in read])
-    return EncodedTexts(class_states(encoder, list(texts), tokens), parts, encoder.sha256, expectations)
+    versions = [class_states(encoder, list(version), tokens, keep=True) for version in (*more, texts)]
+    return EncodedTexts(joined_states(versions, settings.several), parts, encoder.sha256, expectations)
+
+
+def more_texts(data: Sequence[DataSettings], settings: TextSettings) -> list[list[ClassText]]:
+    """Further texts of all classes of all data sets, one list per entry of `settings.more`. FloraError."""
+    found = []
+    for path in settings.more:
+        where = None if str(path) == SHIPPED else path
+        found.append([text for one in data for text in load_class_texts(one.dataset, where)])
+    return found
 
 
 def reads_descriptors(heads: Iterable[str]) -> bool:

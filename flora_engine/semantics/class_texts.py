@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from flora_engine.array_cache import ArrayCache
 from flora_engine.datasets.catalogue import ClassText, load_dataset, texts_from_data
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
@@ -23,6 +26,7 @@ __all__ = [
     "class_states",
     "class_vectors",
     "import_published",
+    "joined_states",
     "load_class_texts",
     "parse_typed",
     "read_texts",
@@ -32,14 +36,26 @@ __all__ = [
 
 
 def load_class_texts(dataset: str, folder: Path | None = None) -> list[ClassText]:
-    """The texts of all classes of `dataset`, in label order: ours, or those of `folder` in the published format.
+    """The texts of all classes of `dataset`, in label order: ours, or those of `folder` in the published format, or of
+    our own YAML if it is such a file.
 
     Raises FloraError if the data set is unknown or the files are missing or do not fit its class names.
     """
     ours = load_dataset(dataset).classes
     if folder is None:
         return list(ours)
+    if folder.suffix.lower() in (".yaml", ".yml"):
+        return _named_alike(ours, read_texts(folder), folder)
     return import_published(folder, dataset, [text.name for text in ours])
+
+
+def _named_alike(ours: Sequence[ClassText], given: list[ClassText], path: Path) -> list[ClassText]:
+    by_name = {text.name.casefold(): text for text in given}
+    missing = [text.name for text in ours if text.name.casefold() not in by_name]
+    if missing:
+        raise FloraError(f"has no texts for the class “{missing[0]}”", path=path, where=f"{len(missing)} missing",
+                         remedy="Give every class of the data set an entry.")  # fmt: skip
+    return [by_name[text.name.casefold()] for text in ours]
 
 
 def import_published(folder: Path, dataset: str, names: list[str]) -> list[ClassText]:
@@ -159,19 +175,45 @@ def _known_names() -> dict[str, ClassText]:
     return short_names | names
 
 
-def class_states(encoder: TextEncoder, texts: list[ClassText], tokens: int) -> NDArray[np.float32]:
+def class_states(
+    encoder: TextEncoder, texts: list[ClassText], tokens: int, *, keep: bool = False
+) -> NDArray[np.float32]:
     """E of docs/method.md, section 5: float32 (K, tokens + 1, 2d), the motion's channels before the definition's.
 
-    The last row along the second axis holds the pooled vectors. Raises FloraError without classes or if `tokens`
-    does not fit the encoder.
+    The last row along the second axis holds the pooled vectors. keep: take states from the cache, and leave new ones
+    there. Raises FloraError without classes or if `tokens` does not fit the encoder.
     """
     if not texts:
         raise FloraError("there are no classes", remedy="Name at least one action.")
     wanted = [text.motion for text in texts] + [text.definition for text in texts]
     distinct = list(dict.fromkeys(wanted))  # a class typed without a description has one text for both
     place = {text: row for row, text in enumerate(distinct)}
-    states = encoder.encode(distinct, tokens)[[place[text] for text in wanted]]
+    found = _kept_states(encoder, distinct, tokens) if keep else encoder.encode(distinct, tokens)
+    states = found[[place[text] for text in wanted]]
     return np.concatenate([states[: len(texts)], states[len(texts) :]], axis=-1)
+
+
+def _kept_states(encoder: TextEncoder, texts: list[str], tokens: int) -> NDArray[np.float32]:
+    """(K, tokens + 1, d) from disk or from the encoder."""
+    cache = ArrayCache("states")
+    keys = [hashlib.sha256(f"{encoder.sha256} {tokens} {text}".encode()).hexdigest() for text in texts]
+    known = cache.get(keys)
+    new = [text for text, key in zip(texts, keys, strict=True) if key not in known]
+    if new:
+        made = dict(zip(new, encoder.encode(new, tokens), strict=True))
+        fresh = {key: made[text] for text, key in zip(texts, keys, strict=True) if text in made}
+        cache.put(fresh)
+        known |= fresh
+    return np.stack([known[key] for key in keys])
+
+
+def joined_states(versions: Sequence[NDArray[np.float32]], several: str) -> NDArray[np.float32]:
+    """One array from the states (K, L+1, 2d) of several texts per class: their mean, or (kept) all their tokens side by
+    side, (K, n (L+1), 2d), with the pooled vectors of the last version at the end.
+    """
+    if len(versions) == 1:
+        return versions[0]
+    return np.mean(versions, axis=0) if several == "mean" else np.concatenate(versions, axis=1)
 
 
 def class_vectors(states: NDArray[np.float32]) -> NDArray[np.float32]:

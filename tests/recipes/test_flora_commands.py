@@ -92,6 +92,21 @@ def test_train_resume_and_evaluate(config: Path, tmp_path: Path, capsys: pytest.
     assert line.split()[3:] == [f"{held_out['zsl']['accuracy']['mean']:.1%}"] * 2
 
 
+@pytest.mark.parametrize("several", ["mean", "kept"])
+def test_several_texts_per_class(config: Path, tmp_path: Path, several: str) -> None:
+    """Every head takes the states of two texts per class; those of one text, given twice, average to themselves."""
+    settings = yaml.safe_load(config.read_text())
+    texts = {**settings["texts"], "more": ["shipped"], "several": several}
+    heads = ["flora", "nearest_mean", "eszsl"]
+    settings["flora"] |= {"protocols": ["held-out"]}
+    out = {"out": str(tmp_path / "runs"), "features_root": str(tmp_path), "device": "cpu"}
+    result = perform(Job(), "train", {"config": {**settings, "texts": texts, "heads": heads}, **out})
+    assert list(result["heads"]) == heads
+    if several == "mean":
+        alone = perform(Job(), "train", {"config": {**settings, "heads": ["eszsl"]}, **out})
+        assert alone["heads"]["eszsl"]["held-out"]["gzsl"] == result["heads"]["eszsl"]["held-out"]["gzsl"]
+
+
 def test_compare_prints_one_row_per_head(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--features-root", str(tmp_path), "--out", str(tmp_path / "runs"), "--device", "cpu"]
     options = ["--protocol", "held-out", "--setting", "zsl", "--heads", "eszsl", "flora"]
