@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -54,12 +55,19 @@ class _Look:
     def queue(self) -> list[Waiting]:
         """The ranked files that nobody has decided."""
         number = {item: place for place, item in enumerate(self.items)}
+        stems = Counter(Path(item).stem for item in self.items)
         open_lines = [one for one in self.lines if one.ranking and one.item not in self.decisions]
         return [
-            Waiting(number[one.item], Path(one.item).name, RankingSaid(self.model, one.ranking, one.none, one.time))
+            Waiting(number[one.item], _name(one.item, stems), RankingSaid(self.model, one.ranking, one.none, one.time))
             for one in open_lines
             if one.item in number
         ]
+
+
+def _name(item: str, stems: Counter[str]) -> str:
+    """What a file is called in the queue: without its ending, if no other is called so."""
+    path = Path(item)
+    return path.stem if stems[path.stem] == 1 else path.name
 
 
 def _look(batch: _Batch) -> _Look | None:

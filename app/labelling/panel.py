@@ -154,7 +154,7 @@ class LabelPanel(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.message)
         self._stack.addWidget(self.ranking)
-        self.footer = QLabel()
+        self.footer = ElidedLabel(left=True, end=True)
         self.footer.setProperty("role", "muted")
         self.footer.setAccessibleName("Time of labelling")
         self.model_name = ElidedLabel()

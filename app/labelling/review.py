@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.tables import ColumnsModel
@@ -16,6 +16,7 @@ from app.widgets import choice_box, rows_view
 from flora_engine.project import Project, RankingSaid
 
 KEYS = 9  # ranks that a key can take
+_NARROWEST, _LEAD_FROM = 270, 340  # pixels: of the panel, and from which on it has room for the lead
 _TITLES = ("Recording", "Best", "Share", "Lead")
 
 
@@ -129,6 +130,7 @@ class ReviewPanel(QWidget):
         column.addLayout(top)
         column.addWidget(self.view, 3)
         column.addWidget(self.ranks, 2)
+        self.setMinimumWidth(_NARROWEST)
 
     @property
     def current(self) -> Waiting | None:
@@ -166,6 +168,10 @@ class ReviewPanel(QWidget):
         one = self.current
         if one is not None and rank <= len(one.said.ranking):
             self.decided.emit(one.id, one.said.ranking[rank - 1][0], one.said.model)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.view.setColumnHidden(_TITLES.index("Lead"), self.width() < _LEAD_FROM)
+        super().resizeEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The queue's keys, before shortcuts of the window see them."""

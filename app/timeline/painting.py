@@ -134,7 +134,9 @@ class LanePainter:
             painter.setPen(QColor(self.theme.grid))
             painter.drawLine(QPointF(x, RULER - 5), QPointF(x, bottom))
             painter.setPen(QColor(self.theme.muted))
-            painter.drawText(QPointF(x + 3, RULER - 5), clock_text(seconds))
+            text = clock_text(seconds)
+            if x + 3 + painter.fontMetrics().horizontalAdvance(text) <= GUTTER + axis.width:  # not half of it
+                painter.drawText(QPointF(x + 3, RULER - 5), text)
 
     def _name(self, painter: QPainter, lane: Lane) -> None:
         kind, _, name = lane.kind.partition(":")

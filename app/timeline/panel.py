@@ -37,7 +37,7 @@ class TimelinePanel(QWidget):
         super().__init__(parent)
         self.colours = Colours()
         self.lanes = Lanes(self.colours)
-        self.message = ElidedLabel()
+        self.message = ElidedLabel(end=True)
         self.message.setProperty("role", "muted")
         self.buttons: dict[str, QToolButton] = {}
         self._bar = QScrollBar(Qt.Orientation.Horizontal)

@@ -45,7 +45,7 @@ def test_ranked_decided_continued_and_saved(
     assert len(waiting(window)) == 4 and window.docks.review.isVisible()
     first = window.review.current
     assert first is not None and "built-in model" in window.review.ranks.toPlainText()
-    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.source.name == first.name)
+    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.source.stem == first.name)
     second_best = first.said.ranking[1][0]
     window.review.view.setFocus()
     QTest.keyClick(window.review.view, Qt.Key.Key_2)
@@ -62,8 +62,8 @@ def test_ranked_decided_continued_and_saved(
     again.run_command("file.save_labels")
     qtbot.waitUntil(lambda: "Wrote" in again.notice.text())
     table = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
-    rows = {Path(row["file"]).name: row for row in csv.DictReader(table)}
-    assert len(rows) == 5 and rows["broken.skeleton"]["problem"]
+    rows = {Path(row["file"]).stem: row for row in csv.DictReader(table)}
+    assert len(rows) == 5 and rows["broken"]["problem"]
     assert (rows[first.name]["class"], rows[first.name]["author"]) == (second_best, login())
     assert rows[first.name]["label"] == first.said.ranking[0][0]
     assert sum(bool(row["class"]) for row in rows.values()) == 1

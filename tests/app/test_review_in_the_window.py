@@ -132,3 +132,10 @@ def test_a_batch_that_was_cut_off_is_offered_again(window: MainWindow, study: Pa
     qtbot.waitUntil(lambda: "4 recordings are still to be ranked" in window.notice.text())
     window.notice.action().click()
     qtbot.waitUntil(lambda: "Ranked 4 recordings" in window.notice.text())
+
+
+def test_a_narrow_queue_leaves_the_lead_to_the_order(reviewing: MainWindow) -> None:
+    review = reviewing.review
+    for width, hidden in ((280, True), (500, False)):
+        review.resize(width, 300)
+        assert review.view.isColumnHidden(3) is hidden and not review.view.isColumnHidden(2)
