@@ -4,7 +4,8 @@
 
 Takes of ten synthetic one-person actions stand in random order until the recording is long enough. The seconds are
 those of the whole timeline (all windows, Viterbi, segments); the first pieces are those of the first event. --costs
-compares several costs of a change on the scores of one run, to choose the default on synthetic streams alone.
+compares several costs of a change on the scores of one run, to choose the default on synthetic streams alone. Features
+are made anew each time; --kept FOLDER keeps them there, for a second run to find.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from flora_engine.demo import ACTIONS, synthesise_stream
 from flora_engine.evaluation.segments import segment_measures
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.bundle import BUILTIN
+from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.segments import Segment
 from flora_engine.labelling.smoothing import emissions, segments_of, viterbi, without_short
 from flora_engine.labelling.spreading import spread_for
 from flora_engine.labelling.timeline import Options, Timeline, timeline, usual_seconds
+from flora_engine.resources import cache_folder
 from flora_engine.semantics.class_texts import parse_typed, with_known_texts
+from flora_engine.semantics.text_encoder import prepare_text_encoder
 from flora_engine.skeleton import SkeletonSequence
 
 CHOSEN = (0, 2, 3, 5, 6, 10, 11, 12, 15, 17)  # wave, drink, sit, squat, jump, kick, bow, clap, throw, phone
@@ -68,15 +72,25 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="in one process")
     parser.add_argument("--persons", type=int, default=1, choices=(1, 2))
     parser.add_argument("--background", action="store_true")
+    parser.add_argument("--kept", type=Path, help="a folder for features (see FLORA_CACHE)")
     parser.add_argument("--seed", type=int, default=1000)
     arguments = parser.parse_args()
+    if arguments.kept is None:
+        os.environ["FLORA_CACHE_MB"] = "0"
+    else:
+        prepare_text_encoder(Job())
+        kept = arguments.kept / "text-encoders"
+        if not kept.exists() and (cache_folder() / "text-encoders").is_dir():
+            arguments.kept.mkdir(parents=True, exist_ok=True)
+            kept.symlink_to(cache_folder() / "text-encoders", target_is_directory=True)
+        os.environ["FLORA_CACHE"] = str(arguments.kept)
     sequence, truth = stream(arguments.minutes, arguments.seed)
     if arguments.persons == 2:  # the same motion beside it: as much to measure
         beside = sequence.joints + np.array([1, 0, 0], np.float32)
         sequence = replace(sequence, joints=np.concatenate([sequence.joints, beside], axis=1))
     texts = with_known_texts(parse_typed("; ".join(ACTIONS[i].name for i in CHOSEN)))
     options = Options(hop=arguments.hop, background=arguments.background)
-    labeller = Labeller(arguments.model)
+    labeller = Labeller(arguments.model, features=feature_cache())
     labeller.label(sequence, texts)  # the texts are encoded once per session
     firsts: list[float] = []
     start, used = time.perf_counter(), processor_time()
