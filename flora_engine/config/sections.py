@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from flora_engine.choices import modules_of, one_of
 from flora_engine.datasets.catalogue import ClassText
@@ -131,6 +131,11 @@ class FloraSettings(Section):
         ((0, 0.0), (1, 0.3), (2, 0.4), (2, 1.0)), description="(neighbours, weight) among which held-out folds choose"
     )
     held_out: float = Field(0.2, gt=0, lt=1, description="share of seen samples that a held-out fold does not train on")
+    add_streams: tuple[PositiveFloat, ...] = Field(
+        (),
+        description="a Flora per stream of the features, whose scores are added with these weights (published: 0.6 0.6 "
+        "0.4 0.4 for joint, bone and their motions); empty: one Flora on all streams side by side",
+    )
     scoring_tokens: int = Field(
         0, ge=0, description="merge the tokens of a class into so many when scoring with means; 0 scores exactly"
     )

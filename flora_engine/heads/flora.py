@@ -12,7 +12,7 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Array, Choice, Fit, Labels, Scorer
-from flora_engine.heads.learning.flora import train_flora
+from flora_engine.heads.learning.flora import train_added, train_flora
 from flora_engine.heads.learning.model import FloraModel
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.training.precision import uses_bfloat16
@@ -55,7 +55,9 @@ def nearest_scorer(model: FloraModel) -> Scorer:
 
 
 def fit(task: Fit, direct: DirectMap | None = None) -> FloraModel:
-    """Train both phases; see `train_flora`. `watch` is called after each stretch of phase 2."""
+    """Train both phases: see `train_flora`, and `train_added` for a Flora per stream. `watch` is called after each
+    stretch of phase 2.
+    """
     generator = torch.Generator(task.problem.device) if task.sampling else None
     bfloat16 = uses_bfloat16(task.settings.precision, task.problem.device)
 
@@ -64,4 +66,5 @@ def fit(task: Fit, direct: DirectMap | None = None) -> FloraModel:
             generator.manual_seed(task.problem.seed + done)
         task.watch(done, FlowScorer(model, generator, task.settings.scoring_tokens, bfloat16), nearest_scorer(model))
 
-    return train_flora(task, look, direct)
+    train = train_added if task.settings.add_streams else train_flora
+    return train(task, look, direct)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
 from flora_engine.labelling.bundle import DESCRIPTORS, DIRECT, DescriptorReference, Manifest, write_manifest
+from flora_engine.models.flora.added import AddedFlora
 from flora_engine.models.flora.direct import DirectMap
-from flora_engine.models.flora.network import Flora, Scorer
+from flora_engine.models.flora.network import Flora
 from flora_engine.models.shift_gcn import several
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.models.shift_gcn.onnx_graph import export_onnx
@@ -62,7 +63,7 @@ def _check(path: Path, inputs: dict[str, Tensor], expected: Tensor) -> None:
         raise FloraError("the exported graph does not agree with the trained model", path=path)
 
 
-def _check_fit(networks: dict[str, ShiftGCN], flora: Flora, persons: int) -> None:
+def _check_fit(networks: dict[str, ShiftGCN], flora: Flora | AddedFlora, persons: int) -> None:
     """FloraError if the networks are not those whose features Flora was trained on."""
     size, streams = several.feature_size(networks), ", ".join(networks)
     if size != flora.features:
@@ -82,7 +83,7 @@ def _check_fit(networks: dict[str, ShiftGCN], flora: Flora, persons: int) -> Non
 def export_bundle(
     folder: Path,
     encoder: Networks,
-    flora: Flora,
+    flora: Flora | AddedFlora,
     manifest: Manifest,
     *,
     direct: DirectMap | None = None,
@@ -126,7 +127,7 @@ def export_bundle(
         fresh / "text_to_latent.onnx",
     )
     _export(
-        Scorer(flora.velocity, manifest.decision.time, manifest.decision.sigma_min),
+        flora.scorer(manifest.decision.time, manifest.decision.sigma_min),
         {"text": draw(3, tokens, flora.hidden), "skeleton": draw(2, flora.hidden)},
         "error",
         {"text": {0: "k"}, "skeleton": {0: "n"}, "error": {0: "n", 1: "k"}},

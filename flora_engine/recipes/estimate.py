@@ -186,6 +186,7 @@ def _head_stages(
         flora = config.flora
         trainings = flora.folds * len(head(name).choices(flora)) + len(flora.seeds)
         trainings += len(flora.seeds) if "published" in flora.protocols else 0
+        trainings *= max(1, len(flora.add_streams))
         samples = flora.total_iterations * min(flora.batch_size, sizes.train)
         stages.append((f"Train and evaluate {name}", times * trainings * samples / speed))
     return stages

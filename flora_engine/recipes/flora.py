@@ -125,6 +125,12 @@ def _encoding_of(job: Job, config: FloraConfig, features: Features | None) -> En
     names = load_dataset(benchmark.dataset).class_names
     learned = [] if features is None else [names[label] for label in np.unique(features.train_label)]
     encoding = load_encoding(job, config.encoder, benchmark.dataset, config.data, learned)
+    if config.flora.add_streams and len(config.flora.add_streams) != len(encoding.networks):
+        raise FloraError(
+            f"add_streams holds {len(config.flora.add_streams)} weights, and the encoder has {len(encoding.networks)} "
+            f"streams ({', '.join(encoding.networks)})",
+            remedy="Give one weight per stream.",
+        )
     if features is not None:
         check_made_by(job, encoding, features, benchmark, config.features)
         if config.features is not None and config.data is not None and (config.data.raw or config.data.project):

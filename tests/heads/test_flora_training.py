@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.heads import Choice, Fit, Problem
 from flora_engine.heads.learning import flora
-from flora_engine.heads.learning.flora import train_flora
+from flora_engine.heads.learning.flora import train_added, train_flora
 from flora_engine.heads.learning.method import prepare
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Event, Job
@@ -217,6 +218,27 @@ def test_stopping_early_gives_the_model_of_that_evaluation() -> None:
     np.testing.assert_allclose(early.errors(x), seen[2], rtol=1e-4)  # trained twice: rounding may differ
     for other in (1, 3, 4):
         assert np.abs(seen[other] / seen[2] - 1).max() > 1e-2, "the next evaluation differs by far more than that"
+
+
+def test_scores_of_streams_are_added_with_their_weights(tmp_path: Path) -> None:
+    """Together they decide as each stream trained by itself, its score times its weight."""
+    given, x, labels = problem()
+    settings = SETTINGS.model_copy(update={"add_streams": (0.6, 0.2)})
+    seen: dict[int, np.ndarray] = {}
+    model = train_added(task(given, ATTUNED, settings), lambda n, m: seen.update({n: m.errors(x)}))
+    assert sorted(seen) == [1, 2, 3, 4]
+    np.testing.assert_allclose(seen[4], model.errors(x), rtol=1e-5)
+    scores = np.zeros_like(seen[4])
+    for stream, weight in enumerate((0.75, 0.25)):
+        columns = slice(8 * stream, 8 * stream + 8)
+        alone = train_flora(task(replace(given, data=np.ascontiguousarray(given.data[:, columns])), ATTUNED))
+        scores += weight * np.log(alone.errors(np.ascontiguousarray(x[:, columns])))
+    np.testing.assert_allclose(np.log(model.errors(x)), scores, atol=1e-2)  # trained twice: rounding, amplified
+    assert np.mean(model.errors(x, np.array([6, 7])).argmin(axis=1) + 6 == labels) > 0.8
+    save_model(tmp_path / "model.safetensors", model)
+    np.testing.assert_allclose(load_model(tmp_path / "model.safetensors").errors(x), model.errors(x), rtol=1e-5)
+    with pytest.raises(FloraError, match="16 numbers are not 3 streams"):
+        train_added(task(given, settings=SETTINGS.model_copy(update={"add_streams": (1.0, 1.0, 1.0)})), lambda *_: None)
 
 
 def test_one_class_is_refused() -> None:

@@ -15,6 +15,7 @@ from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import PreparationReference, load_manifest
 from flora_engine.labelling.export_bundle import export_bundle
 from flora_engine.labelling.labeller import Labeller
+from flora_engine.models.flora.added import AddedFlora
 from flora_engine.models.flora.network import Flora, Scorer
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.models.shift_gcn.published import read_published
@@ -50,7 +51,12 @@ def networks(*streams: str, persons: int = 2) -> dict[str, ShiftGCN]:
 
 
 def exported(
-    folder: Path, encoder: dict[str, ShiftGCN], flora: Flora, preparation: str, frames: int, persons: int = 2
+    folder: Path,
+    encoder: dict[str, ShiftGCN],
+    flora: Flora | AddedFlora,
+    preparation: str,
+    frames: int,
+    persons: int = 2,
 ) -> Labeller:
     how = PreparationReference.of(preparation, frames, persons)
     export_bundle(folder, encoder, flora, tiny_bundle.manifest().model_copy(update={"preparation": how}))
@@ -87,6 +93,22 @@ def test_several_streams_rank_as_torch_does(tmp_path: Path, streams: tuple[str, 
     expected = errors_by_torch(encoder, flora, sequences, "clip", 13)
     np.testing.assert_allclose(errors_of(labeller, sequences), expected, rtol=1e-4)
     assert labeller.manifest.streams == tuple(name for name in STREAMS if name in streams)
+
+
+def test_added_scores_rank_as_torch_does(tmp_path: Path) -> None:
+    encoder = networks("joint", "bone")
+    parts = [random_flora(32), random_flora(32)]
+    with torch.no_grad():
+        for parameter in parts[1].parameters():
+            parameter.mul_(1.3)
+    labeller = exported(tmp_path / "b", encoder, AddedFlora(parts, (0.6, 0.3)), "clip", 13)
+    sequences = [synthesise(0), synthesise(20)]
+    alone = [
+        errors_by_torch({name: network}, part, sequences, "clip", 13)
+        for (name, network), part in zip(encoder.items(), parts, strict=True)
+    ]
+    expected = np.exp((2 * np.log(alone[0]) + np.log(alone[1])) / 3)
+    np.testing.assert_allclose(errors_of(labeller, sequences), expected, rtol=1e-4)
 
 
 def test_a_manifest_of_joints_alone_has_no_new_key(tmp_path: Path) -> None:

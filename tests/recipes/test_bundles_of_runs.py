@@ -79,6 +79,14 @@ def test_a_feature_file_and_the_run_that_made_it_give_a_model(features: Path, tr
     assert len(labeller.label(synthesise(20), TEXTS).labels) == 3
 
 
+def test_scores_of_streams_are_added_in_the_model_too(features: Path, trained: Path, tmp_path: Path) -> None:
+    result = train(features, tmp_path, checkpoint=[trained], flora={**FLORA, "add_streams": [0.6, 0.4]})
+    labeller = Labeller(Path(result["run"]) / "bundle")
+    latents, _ = labeller.latents([synthesise(20)])
+    assert labeller.spaces[0] == 2 * FLORA["hidden"]  # a space per stream
+    assert len(labeller.rank(latents, TEXTS)[0].labels) == 3
+
+
 def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     features: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +137,8 @@ def test_an_encoder_that_did_not_make_the_features_is_refused(features: Path, tr
         train(features, tmp_path / "runs", checkpoint=[joint])
     with pytest.raises(FloraError, match="a second checkpoint of the bone stream"):
         train(features, tmp_path / "runs", checkpoint=[joint, bone, bone])
+    with pytest.raises(FloraError, match=r"holds 4 weights, and the encoder has 2 streams \(joint, bone\)"):
+        train(features, tmp_path / "runs", checkpoint=[trained], flora={**FLORA, "add_streams": [1, 1, 1, 1]})
     with pytest.raises(FloraError, match="tells 48 classes apart"):
         train(features, tmp_path / "runs", checkpoint=published(trained, tmp_path / "other", classes=48))
     with pytest.raises(FloraError, match="trained on 16 frames, and the recordings would have 32"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from flora_engine.heads.learning.method import Method, draws, prepare
 from flora_engine.heads.learning.model import FloraModel
 from flora_engine.heads.learning.step import Step
 from flora_engine.jobs import Job
+from flora_engine.models.flora.added import AddedFlora
 from flora_engine.models.flora.direct import DirectMap
+from flora_engine.models.flora.network import Flora
 from flora_engine.runs.checkpoint import load, save
 from flora_engine.semantics.attunement import attune
 
@@ -37,14 +40,54 @@ def _segments(steps: int, count: int) -> list[tuple[int, int]]:
 
 
 def train_flora(task: Fit, look: Look | None = None, direct: DirectMap | None = None) -> FloraModel:
-    """Train phase 1, then phase 2, on the samples and classes of `task.problem`.
+    """Train phase 1, then phase 2: see `stretches`. `look` gets the number of stretches done and the model (valid only
+    during the call) after each stretch of phase 2. Raises FloraError, Cancelled.
+    """
+    training = stretches(task, direct)
+    while True:
+        try:
+            done, model = next(training)
+        except StopIteration as end:
+            trained: FloraModel = end.value
+            return trained
+        if look is not None:
+            look(done, model)
+
+
+def train_added(task: Fit, look: Look, direct: DirectMap | None = None) -> FloraModel:
+    """A Flora for each stream of the features, trained side by side, whose scores are added with the weights
+    `settings.add_streams`. `look` sees all of them together. `task.checkpoint` is not used. As `train_flora` else.
+    """
+    weights, x = task.settings.add_streams, task.problem.data
+    if x.shape[1] % len(weights):
+        raise FloraError(
+            f"features of {x.shape[1]} numbers are not {len(weights)} streams side by side",
+            remedy="Give add_streams one weight per stream of the features.",
+        )
+    parts = [replace(task.problem, data=np.ascontiguousarray(part)) for part in np.split(x, len(weights), axis=1)]
+    trainings = [stretches(replace(task, problem=part, checkpoint=None)) for part in parts]
+    model: FloraModel | None = None
+    for found in zip(*trainings, strict=True):  # all have as many stretches, and none has ended one before the others
+        floras = [one.network for _, one in found if isinstance(one.network, Flora)]
+        model = replace(found[0][1], network=AddedFlora(floras, weights))
+        if direct is not None:
+            model.direct, model.vectors = direct, task.problem.vectors
+        model.network.eval()
+        look(found[0][0], model)
+    assert model is not None
+    model.network.eval()
+    return model
+
+
+def stretches(task: Fit, direct: DirectMap | None = None) -> Generator[tuple[int, FloraModel], None, FloraModel]:
+    """Train phase 1, then phase 2, on the samples and classes of `task.problem`; returns the trained model.
 
     The choice holds the attunement, `neighbours` and `weight`. Phase 2 is cut into `settings.evaluations` stretches;
-    after each, `look` gets the number of stretches done and the model (valid only during the call). Training ends after
+    after each it yields the number of stretches done and the model (valid until the next). Training ends after
     `task.evaluations` of them. `task.checkpoint` is written after a stretch if the last writing is CHECKPOINT_SECONDS
     ago, and the training continues from it if it exists. The result equals that of never having stopped, because each
-    stretch draws from a seed of its own. `look` comes before the writing, so it was called for whatever the file has,
-    and maybe for more. direct: decides beside Flora, and is not trained here.
+    stretch draws from a seed of its own. It yields before the writing, so it has yielded whatever the file has,
+    and maybe more. direct: decides beside Flora, and is not trained here.
 
     Events: metrics ``align_loss``, ``flow_loss``, ``samples_per_second`` by step. Raises FloraError, Cancelled.
     """
@@ -71,9 +114,9 @@ def train_flora(task: Fit, look: Look | None = None, direct: DirectMap | None = 
         if step is None or number == aligned:
             step = start_phase(method, phase, moments if number != aligned else {})
         _run_stretch(task.job, method, step, number, phase, first, steps)
-        if look is not None and phase == "flow":
+        if phase == "flow":
             method.network.eval()
-            look(number + 1 - aligned, model)
+            yield number + 1 - aligned, model
             method.network.train()
         if checkpoint is not None and time.monotonic() - written >= CHECKPOINT_SECONDS:
             save(checkpoint, {"done": number + 1, "network": method.network.state_dict(), "moments": step.moments()})

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flora_engine.errors import FloraError
+from flora_engine.models.flora.added import AddedFlora
 from flora_engine.models.flora.autoencoders import sample
 from flora_engine.models.flora.direct import DirectMap
-from flora_engine.models.flora.network import Flora, Scorer, distinct_tokens, merge_tokens
+from flora_engine.models.flora.network import Flora, distinct_tokens, merge_tokens
 from flora_engine.runs.checkpoint import load, save
 
 # Latent values of one scoring chunk: on a CPU the fastest of what was tried in bfloat16; enough to fill a GPU.
@@ -28,7 +29,7 @@ class FloraModel:
     anything does (head ensemble), with the class vectors that it is multiplied with, float32 (K, 2d).
     """
 
-    network: Flora
+    network: Flora | AddedFlora
     states: NDArray[np.float32]
     neighbours: int
     weight: float
@@ -91,7 +92,7 @@ class FloraModel:
         sampling: torch.Generator | None = None,
     ) -> None:
         """Fill `out` (N, K) with the errors of text latents (K, T, H), in chunks that suit the device."""
-        scorer = Scorer(self.network.velocity, self.decision_time, self.sigma_min)
+        scorer = self.network.scorer(self.decision_time, self.sigma_min)
         rows = max(1, SCORING_ELEMENTS.get(text.device.type, 1 << 21) // text.numel())
         for start in range(0, len(x), rows):
             skeleton, log_variance = self.network.skeleton_encoder(self._tensor(x[start : start + rows]))
@@ -117,12 +118,14 @@ def save_model(path: Path, model: FloraModel) -> None:
     """Write weights, attuned class states and decision settings."""
     network = model.network
     state = {
-        "sizes": [network.features, network.text, network.hidden, *network.velocity.sizes],
+        "sizes": network.sizes,
         "network": network.state_dict(),
         "states": torch.from_numpy(model.states),
         "attunement": [model.neighbours, model.weight],
         "decision": [model.decision_time, model.sigma_min],
     }
+    if isinstance(network, AddedFlora):
+        state["added"] = network.weights
     if model.direct is not None and model.vectors is not None:
         state |= {"direct": model.direct.state_dict(), "vectors": torch.from_numpy(model.vectors)}
     save(path, state)
@@ -132,7 +135,8 @@ def load_model(path: Path, device: str = "cpu") -> FloraModel:
     """Read what `save_model` wrote; raises FloraError."""
     state = load(path, device)
     try:
-        network = Flora(*state["sizes"])
+        added = state.get("added")
+        network = Flora(*state["sizes"]) if added is None else AddedFlora.blank(state["sizes"], added)
         network.load_state_dict(state["network"])
         decided, attuned = state["decision"], state["attunement"]
         direct, vectors = None, None

@@ -32,6 +32,15 @@ class Flora(nn.Module):
         self.text_decoder = Decoder(hidden, text)
         self.velocity = VelocityNetwork(hidden, layers, heads)
 
+    @property
+    def sizes(self) -> list[int]:
+        """The arguments with which it was made."""
+        return [self.features, self.text, self.hidden, *self.velocity.sizes]
+
+    def scorer(self, time: float, sigma_min: float) -> Scorer:
+        """What decides."""
+        return Scorer(self.velocity, time, sigma_min)
+
 
 @dataclass(frozen=True)
 class AlignLoss:
