@@ -65,10 +65,8 @@ def add_encoder(parser: argparse._ArgumentGroup | argparse.ArgumentParser, names
 
 
 def print_result(result: AnyResult) -> None:
-    """What came out, whether it can label, and where the run is."""
+    """What came out, and where the model that labels and the run are."""
     print(result_table(result))
     if isinstance(result, FloraResult | PipelineResult) and result.bundle and result.run is not None:
         print(f"model: {result.run / result.bundle}")
-    elif isinstance(result, FloraResult):
-        print(result.to_label)
     print(f"run: {result.run}")

@@ -42,10 +42,14 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def result_table(result: AnyResult) -> str:
-    """What came out of a run of any kind: a Markdown table of heads and protocols, or a line for each encoder."""
+    """What came out of a run of any kind: a Markdown table of heads and protocols, or a line for each encoder; and what
+    a run lacks to label, if it says so.
+    """
     if isinstance(result, FloraResult | SplitResult):
         chance = next(iter(next(iter(result.heads.values())).values()))["chance"]
-        return "\n".join([*_head(_base(result.heads)), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"])
+        lines = [*_head(_base(result.heads)), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"]
+        missing = result.to_label if isinstance(result, FloraResult) else ""
+        return "\n".join([*lines, *(["", missing] if missing else [])])
     if isinstance(result, PipelineResult):
         rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
         base = _base(next(iter(result.splits.values())).heads)

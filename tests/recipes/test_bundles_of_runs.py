@@ -18,6 +18,8 @@ from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.published import to_published
 from flora_engine.recipes.actions import perform
+from flora_engine.runs.results import read_result
+from flora_engine.runs.tables import result_table
 from flora_engine.semantics.class_texts import parse_typed
 from flora_engine.training.encoder.state import load_encoder
 from flora_engine.training.extraction import find_checkpoints, load_any_encoder
@@ -94,6 +96,8 @@ def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     run = Path(result["run"])
     assert result["bundle"] is None and "lacks the encoder" in result["to_label"] and not (run / "bundle").exists()
     before = json.loads((run / "result.json").read_text())
+    said = read_result(before)
+    assert said is not None and result_table(said).endswith(result["to_label"])
     files = published(trained, tmp_path / "downloads")
     how = ["--preparation", "clip", "--frames", "16"]
     assert cli.main(["bundle", str(tmp_path / "runs"), "--encoder", *map(str, files), *how, "--device", "cpu"]) == 0
