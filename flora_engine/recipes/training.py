@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,9 +52,12 @@ class Request(RunRequest):
         return self
 
 
-def run(job: Job, request: Request) -> AnyResult:
-    """Train in a new run, or resume one. Raises FloraError (a start that fails leaves no folder), Cancelled."""
-    start = start_of(request, lambda config: changed(config, request))
+def run(job: Job, request: Request, change: Callable[[AnyConfig, Request], AnyConfig] | None = None) -> AnyResult:
+    """Train in a new run, or resume one. Raises FloraError (a start that fails leaves no folder), Cancelled.
+
+    change: makes of the configuration what the request wants, in place of `changed`.
+    """
+    start = start_of(request, lambda config: (change or changed)(config, request))
     if isinstance(start.settings, EncoderConfig):
         return encoder.train(job, start, start.settings, request.device)
     if isinstance(start.settings, PipelineConfig):

@@ -10,8 +10,11 @@ import pytest
 import yaml
 
 from flora_engine import cli
+from flora_engine.config import FloraConfig, parse_config
 from flora_engine.errors import FloraError
+from flora_engine.heads import NAMES, reads
 from flora_engine.jobs import Job
+from flora_engine.recipes import compare
 from flora_engine.recipes import flora as experiments
 from flora_engine.recipes.actions import perform
 
@@ -122,6 +125,18 @@ def test_compare_as_an_action_takes_what_train_takes(config: Path, tmp_path: Pat
     assert list(result["heads"]) == ["eszsl"]
     with pytest.raises(FloraError, match=r"wrong arguments.*sede"):
         perform(Job(), "compare", {"config": str(config), "sede": 1})
+
+
+def test_compare_takes_every_head_that_the_data_suffices_for(config: Path) -> None:
+    settings = yaml.safe_load(config.read_text())
+    bare = compare.with_every_head(parse_config(settings), compare.Request.of(config=str(config)))
+    assert isinstance(bare, FloraConfig)
+    assert set(bare.heads) == {name for name in NAMES if reads(name) == "features"}
+    assert {"flora", "tdsm", "jpose"} < set(bare.heads) < set(NAMES)
+    data = {"dataset": "ntu60", "preparation": "ctrgcn", "project": "somewhere"}
+    measured = parse_config({**settings, "features": None, "data": data, "encoder": ["run"]})
+    every = compare.with_every_head(measured, compare.Request.of(config=str(config)))
+    assert isinstance(every, FloraConfig) and set(every.heads) == set(NAMES)
 
 
 def test_a_missing_feature_file_is_said(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
