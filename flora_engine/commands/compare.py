@@ -11,7 +11,7 @@ from flora_engine.recipes import compare
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_arguments(parser)
-    parser.add_argument("--heads", nargs="+", choices=compare.HEADS, help="which (default: all that the data suffices for)")
+    parser.add_argument("--heads", nargs="+", choices=compare.HEADS, help="which (default: all that the data allows)")
 
 
 def run(arguments: argparse.Namespace) -> int:
