@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,16 @@ worker.main()
 """
 
 
+_started: list[Process] = []
+
+
+@pytest.fixture(autouse=True)
+def pipes_are_closed() -> Iterator[None]:
+    yield
+    while _started:
+        _started.pop().close()
+
+
 class Process:
     """A running worker with its events."""
 
@@ -133,7 +145,15 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM], stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1
         )
+        _started.append(self)
         self.send(json.dumps({"version": 1, "action": action, "arguments": arguments}))
+
+    def close(self) -> None:
+        """Close the pipes: a test needs no more of it."""
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream is not None
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
     def send(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -180,9 +200,7 @@ def test_a_detached_job_outlives_its_parent(tmp_path: Path) -> None:
     assert process.next()["text"] == "begun"
     process.send("detach")
     assert process.next()["kind"] == "detached"
-    for stream in (process.process.stdin, process.process.stdout, process.process.stderr):
-        assert stream is not None
-        stream.close()
+    process.close()
     (tmp_path / "gate").touch()
     assert process.process.wait(PATIENCE) == 0
     assert (tmp_path / "done").read_text() == "alone"

@@ -264,7 +264,7 @@ def test_a_window_that_is_killed(
     worker = run.pid()
     assert worker is not None
     process.kill()
-    process.wait()
+    process.communicate()
     window = make_window()
     window._settings.change(runs=str(out))
     if background:

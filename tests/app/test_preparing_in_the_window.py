@@ -127,7 +127,8 @@ def test_export_labels_splits_and_a_published_file(window: MainWindow, qtbot: An
     go(dialog, qtbot)
     idle(window, qtbot)
     assert "5 recordings" in window.notice.text()
-    rows = list(csv.DictReader((tmp_path / "out" / "labels.csv").open(encoding="utf-8")))
+    with (tmp_path / "out" / "labels.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert len(rows) == 5 and all(row["class"] for row in rows)
 
     dialog = window.project_jobs.show_export()

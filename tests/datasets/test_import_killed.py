@@ -113,10 +113,10 @@ def test_twenty_kills_leave_exactly_what_was_committed(tmp_path: Path, raw: Path
         if count == FILES:
             folder = tmp_path / f"project {rounds}"
             Project.create(folder).close()
-    project = Project.open(folder, "write")
-    import_folder(Job(), project, [raw], ImportOptions(processes=1))
-    assert sorted(project.table.names) == [f"r{number:04d}" for number in range(FILES)]
-    assert project.recordings.verify() == []
+    with Project.open(folder, "write") as project:
+        import_folder(Job(), project, [raw], ImportOptions(processes=1))
+        assert sorted(project.table.names) == [f"r{number:04d}" for number in range(FILES)]
+        assert project.recordings.verify() == []
 
 
 def _open(folder: Path) -> list[str]:

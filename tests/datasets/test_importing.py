@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_opened: list[Project] = []
+
+
+@pytest.fixture(autouse=True)
+def projects_are_closed() -> Iterator[None]:
+    """Those that `opened` gave."""
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
+def opened(folder: Path) -> Project:
+    _opened.append(Project.open(folder) if (folder / "project.sqlite").exists() else Project.create(folder))
+    return _opened[-1]
+
+
 def take(folder: Path, *paths: Path, **options: object) -> tuple[ImportReport, Project]:
-    project = Project.open(folder) if (folder / "project.sqlite").exists() else Project.create(folder)
+    project = opened(folder)
     return import_folder(Job(), project, paths, ImportOptions(**options)), project  # type: ignore[arg-type]
 
 
@@ -121,7 +138,7 @@ def test_a_bad_file_never_stops_the_rest(tmp_path: Path, demo: Path) -> None:
     (tmp_path / "raw" / "photo.skeleton").write_bytes(b"\xff\xd8\xff\xe0" + bytes(500))
     (tmp_path / "raw" / "notes.txt").write_text("not a recording")
     events: list[Event] = []
-    project = Project.create(tmp_path / "p")
+    project = opened(tmp_path / "p")
     report = import_folder(Job(events.append), project, [tmp_path / "raw"])
     assert report.added == len(whole) - 2 == len(project.table)
     assert {path.name for path, _ in report.failed} == {whole[3].name, whole[5].name, "photo.skeleton"}
@@ -136,7 +153,7 @@ def test_a_bad_file_never_stops_the_rest(tmp_path: Path, demo: Path) -> None:
 
 def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, demo: Path) -> None:
     total = len(list(demo.glob("*.skeleton")))
-    project = Project.create(tmp_path / "p")
+    project = opened(tmp_path / "p")
 
     def stop(event: Event) -> None:
         if event["kind"] == "committed" and event["added"] >= 8:

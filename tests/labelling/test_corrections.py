@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -89,11 +90,11 @@ def at(place: NDArray[np.float64], name: str) -> SkeletonSequence:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project.create(tmp_path / "study")
-    places = (A, A * 1.1, B, B * 1.2)
-    project.recordings.add([Incoming(at(place, f"r{i}"), "old") for i, place in enumerate(places, 1)])
-    return project
+def project(tmp_path: Path) -> Iterator[Project]:
+    with Project.create(tmp_path / "study") as project:
+        places = (A, A * 1.1, B, B * 1.2)
+        project.recordings.add([Incoming(at(place, f"r{i}"), "old") for i, place in enumerate(places, 1)])
+        yield project
 
 
 def test_a_project_teaches_what_a_person_confirmed(project: Project) -> None:
