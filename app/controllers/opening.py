@@ -111,6 +111,10 @@ class _Ready:
     project: Project
     then: Callable[[], object] | None
 
+    def close(self) -> None:
+        """Nobody wants it any more."""
+        self.project.close()
+
 
 class Opening(QObject):
     """Reads off the window's thread; of several requests only the newest is answered."""

@@ -29,6 +29,38 @@ def attempt(task: Callable[[], Any]) -> tuple[Any, str]:
         return None, f"Internal error: {type(error).__name__}: {error}"
 
 
+class _Undelivered:
+    """Results on their way to the window's thread; if the receiver goes first, what can be closed is closed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._results: dict[int, object] = {}
+        self._gone = False
+
+    def add(self, number: int, result: object) -> None:
+        with self._lock:
+            if not self._gone:
+                self._results[number] = result
+                return
+        _close(result)
+
+    def take(self, number: int) -> None:
+        with self._lock:
+            self._results.pop(number, None)
+
+    def drop(self) -> None:
+        with self._lock:
+            self._gone, results, self._results = True, self._results, {}
+        for result in results.values():
+            _close(result)
+
+
+def _close(result: object) -> None:
+    close = getattr(result, "close", None)
+    if callable(close):
+        close()
+
+
 class Newest(QObject):
     """Runs one task at a time off the window's thread. A newer request replaces the waiting one and makes the result of
     the running one stale, so that `done` and `failed` are always about the newest request.
@@ -46,6 +78,8 @@ class Newest(QObject):
         self._newest, self._running = 0, False
         self._waiting: Callable[[], Any] | None = None
         self._ended.connect(self._on_ended)
+        self._undelivered = undelivered = _Undelivered()
+        self.destroyed.connect(lambda: undelivered.drop())  # noqa: PLW0108 (a method would be held weakly)
 
     @property
     def is_busy(self) -> bool:
@@ -72,10 +106,11 @@ class Newest(QObject):
         self._waiting = None
 
     def _start(self, task: Callable[[], Any]) -> None:
-        number, ended = self._newest, self._ended
+        number, ended, undelivered = self._newest, self._ended, self._undelivered
 
         def run() -> None:
             result, problem = attempt(task)
+            undelivered.add(number, result)
             try:
                 ended.emit(number, result, problem)
             except RuntimeError:  # the window went away while we worked
@@ -85,6 +120,7 @@ class Newest(QObject):
 
     @Slot(int, object, str)
     def _on_ended(self, number: int, result: object, problem: str) -> None:
+        self._undelivered.take(number)
         if number != self._newest and not problem:
             self.stale.emit(result)
         if self._waiting is not None:

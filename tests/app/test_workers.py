@@ -12,7 +12,9 @@ from typing import Any
 
 import psutil
 import pytest
+import shiboken6
 from patience import PATIENCE
+from PySide6.QtCore import QThreadPool
 
 from app.workers.jobs import HeavyJob, JobBar, JobStrip, left_text
 from app.workers.supervisor import End, Event, Supervisor
@@ -189,6 +191,34 @@ def test_results_that_nobody_wants_any_more_are_handed_out_to_be_closed(qtbot: A
     newest.forget()
     qtbot.waitUntil(lambda: not newest.is_busy)
     assert stale == ["first", "third"] and answers == ["second"]
+
+
+class Closing:
+    """What a task opened."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["on its way", "later"])
+def test_what_was_opened_for_a_window_that_has_gone_is_closed(qtbot: Any, late: bool) -> None:
+    """Whether the result is on its way when the receiver goes, or comes afterwards."""
+    newest, opened, gate = Newest(), Closing(), threading.Event()
+
+    def task() -> Closing:
+        gate.wait(PATIENCE)
+        return opened
+
+    newest.submit(task)
+    if not late:
+        gate.set()
+        assert QThreadPool.globalInstance().waitForDone(int(1000 * PATIENCE))
+    shiboken6.delete(newest)
+    gate.set()
+    assert opened.closed.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
