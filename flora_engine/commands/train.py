@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features-root", type=Path, help="folder that a relative feature path starts at")
     parser.add_argument("--data-root", type=Path, help="folder that relative data paths start at")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 … (default: cuda if it works)")
+    parser.add_argument("--scheduler", metavar="tcp://…", help="train the heads by the workers of a Dask cluster")
     parser.add_argument("--low-shot", action="store_true", help="train on a share of each class's training samples")
     parser.add_argument("--percentage", type=float, default=0.1, help="that share (default: %(default)s)")
     parser.add_argument("--setting", type=str.lower, choices=("zsl", "gzsl", "both"))
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of a training's request from the command line."""
     names = "config resume out features_root data_root device setting protocol seeds project preparation frames"
-    options = {name: getattr(arguments, name) for name in [*names.split(), "recordings"]}
+    options = {name: getattr(arguments, name) for name in [*names.split(), "recordings", "scheduler"]}
     options["checkpoint"] = arguments.encoder
     return options | {"low_shot": arguments.percentage if arguments.low_shot else None}
 

@@ -5,7 +5,6 @@ and a bundle if the encoder behind the features is named.
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from flora_engine.evaluation.protocols import (
     evaluate_gzsl,
     evaluate_zsl,
     low_shot,
-    run_protocol,
 )
 from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
@@ -37,14 +35,13 @@ from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import MANIFEST, TextEncoderReference
 from flora_engine.recipes.bundling import BUNDLED, Trained, Words, bundled, summary, write_bundle
 from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordings_agree, load_encoding
+from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction, open_features
-from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
+from flora_engine.recipes.kept import keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, check_recordings, run_folder
 from flora_engine.recipes.texts import EncodedTexts, encode_texts, more_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
-from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
-from flora_engine.runs.tables import outcome_line
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.extraction import split_features
@@ -59,9 +56,10 @@ def wanted(config: FloraConfig) -> tuple[Setting, ...]:
     return ("zsl", "gzsl") if config.setting == "both" else (config.setting,)
 
 
-def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> FloraResult:
+def train(job: Job, start: Start, config: FloraConfig, device: str | None, scheduler: str | None = None) -> FloraResult:
     """Train and evaluate in a new run, or resume one. checkpoints/ then holds ``HEAD-SETTING-seedN`` (see `load_model`)
-    of heads with a flow, for the held-out protocol. Raises FloraError, Cancelled.
+    of heads with a flow, for the held-out protocol. scheduler: of a Dask cluster whose workers train the heads. Raises
+    FloraError, Cancelled.
     """
     place = str(choose_device(device))
     kept = None if start.run is None else start.run.path / FEATURES
@@ -81,7 +79,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None) -> Fl
                 features = source.run(job, folder.path / FEATURES, place)
             ready = experiment_of(job, config, features, texts, place, values)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
-        heads = _heads(job, config, ready, folder)
+        heads = _heads(job, config, ready, folder, scheduler)
         if labels and not has_bundle(folder):
             encoding = encoding or _encoding_of(job, config, None)
             _write_bundle(job, folder, config, heads, encoding, ready, texts)
@@ -237,25 +235,13 @@ def experiment_of(
     return experiment
 
 
-def _heads(job: Job, config: FloraConfig, experiment: Experiment, folder: RunFolder) -> Heads:
-    def keep(kept: Kept, seed: int, setting: Setting, model: FloraModel) -> None:
-        save_model(folder.checkpoint(f"{kept.head}-{setting}-seed{seed}"), model)
-        if seed == config.flora.seeds[0]:
-            kept.model(setting, model)
+def _heads(
+    job: Job, config: FloraConfig, experiment: Experiment, folder: RunFolder, scheduler: str | None = None
+) -> Heads:
+    def keep(name: str, seed: int, setting: Setting, model: FloraModel) -> None:
+        save_model(folder.checkpoint(f"{name}-{setting}-seed{seed}"), model)
 
-    memory = Memory(folder.path / "checkpoints")
-    outcomes: Heads = {}
-    for name in config.heads:
-        for protocol in config.flora.protocols:
-            parts, kept = wanted(config), Kept(folder.path, name, experiment)
-            with job.part(name):
-                outcome = run_protocol(
-                    *(job, name, experiment, config.flora, protocol, parts, partial(keep, kept), memory),
-                    look=kept.decisions,
-                )
-            outcomes.setdefault(name, {})[protocol] = outcome
-            folder.tell(job, "log", text=f"{name}, {protocol}: {outcome_line(outcome)}")
-    return outcomes
+    return evaluate_heads(job, config.heads, experiment, config.flora, folder.path, keep, wanted(config), scheduler)
 
 
 def evaluate_run(

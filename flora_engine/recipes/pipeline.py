@@ -35,9 +35,12 @@ from flora_engine.training.distributed import choose_device
 from flora_engine.training.extraction import find_checkpoints
 
 
-def train(job: Job, start: Start, config: PipelineConfig, device: str | None) -> PipelineResult:
+def train(
+    job: Job, start: Start, config: PipelineConfig, device: str | None, scheduler: str | None = None
+) -> PipelineResult:
     """Do everything `config` asks for in a new run, or resume one; everything is loaded and checked before there is a
-    folder. Raises FloraError for unusable data or settings, Cancelled when stopped.
+    folder. scheduler: of a Dask cluster whose workers train the heads. Raises FloraError for unusable data or
+    settings, Cancelled when stopped.
     """
     place = str(choose_device(device))
     material = load_material(job, config)
@@ -50,7 +53,7 @@ def train(job: Job, start: Start, config: PipelineConfig, device: str | None) ->
             folder = RunFolder.at(run.path / split.name, {"split": split.model_dump(mode="json")})
             with job.part(split.name):
                 results[split.name] = run_split(
-                    SplitRun(job, config, material, folder, place), split, parts[split.name]
+                    SplitRun(job, config, material, folder, place, scheduler), split, parts[split.name]
                 )
         bundle = run.path / config.splits[0].name / "bundle"
         final = None

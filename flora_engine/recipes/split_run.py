@@ -14,7 +14,7 @@ from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
-from flora_engine.evaluation.protocols import Experiment, Setting, described_by, run_protocol
+from flora_engine.evaluation.protocols import Experiment, Setting, described_by
 from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
@@ -23,10 +23,10 @@ from flora_engine.preprocessing import preparation
 from flora_engine.project.splits import Parts
 from flora_engine.recipes.bundling import Trained, Words, bundled, write_bundle
 from flora_engine.recipes.encoder import train_on
+from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction
-from flora_engine.recipes.kept import Kept, keep_classes, keep_recordings
+from flora_engine.recipes.kept import keep_classes, keep_recordings
 from flora_engine.runs.folder import RunFolder
-from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.training.extraction import extract_streams, load_any_encoder, split_features
@@ -54,13 +54,17 @@ class Material:
 
 @dataclass(frozen=True)
 class SplitRun:
-    """What every step of one split (or of the final model) works with. Its steps may be interrupted and repeated."""
+    """What every step of one split (or of the final model) works with. Its steps may be interrupted and repeated.
+
+    scheduler: of a Dask cluster whose workers train the heads.
+    """
 
     job: Job
     config: PipelineConfig
     material: Material
     folder: RunFolder
     device: str
+    scheduler: str | None = None
 
     @property
     def head(self) -> str:
@@ -123,27 +127,15 @@ class SplitRun:
 
     def evaluate(self, experiment: Experiment) -> Heads:
         """Every head under every protocol. Finished folds and seeds are kept, and so is the model to bundle."""
-        return {name: self._evaluate(name, experiment) for name in self.config.heads}
 
-    def _evaluate(self, name: str, experiment: Experiment) -> dict[str, dict[str, Any]]:
-        kept = Kept(self.folder.path, name, experiment)
+        def keep(name: str, seed: int, setting: Setting, model: FloraModel) -> None:
+            if seed == self.seed and name == self.head:
+                save_model(self.kept_model(setting), model)
 
-        def keep(seed: int, setting: Setting, model: FloraModel) -> None:
-            if seed == self.seed:
-                kept.model(setting, model)
-                if name == self.head:
-                    save_model(self.kept_model(setting), model)
-
-        self.job.log(f"training and evaluating {name}")
-        memory = Memory(self.folder.path / "checkpoints")
-        settings = self.config.flora
-        with self.job.part(name):
-            return {
-                protocol: run_protocol(
-                    self.job, name, experiment, settings, protocol, keep=keep, memory=memory, look=kept.decisions
-                )
-                for protocol in settings.protocols
-            }
+        return evaluate_heads(
+            *(self.job, self.config.heads, experiment, self.config.flora, self.folder.path, keep),
+            scheduler=self.scheduler,
+        )
 
     def final_model(self, experiment: Experiment, pick: dict[str, Any]) -> FloraModel:
         """The bundled head, trained as picked, without a look at anything."""

@@ -24,7 +24,7 @@ class Request(RunRequest):
     project and checkpoint, given together, replace the features of kind flora. checkpoint alone is the encoder that
     made the features: the run then ends with a model that labels. preparation and frames go with both, and are else
     those of the encoder's run, or the published ones. recordings: some that the feature file holds, to compare.
-    A run that is resumed keeps its configuration.
+    A run that is resumed keeps its configuration. scheduler: of a Dask cluster whose workers train the heads.
     """
 
     low_shot: float | None = Field(None, gt=0, le=1)
@@ -37,6 +37,7 @@ class Request(RunRequest):
     preparation: str | None = None
     frames: int | None = None
     recordings: UserPath | None = None
+    scheduler: str | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Request:
@@ -45,7 +46,7 @@ class Request(RunRequest):
         if self.recordings is not None and (self.project is not None or not self.checkpoint):
             raise ValueError("--recordings go with --encoder and a feature file")
         if self.resume is not None:
-            own = Request.model_fields.keys() - RunRequest.model_fields.keys()
+            own = Request.model_fields.keys() - RunRequest.model_fields.keys() - {"scheduler"}
             given = sorted(name for name in own if getattr(self, name) is not None)
             if given:
                 raise ValueError(f"a run that is resumed keeps its configuration; leave out {', '.join(given)}")
@@ -59,14 +60,16 @@ def run(job: Job, request: Request, change: Callable[[AnyConfig, Request], AnyCo
     """
     start = start_of(request, lambda config: (change or changed)(config, request))
     if isinstance(start.settings, EncoderConfig):
+        if request.scheduler is not None:
+            raise FloraError("an encoder is trained on one machine", remedy="Leave out --scheduler.")
         return encoder.train(job, start, start.settings, request.device)
     if isinstance(start.settings, PipelineConfig):
         from flora_engine.recipes import pipeline
 
-        return pipeline.train(job, start, start.settings, request.device)
+        return pipeline.train(job, start, start.settings, request.device, request.scheduler)
     from flora_engine.recipes import flora
 
-    return flora.train(job, start, start.settings, request.device)
+    return flora.train(job, start, start.settings, request.device, request.scheduler)
 
 
 def changed(config: AnyConfig, request: Request) -> AnyConfig:

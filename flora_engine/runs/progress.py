@@ -53,6 +53,10 @@ class Memory:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
+    def has(self, name: str) -> bool:
+        """Whether the piece `name` is finished."""
+        return self.folder is not None and (self.folder / f"{name}{SUFFIX}").exists()
+
     def recall(self, name: str, compute: Callable[[Progress], dict[str, Any]]) -> dict[str, Any]:
         """The piece `name`, begun or continued with if it is missing yet. It holds tensors and JSON values."""
         if self.folder is None:

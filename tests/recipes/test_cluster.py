@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ import pytest
 import torch
 from patience import PATIENCE
 
+from flora_engine.config import FloraSettings
+from flora_engine.datasets.features import Features
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.protocols import Experiment
 from flora_engine.jobs import Job
 from flora_engine.labelling.journal import read_journal
 from flora_engine.models.shift_gcn.network import ShiftGCN
@@ -24,6 +28,7 @@ from flora_engine.models.shift_gcn.published import to_published
 from flora_engine.processes import in_order, on_cluster
 from flora_engine.readers import write_ntu
 from flora_engine.recipes import batch
+from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.training import extraction
 
 distributed = pytest.importorskip("distributed", reason="the extra “cluster” is not installed")
@@ -97,6 +102,50 @@ def test_features_of_an_encoder_by_workers_of_which_one_is_killed(
     )
     assert killed.is_set()
     np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
+
+
+def synthetic_experiment() -> Experiment:
+    """Eight classes, two of them unseen, whose features and texts have little to do with each other."""
+    random = np.random.default_rng(3)
+    labels = np.repeat(np.arange(8), 6)
+    data = (random.normal(size=(8, 12))[labels] + 0.3 * random.normal(size=(48, 12))).astype(np.float32)
+    seen, unseen = labels < 6, labels >= 6
+    features = Features(data[seen], labels[seen], data[unseen], labels[unseen], data, labels)
+    return Experiment(features, random.normal(size=(8, 3, 8)).astype(np.float32), np.array([6, 7]))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_heads_are_trained_by_workers_of_which_one_is_killed(cluster: Any, tmp_path: Path) -> None:
+    settings = FloraSettings(
+        hidden=12, velocity_heads=2, align_iterations=4, total_iterations=8, evaluations=2, precision="float32",
+        folds=2, validation_classes=2, attunements=((0, 0.0),), tokens_per_step=2,
+    )  # fmt: skip
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        workers = list(client.run(os.getpid).values())
+    killed = threading.Event()
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["kind"] == "progress" and event["stage"] == "heads by workers" and not killed.is_set():
+            killed.set()
+            os.kill(workers[0], signal.SIGKILL)
+
+    found, models = {}, {}
+    for place, scheduler in (("here", None), ("there", cluster.scheduler_address)):
+        models[place] = []
+        keep = partial(lambda kept, *what: kept.append(what[:3]), models[place])
+        asked = (("eszsl", "flora"), synthetic_experiment(), settings, tmp_path / place, keep)
+        found[place] = evaluate_heads(Job(listen), *asked, scheduler=scheduler)
+    assert killed.is_set() and models["there"] == models["here"] != []
+    for name in ("eszsl", "flora"):
+        one, other = (found[place][name]["held-out"] for place in ("here", "there"))
+        assert one["chosen"]["zsl"]["choice"] == other["chosen"]["zsl"]["choice"]
+        assert other["zsl"]["accuracy"]["mean"] == pytest.approx(one["zsl"]["accuracy"]["mean"], abs=0.2)
+    names = {path.name for path in (tmp_path / "here").rglob("*.npz")}
+    assert names == {path.name for path in (tmp_path / "there").rglob("*.npz")} != set()
+
+    # What has ended is not asked for again, so nobody needs to answer.
+    again = evaluate_heads(Job(), *asked, scheduler="tcp://127.0.0.1:9")
+    assert again == found["there"]
 
 
 def test_nobody_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
