@@ -192,4 +192,5 @@ def test_one_module_imports_onnx_runtime() -> None:
 def test_no_module_imports_a_network_client() -> None:
     clients = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "huggingface_hub"}
     found = {path.name: _imported(path) & clients for path in _python_files(("flora_engine", "app"))}
-    assert {name: names for name, names in found.items() if names} == {}
+    # Only to the scheduler that the user names: whether it answers is asked before a client is made for it.
+    assert {name: names for name, names in found.items() if names} == {"processes.py": {"socket"}}

@@ -18,7 +18,7 @@ class Request(training.Request):
 
 def run(job: Job, request: Request) -> AnyResult:
     """Train with every head, or with those that are named. Raises FloraError, Cancelled."""
-    return training.run(job, request, with_every_head if request.heads is None else None)
+    return training.train(job, request, with_every_head if request.heads is None else changed)
 
 
 def with_every_head(config: AnyConfig, request: training.Request) -> AnyConfig:

@@ -53,12 +53,14 @@ class Request(RunRequest):
         return self
 
 
-def run(job: Job, request: Request, change: Callable[[AnyConfig, Request], AnyConfig] | None = None) -> AnyResult:
-    """Train in a new run, or resume one. Raises FloraError (a start that fails leaves no folder), Cancelled.
+def run(job: Job, request: Request) -> AnyResult:
+    """Train in a new run, or resume one. Raises FloraError (a start that fails leaves no folder), Cancelled."""
+    return train(job, request, changed)
 
-    change: makes of the configuration what the request wants, in place of `changed`.
-    """
-    start = start_of(request, lambda config: (change or changed)(config, request))
+
+def train(job: Job, request: Request, change: Callable[[AnyConfig, Request], AnyConfig]) -> AnyResult:
+    """As `run`; `change` makes of the configuration what the request wants."""
+    start = start_of(request, lambda config: change(config, request))
     if isinstance(start.settings, EncoderConfig):
         if request.scheduler is not None:
             raise FloraError("an encoder is trained on one machine", remedy="Leave out --scheduler.")

@@ -90,8 +90,8 @@ def test_a_slow_model_never_blocks_the_window_and_stale_answers_are_dropped(
     for text in ("one", "two", "three", "four"):
         window.labels.set_text(text)
         window.labels.rank_now()
-        QApplication.processEvents()  # the window lives on while the model is held
-    qtbot.waitUntil(lambda: labeller.waiting)
+        qtbot.waitUntil(lambda: labeller.waiting)  # for the first one; the window lives on while the model is held
+        QApplication.processEvents()
     assert answers == []
     labeller.gate.set()
     qtbot.waitUntil(lambda: bool(answers))
