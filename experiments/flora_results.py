@@ -93,7 +93,7 @@ def fold_pieces(task: Task) -> Task:
     experiment, settings = experiment_of(task), FloraSettings(**task["settings"])
     name, number = task["head"], task["choice"]
     module = head(name)
-    for f, fold in enumerate(make_folds(experiment.problem(0), settings)):
+    for f, fold in enumerate(make_folds(experiment.read_by(name).problem(0), settings)):
         work = partial(try_fold, Job(), module, fold, module.choices(settings)[number], settings)
         Memory(Path(task["pieces"])).recall(f"fold-{name}-{number}-{f}", work)
     return {"seconds": time.monotonic() - started}
@@ -106,7 +106,7 @@ def picks_of(task: Task) -> Any:
     from flora_engine.runs.progress import Memory
 
     settings = FloraSettings(**task["settings"])
-    problem = experiment_of(task).problem(0)
+    problem = experiment_of(task).read_by(task["head"]).problem(0)
     return select(Job(), task["head"], problem, settings, -math.log(settings.calibration), Memory(Path(task["pieces"])))
 
 
