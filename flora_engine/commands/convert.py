@@ -1,4 +1,4 @@
-"""`flora convert IN OUT`: a recording in another format, by the suffix of OUT; a folder of features as one npz file."""
+"""`flora convert IN OUT`: a recording in another format, as the suffix of OUT says; features as one npz file."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.latents import drawn, look_with_classifier
 from flora_engine.heads.learning.losses import divergence
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded
 from flora_engine.models.flora.autoencoders import Decoder, GaussianEncoder
 
 FLOW = False
@@ -58,15 +57,12 @@ def fit(task: Fit) -> nn.Module:
         total: Tensor = 2 * rebuilt + apart + pull * (divergence(*seen) + divergence(*read))
         return total
 
-    optimise(
-        task.job,
+    return learn(
+        task,
+        tensors,
         "train the aligned autoencoders",
-        models.parameters(),
+        models,
         loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=look_with_classifier(task, tensors, models.feature_encoder, lambda: models.text_encoder(vectors)),
-        evaluations=task.evaluations,
+        look_with_classifier(task, tensors, models.feature_encoder, lambda: models.text_encoder(vectors)),
+        STEPS,
     )
-    return models

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.losses import ranking_hinge
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 
 FLOW = False
 STEPS = 1000
@@ -48,15 +47,4 @@ def fit(task: Fit) -> nn.Linear:
         return first_too_close(hinge, order).mean()
 
     score = tensors.scorer(lambda x, classes: F.normalize(project(x), dim=1) @ vectors[classes].T)
-    optimise(
-        task.job,
-        "train DeViSE",
-        project.parameters(),
-        loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, score, None),
-        evaluations=task.evaluations,
-    )
-    return project
+    return learn(task, tensors, "train DeViSE", project, loss, watched(task, score), STEPS)

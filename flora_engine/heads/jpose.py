@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.losses import hardest_triplet, ranking_hinge
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 
 FLOW, PARTS = False, True
 STEPS = 1000
@@ -93,15 +92,4 @@ def fit(task: Fit) -> Spaces:
         joint = spaces.of_texts(*(part[classes] for part in parts))[2]
         return spaces.of_skeletons(x)[2] @ joint.T
 
-    optimise(
-        task.job,
-        "train JPoSE",
-        spaces.parameters(),
-        loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, tensors.scorer(score), None),
-        evaluations=task.evaluations,
-    )
-    return spaces
+    return learn(task, tensors, "train JPoSE", spaces, loss, watched(task, tensors.scorer(score)), STEPS)

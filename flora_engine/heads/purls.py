@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit, Problem
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 
 FLOW, PARTS = False, True
 STEPS = 400
@@ -92,15 +91,4 @@ def fit(task: Fit) -> Projection:
         whole: Tensor = model.eval()(x)[-1]
         return whole @ texts[-1][classes].T
 
-    optimise(
-        task.job,
-        "train PURLS",
-        model.parameters(),
-        loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, tensors.scorer(score), None),
-        evaluations=task.evaluations,
-    )
-    return model
+    return learn(task, tensors, "train PURLS", model, loss, watched(task, tensors.scorer(score)), STEPS)

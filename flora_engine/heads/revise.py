@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.losses import discrepancy, ranking_hinge
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 
 FLOW = False
 STEPS = 1500
@@ -74,15 +73,4 @@ def fit(task: Fit) -> nn.ModuleList:
         return total
 
     score = tensors.scorer(lambda x, classes: skeleton(x)[2] @ text(vectors[classes])[2].T)
-    optimise(
-        task.job,
-        "train ReViSE",
-        models.parameters(),
-        loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, score, None),
-        evaluations=task.evaluations,
-    )
-    return models
+    return learn(task, tensors, "train ReViSE", models, loss, watched(task, score), STEPS)

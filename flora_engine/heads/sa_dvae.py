@@ -21,8 +21,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.latents import Cycle, Gaussian, LinearGaussian, drawn, look_with_classifier
 from flora_engine.heads.learning.losses import divergence
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded
 
 FLOW = False
 STEPS, CYCLES = 1700, 10
@@ -114,16 +113,13 @@ def fit(task: Fit) -> Autoencoders:
             adversary.step()
         return cycle.total(losses(models, judge, x, text, tensors.generator), step)
 
-    optimise(
-        task.job,
+    return learn(
+        task,
+        tensors,
         "train SA-DVAE",
-        models.parameters(),
+        models,
         loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=look_with_classifier(task, tensors, models.meaning, lambda: models.text(vectors)),
-        evaluations=task.evaluations,
+        look_with_classifier(task, tensors, models.meaning, lambda: models.text(vectors)),
+        STEPS,
         learning_rate=LEARNING_RATE,
     )
-    return models

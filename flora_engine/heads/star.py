@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 from flora_engine.semantics.class_parts import BODY
 
 FLOW, PARTS = False, True
@@ -101,15 +100,4 @@ def fit(task: Fit) -> Star:
     def score(x: Tensor, classes: Tensor) -> Tensor:
         return cosines(model.attributes(x).sum(dim=0), model.whole(whole[classes]))
 
-    optimise(
-        task.job,
-        "train STAR",
-        model.parameters(),
-        loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, tensors.scorer(score), None),
-        evaluations=task.evaluations,
-    )
-    return model
+    return learn(task, tensors, "train STAR", model, loss, watched(task, tensors.scorer(score)), STEPS)

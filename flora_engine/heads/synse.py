@@ -21,8 +21,7 @@ from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
 from flora_engine.heads.learning.latents import Cycle, Gaussian, LinearGaussian, drawn, look_with_classifier
 from flora_engine.heads.learning.losses import divergence
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded
 
 FLOW, PARTS = False, True
 STEPS, CYCLES = 1700, 10
@@ -87,15 +86,12 @@ def fit(task: Fit) -> Autoencoders:
         found = losses(models, tensors.x[rows], [part[own] for part in parts], tensors.generator)
         return cycle.total(found, step)
 
-    optimise(
-        task.job,
+    return learn(
+        task,
+        tensors,
         "train SynSE",
-        models.parameters(),
+        models,
         loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=look_with_classifier(task, tensors, models.skeleton, lambda: models.read(parts)),
-        evaluations=task.evaluations,
+        look_with_classifier(task, tensors, models.skeleton, lambda: models.read(parts)),
+        STEPS,
     )
-    return models

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit
-from flora_engine.heads.learning.optimise import optimise
-from flora_engine.heads.learning.tensors import Tensors, seeded
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
 from flora_engine.models.denoiser import Denoiser
 
 FLOW = False
@@ -99,17 +98,14 @@ def fit(task: Fit) -> Denoiser:
                 scores[:, column] -= (found - noise).square().mean(dim=1) / NOISES
         return scores
 
-    optimise(
-        task.job,
+    return learn(
+        task,
+        tensors,
         "train TDSM",
-        model.parameters(),
+        model,
         loss,
-        samples=len(tensors.x),
-        steps=STEPS,
-        generator=tensors.generator,
-        look=lambda number: task.watch(number, tensors.scorer(score), None),
-        evaluations=task.evaluations,
+        watched(task, tensors.scorer(score)),
+        STEPS,
         learning_rate=LEARNING_RATE,
         batch=BATCH,
     )
-    return model

@@ -44,7 +44,7 @@ BONES = _bones()
 # The joint of the head lies below its centre, by this share of the way from the neck, and its end as far above: so the
 # middle of both, which readers take, is the centre, and programs that draw bones see one that has a length.
 _HEAD = 0.26
-_TIP = 3.0  # centimetres that fingers and toes go on beyond their last joint
+_TIP = 3.0  # centimetres from the last joint of a finger or toe to its tip
 
 
 def write_bvh(sequence: SkeletonSequence, path: Path, person: int = 0) -> None:

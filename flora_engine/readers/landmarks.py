@@ -198,8 +198,12 @@ def _persons(frame: Any, path: Path, where: str) -> list[_Person]:
     """The persons of one frame."""
     found = list(_people(frame))
     if len(found) > MAX_PERSONS:
-        raise FloraError(f"holds {len(found)} persons", path=path, where=where,
-                         remedy=f"At most {MAX_PERSONS} are read.")  # fmt: skip
+        raise FloraError(
+            f"holds {len(found)} persons, or a track per person",
+            path=path,
+            where=where,
+            remedy=f"At most {MAX_PERSONS} persons are read; write the frames of each track into a file of its own.",
+        )
     persons = []
     for entry in found:
         person = _person(entry)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from flora_engine.heads import Array, Labels, Problem, Scorer
+from flora_engine.heads import Array, Fit, Labels, Problem, Scorer
+from flora_engine.heads.learning.optimise import optimise
 
 Module = TypeVar("Module", bound=nn.Module)
 ROWS = 2048  # recordings of one chunk of scores
@@ -70,3 +71,34 @@ def seeded(problem: Problem, make: Callable[[], Module]) -> Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
         return make().to(problem.device)
+
+
+def watched(task: Fit, score: Scorer) -> Callable[[int], None]:
+    """The look of a head that scores the same way at each evaluation."""
+    return lambda number: task.watch(number, score, None)
+
+
+def learn(
+    task: Fit,
+    tensors: Tensors,
+    stage: str,
+    module: Module,
+    loss: Callable[[Tensor], Tensor],
+    look: Callable[[int], None],
+    steps: int,
+    **options: Any,
+) -> Module:
+    """Minimise `loss(rows)` over the parameters of `module`, and return it. options: as of `optimise`."""
+    optimise(
+        task.job,
+        stage,
+        module.parameters(),
+        loss,
+        samples=len(tensors.x),
+        steps=steps,
+        generator=tensors.generator,
+        look=look,
+        evaluations=task.evaluations,
+        **options,
+    )
+    return module
