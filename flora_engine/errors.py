@@ -42,6 +42,7 @@ _MEMORY = (
     "out of memory",
     "not enough memory",
     "Memory allocation",
+    "error return without exception set",  # C code, also the interpreter's, that had no room left for its exception
 )
 _DISK = ("No space left on device", "Disk quota exceeded", "database or disk is full")
 

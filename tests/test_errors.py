@@ -24,6 +24,7 @@ class OutOfMemoryError(RuntimeError):
         ),
         (RuntimeError("std::bad_alloc"), NotEnoughMemoryError),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), NotEnoughMemoryError),
+        (SystemError("error return without exception set"), NotEnoughMemoryError),
         (OSError(errno.ENOSPC, "No space left on device"), DiskFullError),
         (RuntimeError("SafetensorError: I/O error: No space left on device (os error 28)"), DiskFullError),
     ],
