@@ -13,19 +13,23 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from app.controllers.encoders import Encoders
 from app.controllers.training_queue import TrainingQueue
 from app.notice import Feedback
 from app.session import Session
 from app.settings import SettingsFile
 from app.theme import Theme
 from app.training.draft import from_data, with_smaller_batches
+from app.training.run_page import RunPage
 from app.training.window import TrainingWindow
 from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob, JobBar
 from app.workers.supervisor import End
 from app.workers.tasks import Newest, attempt
+from flora_engine.recipes.bundle import lacks_encoder
 from flora_engine.runs.folder import CONFIG, RunFolder, list_runs
 from flora_engine.runs.listing import read_config
+from flora_engine.runs.results import FloraResult, read_result
 
 
 class Training(QObject):
@@ -53,6 +57,7 @@ class Training(QObject):
         self._of_run: dict[Path, HeavyJob] = {}  # the jobs of this window by their runs
         self.question: QMessageBox | None = None  # about closing, while it is asked
         self.queue = TrainingQueue(settings.path.with_name("queue.json"), self.start, self._mine, feedback, window)
+        self.encoders = Encoders(jobs, feedback, self._use, self._page_of, window)
         self._finding = Newest(self)
         self._finding.done.connect(self._on_found)
         session.opened.connect(self.find_running)
@@ -66,6 +71,7 @@ class Training(QObject):
             self._window = TrainingWindow(self.runs_folder(), self.queue.queue, self._main)
             self._window.resume_wanted.connect(self.resume)
             self._window.cancel_wanted.connect(self.cancel)
+            self._window.encoder_wanted.connect(self.encoders.ask)
             self._window.use_wanted.connect(self._use)
             self._window.report_wanted.connect(self.ask_report)
             self._window.play_wanted.connect(self._play)
@@ -145,7 +151,7 @@ class Training(QObject):
 
     def cancel(self, path: Path) -> None:
         """End the process that works on a run at once."""
-        job = self._of_run.get(path)
+        job = self._of_run.get(path) or self.encoders.job_of(path)
         if job is not None and job in self._jobs.jobs:
             job.cancel()
             return
@@ -216,6 +222,10 @@ class Training(QObject):
         box.open()
         return box
 
+    def _page_of(self, run: Path) -> RunPage | None:
+        """The open page of a run, if there is one."""
+        return None if self._window is None else self._window.page_of(run)
+
     def _mine(self) -> list[HeavyJob]:
         """The trainings of this window."""
         return [job for job in self._jobs.jobs if job.parent() is self and not job.detached]
@@ -225,7 +235,7 @@ class Training(QObject):
     def _on_end(self, job: HeavyJob, run: Path | None, end: End) -> None:
         self._of_run = {path: one for path, one in self._of_run.items() if one is not job}
         say = self._feedback.notice.say
-        page = self._window.page_of(run) if self._window is not None and run is not None else None
+        page = None if run is None else self._page_of(run)
         if page is not None:
             page.look()
         QTimer.singleShot(0, self, lambda: self.queue.on_end(end.outcome == "cancelled"))  # when its strip has gone
@@ -256,6 +266,11 @@ class Training(QObject):
         if "bundle" in result and (bundle / "manifest.json").is_file():
             self._feedback.notice.say(f"Trained: {run}", "Use this model", lambda: self._use(bundle))
         else:
+            found = read_result(result)
+            if isinstance(found, FloraResult) and lacks_encoder(found):
+                text = f"Trained: {run}. To label recordings, it lacks the encoder that made its features."
+                self._feedback.notice.say(text, "Add encoder…", lambda: self.encoders.ask(run))
+                return
             missing = str(result.get("to_label") or "This run has no model that can rank here.")
             self._feedback.notice.say(f"Trained: {run}. {missing}")
 

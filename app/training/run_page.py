@@ -31,11 +31,12 @@ from app.widgets import button, sentence
 from app.workers.tasks import Newest
 from flora_engine.errors import FloraError
 from flora_engine.labelling.bundle import MANIFEST, find_bundle
+from flora_engine.recipes.bundle import lacks_encoder
 from flora_engine.runs.events import History
 from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.runs.listing import read_config, read_notes
 from flora_engine.runs.remaining import left
-from flora_engine.runs.results import read_result
+from flora_engine.runs.results import FloraResult, read_result
 from flora_engine.runs.tables import result_table
 
 _LOOK = 500  # ms between two looks at the run's folder
@@ -45,6 +46,7 @@ _STATES = {
     "stopped": "stopped; the run resumes from its checkpoint",
 }
 ALIVE = ("running", "paused")
+_LACKS_ENCODER = "To label recordings, this run lacks the encoder that made its features."
 
 
 class RunPage(QWidget):
@@ -52,6 +54,7 @@ class RunPage(QWidget):
 
     resume_wanted = Signal(Path)
     cancel_wanted = Signal(Path)
+    encoder_wanted = Signal(Path)
     use_wanted = Signal(Path)  # a bundle
     report_wanted = Signal(Path)
     play_wanted = Signal(str, str)  # source and name of a recording
@@ -64,9 +67,11 @@ class RunPage(QWidget):
         self.state = ""
         self._config = read_config(path)
         self._drawn = -1  # events at the last drawing
+        self._again = False  # whether to look once more
+        self._model = False  # whether there was a bundle at the last look
         self._task = Newest(self)
         self._task.done.connect(self._on_read)
-        self._task.failed.connect(self._say)
+        self._task.failed.connect(self.say)
         self._timer = QTimer(self, interval=_LOOK)
         self._timer.timeout.connect(self.look)
         self._analysis: AnalysisView | None = None  # made when it is first looked at: its charts take a moment
@@ -96,8 +101,13 @@ class RunPage(QWidget):
     def look(self) -> None:
         """Read what is new, off the window's thread."""
         if not self._task.is_busy:
-            history = self.history
-            self._task.submit(lambda: (history.refresh(), history.status()))
+            history, path = self.history, self.path
+            self._task.submit(lambda: (history.refresh(), history.status(), _bundle_of(path) is not None))
+
+    def renew(self) -> None:
+        """Look, and once more if a look is under way, which may have come too early."""
+        self._again = self._task.is_busy
+        self.look()
 
     def set_theme(self, theme: Theme) -> None:
         self.curves.set_theme(theme)
@@ -118,6 +128,8 @@ class RunPage(QWidget):
         self.heading.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.facts = QLabel(wordWrap=True)
         self.facts.setProperty("role", "muted")
+        self.lacks = QLabel(wordWrap=True)  # what is missing to label
+        self.lacks.hide()
         self.message = QLabel(wordWrap=True)
         self.message.hide()
         self.pause_button = button("Pause", self._on_pause)
@@ -126,6 +138,8 @@ class RunPage(QWidget):
         self.cancel_button = button("Cancel", lambda: self.cancel_wanted.emit(self.path))
         self.cancel_button.setToolTip("Ends at once; the last checkpoint is kept")
         self.resume_button = button("Resume", lambda: self.resume_wanted.emit(self.path))
+        self.encoder_button = button("Add encoder…", self._add_encoder)
+        self.encoder_button.setToolTip("Gives this run a model that labels recordings")
         self.use_button = button("Use this model", self._use)
         self.report_button = button("Report…", lambda: self.report_wanted.emit(self.path))
         self.report_button.setToolTip("One HTML file with results, curves and settings")
@@ -133,7 +147,7 @@ class RunPage(QWidget):
         self.stages = StagesTree()
         self.stages.chosen.connect(lambda _: self._draw())
         self.curves = CurvesView()
-        self.curves.trouble.connect(self._say)
+        self.curves.trouble.connect(self.say)
         self.results = QTextBrowser()
         self.results.setAccessibleName("Results")
         self.log = LogView()
@@ -160,6 +174,7 @@ class RunPage(QWidget):
             self.stop_button,
             self.cancel_button,
             self.resume_button,
+            self.encoder_button,
             self.use_button,
             self.report_button,
             self.folder_button,
@@ -174,6 +189,7 @@ class RunPage(QWidget):
         column = QVBoxLayout(self)
         column.addLayout(row)
         column.addWidget(self.facts)
+        column.addWidget(self.lacks)
         column.addWidget(self.message)
         column.addWidget(splitter, 1)
         self._show_buttons()
@@ -182,9 +198,12 @@ class RunPage(QWidget):
 
     def _on_read(self, answer: object) -> None:
         assert isinstance(answer, tuple)
-        new, state = answer
-        changed = state != self.state
-        self.state = state
+        if self._again:
+            self._again = False
+            QTimer.singleShot(0, self, self.look)
+        new, state, model = answer
+        changed = (state, model) != (self.state, self._model)
+        self.state, self._model = state, model
         if changed:
             self._show_buttons()
             self._show_results()
@@ -230,7 +249,10 @@ class RunPage(QWidget):
             each.setVisible(alive)
             each.setEnabled(True)
         self.resume_button.setVisible(self.state in ("stopped", "failed", "interrupted", "new"))
-        self.use_button.setVisible(self.state == "finished" and self._bundle() is not None)
+        self.use_button.setVisible(self.state == "finished" and self._model)
+        self.encoder_button.hide()
+        self.encoder_button.setEnabled(True)
+        self.lacks.hide()
 
     def _show_results(self) -> None:
         try:
@@ -239,6 +261,11 @@ class RunPage(QWidget):
             self.results.setPlainText(str(error))
             return
         result = read_result(content or {})
+        if self.state == "finished" and isinstance(result, FloraResult) and not self._model:
+            lacks = lacks_encoder(result)
+            self.encoder_button.setVisible(lacks)
+            self.lacks.setText(_LACKS_ENCODER if lacks else result.to_label)
+            self.lacks.setVisible(bool(self.lacks.text()))
         if result is None:
             self.results.setPlainText("The results come when the run has finished. Curves show what is known so far.")
         else:
@@ -248,7 +275,8 @@ class RunPage(QWidget):
         if self.tabs.widget(place) is self._analysis_place:
             self.analysis.show()
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Show a sentence above the stages, "" for none."""
         self.message.setText(sentence(text))
         self.message.setVisible(bool(text))
 
@@ -261,32 +289,36 @@ class RunPage(QWidget):
         try:
             RunFolder(self.path).ask(word)
         except (FloraError, OSError) as error:
-            self._say(str(error))
+            self.say(str(error))
             return
-        self._say("")
+        self.say("")
         if word == "stop":
             self.stop_button.setEnabled(False)
             self.pause_button.setEnabled(False)
             self.facts.setText("Stopping after this step…")
 
-    def _bundle(self) -> Path | None:
-        bundle = find_bundle(self.path)
-        return bundle if (bundle / MANIFEST).is_file() else None
+    def _add_encoder(self) -> None:
+        self.encoder_wanted.emit(self.path)
 
     def _use(self) -> None:
-        bundle = self._bundle()
+        bundle = _bundle_of(self.path)
         if bundle is not None:
             self.use_wanted.emit(bundle)
 
     def _open_folder(self) -> None:
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.path))):
-            self._say(f"The folder is {self.path}")
+            self.say(f"The folder is {self.path}")
 
     def showEvent(self, event: object) -> None:
         self.look()
 
     def hideEvent(self, event: object) -> None:
         self._timer.stop()
+
+
+def _bundle_of(run: Path) -> Path | None:
+    bundle = find_bundle(run)
+    return bundle if (bundle / MANIFEST).is_file() else None
 
 
 def _text_of(path: Path) -> str:

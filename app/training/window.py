@@ -22,6 +22,7 @@ class TrainingWindow(QWidget):
 
     resume_wanted = Signal(Path)
     cancel_wanted = Signal(Path)
+    encoder_wanted = Signal(Path)
     use_wanted = Signal(Path)
     report_wanted = Signal(Path)
     play_wanted = Signal(str, str)  # source and name of a recording
@@ -57,6 +58,7 @@ class TrainingWindow(QWidget):
             page = RunPage(path)
             page.resume_wanted.connect(self.resume_wanted)
             page.cancel_wanted.connect(self.cancel_wanted)
+            page.encoder_wanted.connect(self.encoder_wanted)
             page.use_wanted.connect(self.use_wanted)
             page.report_wanted.connect(self.report_wanted)
             page.play_wanted.connect(self.play_wanted)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,12 @@ DESCRIPTORS = "descriptors.npz"
 CORRECTIONS = "corrections.npz"
 MANIFEST = "manifest.json"
 BUILTIN = RESOURCES / "models" / "builtin"
+BUNDLED = ("ensemble", "flora")  # the heads that a bundle can hold; the first one that was trained is taken
+
+
+def bundled(heads: Collection[str]) -> str | None:
+    """The head that a bundle would hold; None if none of them can be held."""
+    return next((name for name in BUNDLED if name in heads), None)
 
 
 class _Part(BaseModel):

@@ -140,5 +140,9 @@ def export_bundle(
         shutil.copyfile(descriptors, fresh / DESCRIPTORS)
         manifest = manifest.model_copy(update={"descriptors": DescriptorReference()})
     write_manifest(fresh, manifest.model_copy(update={"streams": tuple(networks)}))
-    shutil.rmtree(folder, ignore_errors=True)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
     fresh.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,6 @@ from flora_engine.models.shift_gcn.several import Networks
 from flora_engine.runs.results import Outcome
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.semantics.text_encoder import MINILM_SHA256
-
-BUNDLED = ("ensemble", "flora")  # the heads that a bundle can hold; the first one that was trained is taken
-
-
-def bundled(heads: Collection[str]) -> str | None:
-    """The head that a bundle would hold; None if none of them can be held."""
-    return next((name for name in BUNDLED if name in heads), None)
 
 
 def summary(outcome: Outcome) -> dict[str, float]:

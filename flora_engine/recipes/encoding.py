@@ -63,7 +63,7 @@ def load_encoding(
     persons = next(iter(networks.values())).persons
     if data is None:
         data, said = prepared_for(dataset, encoders[0])
-        job.log(f"recordings are prepared as {data.preparation}, {data.frames} frames, for the encoder: {said}")
+        job.log(f"recordings are prepared for the encoder as {data.preparation}, {data.frames} frames, {said}")
     for stream, (_, about) in loaded.items():
         path = checkpoints[stream]
         if about.get("frames", data.frames) != data.frames:

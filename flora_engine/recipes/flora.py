@@ -32,8 +32,8 @@ from flora_engine.heads import head
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import MANIFEST, TextEncoderReference
-from flora_engine.recipes.bundling import BUNDLED, Trained, Words, bundled, summary, write_bundle
+from flora_engine.labelling.bundle import BUNDLED, MANIFEST, TextEncoderReference, bundled
+from flora_engine.recipes.bundling import Trained, Words, summary, write_bundle
 from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordings_agree, load_encoding
 from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction, open_features
@@ -170,10 +170,10 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
     if bundled(config.heads) is None:
         raise FloraError(str(_label_facts(folder, config)["to_label"]), path=folder.path)
     features = read_any_features(config.features or folder.path / FEATURES)
+    encoding = _encoding_of(job, config, features)
     texts = texts_of(job, config)
     known = _known_descriptors(folder.path / DESCRIPTORS)
     experiment = experiment_of(job, config, features, texts, str(choose_device(device)), known)
-    encoding = _encoding_of(job, config, features)
     _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
     folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
     return encoding

@@ -18,10 +18,10 @@ from flora_engine.evaluation.protocols import Experiment, Setting, described_by
 from flora_engine.heads import Fit, head
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import TextEncoderReference
+from flora_engine.labelling.bundle import TextEncoderReference, bundled
 from flora_engine.preprocessing import preparation
 from flora_engine.project.splits import Parts
-from flora_engine.recipes.bundling import Trained, Words, bundled, write_bundle
+from flora_engine.recipes.bundling import Trained, Words, write_bundle
 from flora_engine.recipes.encoder import train_on
 from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction

@@ -183,7 +183,7 @@ def prepared_for(dataset: str, encoder: Path, **given: object) -> tuple[DataSett
             path=encoder,
             remedy="Give the preparation and the number of frames.",
         )
-    said = "as its run says" if known else f"as published for {dataset}; --preparation and --frames say otherwise"
+    said = "as its run says" if known else f"as published for {dataset}"
     said = "as given" if {"preparation", "frames"} <= given.keys() else said
     first = known or dict(zip(("preparation", "frames"), published or (), strict=False))
     return DataSettings.model_validate({"dataset": dataset, **first, **given}), said

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from run_samples import keep_decisions, make_run
+from run_samples import keep_decisions, make_run, outcome
 
 from app.main_window import MainWindow
 from app.theme import LIGHT
@@ -180,6 +180,39 @@ def test_a_run_without_decisions_says_so(training: TrainingWindow, qtbot: Any, t
     qtbot.waitUntil(lambda: page.state == "finished" and not page.analysis.is_busy)
     assert page.analysis.message.isVisible() and "train it again" in page.analysis.message.text()
     assert not page.analysis.body.isVisible()
+
+
+LACKS = "To label, this run lacks the encoder that made its features: add it with `flora bundle RUN --encoder PATH`."
+CANNOT = "This run cannot label: a model holds the head ensemble or flora, and the run trained neither."
+
+
+@pytest.mark.parametrize(
+    ("head", "to_label", "said"), [("flora", LACKS, "lacks the encoder"), ("eszsl", CANNOT, CANNOT)]
+)
+def test_a_run_without_a_model_says_what_is_missing(
+    training: TrainingWindow, qtbot: Any, tmp_path: Path, head: str, to_label: str, said: str
+) -> None:
+    facts = {
+        "kind": "flora",
+        "benchmark": "star/ntu60_xsub_unseen5_split1",
+        "texts": {},
+        "low_shot": None,
+        "samples": {},
+    }
+    run = make_run(tmp_path, "features", kind="flora", features="features.npz")
+    run.write_result({**facts, "heads": {head: {"held-out": outcome(0.6)}}, "minutes": 1.0, "to_label": to_label})
+    page = training.open_run(run.path)
+    qtbot.waitUntil(page.lacks.isVisible)
+    assert said in page.lacks.text() and page.encoder_button.isVisible() == (head == "flora")
+    wanted: list[Path] = []
+    training.encoder_wanted.connect(wanted.append)
+    page.encoder_button.click()
+    assert wanted == [run.path]
+    run.bundle.mkdir()
+    (run.bundle / "manifest.json").write_text("{}")  # a terminal added it
+    page.renew()
+    qtbot.waitUntil(page.use_button.isVisible)
+    assert not page.lacks.isVisible() and not page.encoder_button.isVisible()
 
 
 def test_recordings_of_a_run_play_in_the_main_window(

@@ -17,7 +17,9 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.published import to_published
+from flora_engine.recipes import bundle
 from flora_engine.recipes.actions import perform
+from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import read_result
 from flora_engine.runs.tables import result_table
 from flora_engine.semantics.class_texts import parse_typed
@@ -107,6 +109,33 @@ def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     assert len(Labeller(run / "bundle").label(synthesise(20), TEXTS).labels) == 3
     resumed = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
     assert resumed["bundle"] == "bundle"  # what was added stays
+    kept = (run / "bundle" / "manifest.json").read_bytes()
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"not weights")
+    with pytest.raises(FloraError, match=r"broken\.pt"):
+        perform(Job(), "bundle", {"run": str(run), "encoder": [str(broken)]})
+    assert (run / "bundle" / "manifest.json").read_bytes() == kept and not list(run.glob(".bundle*"))
+    told = RunFolder(run).events()
+    assert [event["state"] for event in told if event["kind"] == "state"][-2:] == ["started", "failed"]
+    assert RunFolder(run).status() == "finished"  # the run is, whatever became of the encoder
+
+
+def test_what_an_encoder_needs_is_checked_before_anything_starts(features: Path, trained: Path, tmp_path: Path) -> None:
+    run = train(features, tmp_path / "runs")["run"]
+    request: dict[str, Any] = {"run": run, "encoder": [str(trained)]}
+    assert bundle.plan(bundle.Request.of(**request)).said.endswith("clip, 16 frames: as its run says")
+    for more, said in (
+        ({"encoder": []}, "at least 1 item"),
+        ({"encoder": [str(tmp_path / "gone.pt")]}, r"gone\.pt: the encoder is not here"),
+        ({"recordings": str(tmp_path / "nowhere")}, "nowhere: the recordings to compare are not here"),
+        ({"run": str(trained)}, "of kind encoder; only runs of kind flora"),
+    ):
+        with pytest.raises(FloraError, match=said):
+            bundle.plan(bundle.Request.of(**request | more))
+    config = Path(run) / "config.yaml"
+    config.write_text(config.read_text().replace(str(features), str(tmp_path / "moved.npz")))
+    with pytest.raises(FloraError, match=r"moved\.npz: the feature file of this run is not here any more"):
+        bundle.plan(bundle.Request.of(**request))
 
 
 def test_a_run_whose_heads_no_model_can_hold_says_so(features: Path, trained: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QLineEdit, QRadioButton, QSp
 from app.dialogs.form import Field, Form, file_choice, folder_choice
 from app.session import Session
 from app.training.draft import Draft, Origin, Source
+from app.training.encoder_fields import EncoderFields
 from app.training.pages.page import Page
 from app.widgets import choice_box
 from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
@@ -168,29 +169,18 @@ class FeaturesPage(Page):
         self._source: Source = "project"
         self._persons: int | None = None  # of a configuration that was opened
         self.file = QLineEdit(placeholderText="A .npz file of features")
-        self.checkpoints = QLineEdit()
+        self.encoder = EncoderFields()
+        self.checkpoints = self.encoder.paths
+        self.preparation, self.frames = self.encoder.preparation, self.encoder.frames
         self.place = QLineEdit()
-        usual = [("as its run says, or as published", "")]
-        self.preparation = choice_box([*usual, *((name, name) for name in PREPARATIONS)])
-        self.preparation.setMinimumContentsLength(len(usual[0][0]))
-        self.frames = QSpinBox(maximum=2000)
-        self.frames.setSpecialValueText(usual[0][0])  # at 0
         self.labels = QLabel(wordWrap=True)
         self.labels.setProperty("role", "muted")
         self.form = Form(
             (
                 Field("Feature file", self.file, choices=(file_choice(self.file, "Feature file", "NumPy (*.npz)"),)),
-                Field(
-                    "Encoders",
-                    self.checkpoints,
-                    choices=(
-                        ("File…", self._add_file),
-                        folder_choice(self.checkpoints, "A run that trained an encoder", "Run…"),
-                    ),
-                ),
+                self.encoder.path_field("Encoders"),
                 Field("Recordings", self.place, choices=(folder_choice(self.place, "Recordings"),)),
-                Field("Preparation", self.preparation, compact=True),
-                Field("Frames per recording", self.frames, compact=True),
+                *self.encoder.preparation_fields(),
             )
         )
         for radio in self._choices.buttons():
@@ -218,32 +208,22 @@ class FeaturesPage(Page):
             self._choices.button(place).setVisible(origin in _POSSIBLE[draft.source])
             self._choices.button(place).setChecked(origin == draft.origin)
         self.file.setText(draft.feature_file)
-        self.checkpoints.setText("; ".join(draft.checkpoints))
+        self.encoder.show(draft.checkpoints, draft.prepared)
         self.place.setText(draft.recordings)
         self._persons = draft.prepared.get("persons")
-        self.preparation.setCurrentIndex(max(0, self.preparation.findData(draft.prepared.get("preparation", ""))))
-        self.frames.setValue(int(draft.prepared.get("frames", 0)))
         self._show_rows()
 
     def fill(self, draft: Draft) -> Draft:
-        paths = tuple(part.strip() for part in self.checkpoints.text().split(";") if part.strip())
-        draft = replace(draft, origin=self.origin, checkpoints=paths)
+        draft = replace(draft, origin=self.origin, checkpoints=self.encoder.chosen())
         if draft.source != "published":
             return draft
-        given = {"preparation": self.preparation.currentData(), "frames": self.frames.value(), "persons": self._persons}
+        persons = {"persons": self._persons} if self._persons else {}
         return replace(
             draft,
             feature_file=self.file.text().strip(),
             recordings=self.place.text().strip(),
-            prepared={name: value for name, value in given.items() if value},
+            prepared=self.encoder.prepared() | persons,
         )
-
-    def _add_file(self) -> None:
-        line = QLineEdit(self.checkpoints)
-        file_choice(line, "Checkpoint", "Encoders (*.safetensors *.pt)")[1]()
-        if line.text():
-            self.checkpoints.setText("; ".join(filter(None, (self.checkpoints.text(), line.text()))))
-        line.deleteLater()
 
     def _on_origin(self) -> None:
         self._on_change()
@@ -254,7 +234,7 @@ class FeaturesPage(Page):
 
     def _show_rows(self) -> None:
         published, file = self._source == "published", self.origin == "file"
-        encoder = bool(self.checkpoints.text().strip())
+        encoder = bool(self.encoder.chosen())
         self.form.show_row(self.file, file)
         self.form.show_row(self.checkpoints, self.origin != "train")
         self.form.show_row(self.place, published and (encoder or not file))
@@ -272,7 +252,7 @@ class FeaturesPage(Page):
 _WITH_ENCODER = "The training ends with a model that labels recordings."
 _WITHOUT_ENCODER = (
     "Without the encoder that made the features, the training gives numbers and no model that labels. It can be added "
-    "later (flora bundle)."
+    "later on the page of the run."
 )
 _POSSIBLE: dict[Source, tuple[Origin, ...]] = {
     "project": ("train", "checkpoint"),
