@@ -13,7 +13,7 @@ from typing import Any
 from mkdocs.structure.files import File
 
 from flora_engine.cli import COMMANDS
-from flora_engine.config.kinds import EncoderConfig, FloraConfig, PipelineConfig
+from flora_engine.config.kinds import DescriptorsConfig, EncoderConfig, FloraConfig, PipelineConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 # Pages whose text lies elsewhere in the repository.
@@ -69,7 +69,7 @@ def _section(name: str, schema: dict[str, Any]) -> str:
 def configuration() -> str:
     """One section per kind of configuration and per section that they share, from the models that check them."""
     sections: dict[str, dict[str, Any]] = {}
-    for model in (EncoderConfig, FloraConfig, PipelineConfig):
+    for model in (DescriptorsConfig, EncoderConfig, FloraConfig, PipelineConfig):
         schema = model.model_json_schema()
         sections |= {model.__name__: schema, **{n: d for n, d in schema.get("$defs", {}).items() if "properties" in d}}
     return "\n".join(_section(name, schema) for name, schema in sections.items())

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 from leave_one_out_texts import typed
 from motion_sets import MotionSet
-from open_set_scores import DRAWN, Floats, draws
+from open_set_scores import Floats
 
 from flora_engine.descriptors import catalogue, measure
-from flora_engine.models.descriptors import DescriptorModel, excess, fit_descriptors
+from flora_engine.evaluation import open_sets
+from flora_engine.models.descriptors import DescriptorModel, fit_descriptors
 from flora_engine.resources import PACKAGE, cache_folder
 from flora_engine.semantics.expectations import Reader
 from flora_engine.semantics.lexicon import Lexicon, load_lexicon
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.semantics.text_vectors import text_vectors
-
-FALSE_ACCEPTS = 0.3  # stated: of recordings of none of the actions, this share gets a label at the threshold of 50 %
 
 
 def measured(one: MotionSet) -> np.ndarray:
@@ -89,20 +87,6 @@ class Evidence:
         return found
 
 
-def present_and_absent(
-    scores: Floats, labels: np.ndarray, rivals: Floats | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Over draws of five, of recordings of a drawn class, and of all others: the best scores, or with `rivals` their
-    excess."""
-    present, absent = [], []
-    for drawn in draws(scores.shape[1]):
-        best = scores[:, drawn].max(axis=1) if rivals is None else excess(scores[:, drawn], rivals)
-        inside = np.isin(labels, drawn)
-        present.append(best[inside])
-        absent.append(best[~inside])
-    return np.concatenate(present), np.concatenate(absent)
-
-
 def auroc(present: np.ndarray, absent: np.ndarray) -> float:
     """The probability that a recording of a drawn class has a better best score than one of none."""
     order = np.sort(absent)
@@ -111,47 +95,19 @@ def auroc(present: np.ndarray, absent: np.ndarray) -> float:
 
 
 def odds(scores: dict[str, tuple[Floats, Floats]], labels: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Intercept and slope of the log-odds of “none of these”: logistic regression with each set counting alike,
-    moved so that `FALSE_ACCEPTS` of the recordings of none lie below 50 %.
-    """
-    x, y, w, absents = [], [], [], []
-    for name, (one, rivals) in scores.items():
-        if one.shape[1] <= DRAWN:
-            continue
-        present, absent = present_and_absent(one, labels[name], rivals)
-        for values, target in ((present, 0.0), (absent, 1.0)):
-            x.append(values)
-            y.append(np.full(len(values), target))
-            w.append(np.full(len(values), 1 / len(values)))
-        absents.append(absent)
-    best, target, weight = np.concatenate(x), np.concatenate(y), np.concatenate(w)
-    a = b = 0.0
-    for _ in range(50):  # Newton's method
-        p = 1 / (1 + np.exp(-(a + b * best)))
-        g = np.array([(weight * (p - target)).sum(), (weight * (p - target) * best).sum()])
-        h = weight * p * (1 - p)
-        hessian = np.array([[h.sum(), (h * best).sum()], [(h * best).sum(), (h * best**2).sum()]])
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), g)
-        a, b = a - step[0], b - step[1]
-    threshold = float(np.mean([np.quantile(absent, 1 - FALSE_ACCEPTS) for absent in absents]))
-    return -b * threshold, b
+    """Intercept and slope of the log-odds of “none of these”, see `open_sets.odds`."""
+    found = open_sets.odds(_left(scores, labels))
+    assert found is not None
+    return found
 
 
 def temperature(scores: dict[str, tuple[Floats, Floats]], labels: dict[str, np.ndarray]) -> float:
-    """The softmax temperature of least surprise over draws of five, each set counting alike."""
-    tried = np.geomspace(0.1, 3, 30)
-    losses = np.zeros(len(tried))
-    for name, (one, _) in scores.items():
-        loss = np.zeros(len(tried))
-        for drawn in draws(one.shape[1]):
-            rows = np.isin(labels[name], drawn)
-            logits = one[np.ix_(rows, drawn)]
-            own = np.searchsorted(drawn, labels[name][rows])
-            for i, t in enumerate(tried):
-                scaled = (logits - logits.max(axis=1, keepdims=True)) / t
-                loss[i] += (np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(own)), own]).mean()
-        losses += loss
-    return float(tried[losses.argmin()])
+    """The softmax temperature of least surprise, see `open_sets.temperature`."""
+    return open_sets.temperature(_left(scores, labels))
+
+
+def _left(scores: dict[str, tuple[Floats, Floats]], labels: dict[str, np.ndarray]) -> dict[str, open_sets.Left]:
+    return {name: open_sets.Left(*pair, labels[name]) for name, pair in scores.items()}
 
 
 def lexicon_half(seed: int) -> Lexicon:
@@ -159,13 +115,3 @@ def lexicon_half(seed: int) -> Lexicon:
     entries = load_lexicon().entries
     chosen = np.random.default_rng(seed).permutation(len(entries))[: len(entries) // 2]
     return Lexicon(tuple(entries[i] for i in np.sort(chosen)))
-
-
-def write_model(evidence: Evidence, path: Path, only: list[str] | None = None) -> DescriptorModel:
-    """The model of all sets (or of `only` these), calibrated on sets left out, stored at `path`."""
-    scores = evidence.left_out("names")
-    labels = {name: one.labels for name, one in evidence.sets.items()}
-    fitted = evidence.model(only or list(evidence.sets))
-    fitted = fitted.calibrated(temperature(scores, labels), odds(scores, labels))
-    fitted.save(path)
-    return fitted

@@ -18,11 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from descriptor_head import Evidence, auroc, lexicon_half, present_and_absent
+from descriptor_head import Evidence, auroc, lexicon_half
 from leave_one_out_texts import KINDS, typed
 from motion_sets import NAMES, MotionSet, load_set
 from open_set_scores import Floats, Outcome, measure
 
+from flora_engine.evaluation.open_sets import present_and_absent
 from flora_engine.labelling.bundle import DESCRIPTORS, find_bundle, load_manifest, write_manifest
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.descriptors import unit
@@ -34,8 +35,8 @@ Head = Callable[[MotionSet, str], Floats]
 def graphs_alone(run: Path) -> Head:
     """The bundle of a run without its descriptors: what training gave before there were any.
 
-    Its scores of a class must not depend on the other classes typed. The run of configs/builtin.yaml has seen UTD-MHAD
-    and Northwestern-UCLA.
+    Its scores of a class must not depend on the other classes typed. The run of configs/demo/two_sets.yaml has seen
+    UTD-MHAD and Northwestern-UCLA.
     """
     trained = find_bundle(run)
     with tempfile.TemporaryDirectory() as folder:

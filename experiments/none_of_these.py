@@ -13,8 +13,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from descriptor_head import DRAWN, FALSE_ACCEPTS, Evidence, auroc, odds, present_and_absent
+from descriptor_head import Evidence, auroc, odds
 from motion_sets import NAMES, load_set
+
+from flora_engine.evaluation.open_sets import DRAWN, FALSE_ACCEPTS, present_and_absent
 
 
 def main() -> None:

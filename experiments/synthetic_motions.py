@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python experiments/synthetic_motions.py FOLDER [--draws 2] [--out FILE]
 
-FOLDER holds utd_mhad and nw_ucla. The recipe is configs/builtin.yaml's but for --frames and --epochs; its unseen
+FOLDER holds utd_mhad and nw_ucla. The recipe is configs/demo/two_sets.yaml's but for --frames and --epochs; its unseen
 classes and its test people are left out altogether. In each draw eight other classes are unseen, and the encoder and
 the heads train on what remains, with and without the recordings that `flora demo` would write. Synthetic actions like
 one of the unseen ones (cosine of their pooled texts above --alike) are left out. Accuracy is among the eight classes,
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--alike", type=float, default=0.6)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    config = load_config(CONFIGS / "builtin.yaml")
+    config = load_config(CONFIGS / "demo" / "two_sets.yaml")
     assert isinstance(config, PipelineConfig)
     data = [one.model_copy(update={"frames": given.frames}) for one in config.data]
     encoder = config.encoder.model_copy(update={"epochs": given.epochs})

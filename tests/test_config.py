@@ -92,8 +92,8 @@ def test_the_least_configuration_is_valid(config: dict[str, Any]):
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        ({}, "file: kind must be encoder, flora or pipeline"),
-        ({"kind": "x"}, "file: kind must be encoder, flora or pipeline"),
+        ({}, "file: kind must be descriptors, encoder, flora or pipeline"),
+        ({"kind": "x"}, "file: kind must be descriptors, encoder, flora or pipeline"),
         (FLORA | {"benchmark": 3}, "benchmark: is 3; expected text"),
         ({"kind": "flora", "benchmark": FLORA["benchmark"]}, "file: give features (a feature file), or data and"),
         (FLORA | {"setting": "all"}, "setting: is 'all'; expected 'zsl', 'gzsl' or 'both'"),

@@ -22,7 +22,7 @@ from app.settings import SettingsFile
 from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.workers.tasks import Newest
-from flora_engine.datasets.loading import parted_source
+from flora_engine.datasets.labelled import parted_source
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.project import DATABASE, Project, open_or_create

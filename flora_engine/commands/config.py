@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from flora_engine.config import EncoderConfig, FloraConfig, PipelineConfig, load_config
+from flora_engine.config import AnyConfig, DescriptorsConfig, EncoderConfig, FloraConfig, load_config
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.errors import FloraError
 from flora_engine.semantics.class_texts import load_class_texts
@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _check_foreign_texts(config: EncoderConfig | FloraConfig | PipelineConfig, file: Path) -> None:
+def _check_foreign_texts(config: AnyConfig, file: Path) -> None:
     """Class texts of the user's own must be there and differ from each other; ours are tested."""
-    if isinstance(config, EncoderConfig) or config.texts.texts is None:
+    if isinstance(config, EncoderConfig | DescriptorsConfig) or config.texts.texts is None:
         return
     datasets = [load_benchmark(config.benchmark).dataset] if isinstance(config, FloraConfig) else []
-    datasets += [data.dataset for data in config.data] if isinstance(config, PipelineConfig) else []
+    datasets += [] if isinstance(config, FloraConfig) else [data.dataset for data in config.data]
     problems = [
         problem for name in datasets for problem in check_texts(load_class_texts(name, config.texts.texts.expanduser()))
     ]
@@ -57,11 +57,13 @@ def _configs(path: Path) -> list[Path]:
     return found
 
 
-def _summary(config: EncoderConfig | FloraConfig | PipelineConfig) -> str:
+def _summary(config: AnyConfig) -> str:
     if isinstance(config, FloraConfig):
         origin = "" if config.data is None else f" from {config.data.project or config.data.raw}"
         return f"flora on {config.benchmark}{origin}"
     if isinstance(config, EncoderConfig):
         what = config.benchmark or (config.split.name if config.split else "")
         return f"encoder on {what} ({', '.join(config.encoder.streams)})"
+    if isinstance(config, DescriptorsConfig):
+        return f"descriptors of {' + '.join(data.dataset for data in config.data)}"
     return f"pipeline on {' + '.join(data.dataset for data in config.data)}, {len(config.splits)} splits"

@@ -53,6 +53,8 @@ def _wanted(arguments: argparse.Namespace) -> tuple[list[DataSettings], TextSett
         config = load_config(arguments.config)
         if config.kind == "encoder":
             raise FloraError("an encoder's training reads no texts", path=arguments.config)
+        if config.kind == "descriptors":
+            raise FloraError("this training reads class names alone", path=arguments.config)
         base = config.texts
         data = list(config.data) if config.kind == "pipeline" else [
             DataSettings(dataset=load_benchmark(config.benchmark).dataset)]  # fmt: skip

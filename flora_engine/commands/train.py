@@ -1,4 +1,6 @@
-"""`flora train`: train Flora from a feature file, or everything from raw recordings, as the configuration says."""
+"""`flora train`: Flora from a feature file, everything from raw recordings, or measurements alone, as the configuration
+says.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,13 @@ from typing import Any
 from flora_engine.commands.console import console_job
 from flora_engine.recipes import training
 from flora_engine.recipes.starting import RUNS
-from flora_engine.runs.results import AnyResult, FloraResult, PipelineResult
+from flora_engine.runs.results import AnyResult, DescriptorsResult, FloraResult, PipelineResult
 from flora_engine.runs.tables import result_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--config", type=Path, help="a configuration of kind flora, pipeline or encoder")
+    source.add_argument("--config", type=Path, help="a configuration of kind flora, pipeline, descriptors or encoder")
     source.add_argument("--resume", type=Path, metavar="RUN", help="continue with this run")
     parser.add_argument("--out", type=Path, default=RUNS, help="folder of runs (default: %(default)s)")
     own = parser.add_argument_group("the encoder behind the features (kind flora)")
@@ -68,6 +70,7 @@ def add_encoder(parser: argparse._ArgumentGroup | argparse.ArgumentParser, names
 def print_result(result: AnyResult) -> None:
     """What came out, and where the model that labels and the run are."""
     print(result_table(result))
-    if isinstance(result, FloraResult | PipelineResult) and result.bundle and result.run is not None:
-        print(f"model: {result.run / result.bundle}")
+    bundle = result.bundle if isinstance(result, FloraResult | PipelineResult | DescriptorsResult) else None
+    if bundle and result.run is not None:
+        print(f"model: {result.run / bundle}")
     print(f"run: {result.run}")

@@ -1,4 +1,4 @@
-"""The kinds of configuration: encoder, flora, pipeline."""
+"""The kinds of configuration: descriptors, encoder, flora, pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from flora_engine.config.sections import EncoderSettings, FloraSettings, HeadName, Section, TextSettings
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.settings import DataSettings
+from flora_engine.datasets.settings import DataSettings, RecordingSettings
 from flora_engine.errors import FloraError
 from flora_engine.project.splits import Split
 
@@ -103,5 +103,15 @@ class PipelineConfig(Section):
         return self
 
 
-AnyConfig = EncoderConfig | FloraConfig | PipelineConfig
+class DescriptorsConfig(Section):
+    """`flora train --config …` without an encoder: measurements of the recordings of all `data`, and linear maps from
+    them to words (docs/method.md, section 9). The bundle that ships is made so. Class names alone are read.
+    """
+
+    kind: Literal["descriptors"]
+    data: tuple[RecordingSettings, ...] = Field(min_length=1, description="labelled recordings, one data set each")
+    text_encoder: str = Field("minilm", description="minilm, or a local folder, as `texts.encoder` of other kinds")
+
+
+AnyConfig = EncoderConfig | FloraConfig | PipelineConfig | DescriptorsConfig
 Config = Annotated[AnyConfig, Field(discriminator="kind")]

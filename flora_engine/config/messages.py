@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from flora_engine.config.kinds import EncoderConfig, FloraConfig, PipelineConfig
+from flora_engine.config.kinds import DescriptorsConfig, EncoderConfig, FloraConfig, PipelineConfig
 
 Location = tuple[int | str, ...]  # keys and list places from the top of the file
 Fault = tuple[Location, str]  # what is wrong, and where in the file
@@ -23,6 +23,7 @@ def dotted(location: Location) -> str:
     return ".".join(str(part) for part in location) or "file"
 
 
+_MODELS = {"descriptors": DescriptorsConfig, "encoder": EncoderConfig, "flora": FloraConfig, "pipeline": PipelineConfig}
 _LIMITS = {"greater_than": "more than {gt}", "greater_than_equal": "at least {ge}"}
 _LIMITS |= {"less_than": "less than {lt}", "less_than_equal": "at most {le}"}
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text", "path": "a path"}
@@ -37,7 +38,7 @@ def plain_words(detail: ErrorDetails) -> str:
     if kind in _LIMITS:
         text = f"is {value}; must be {_LIMITS[kind].format(**context)}"
     elif kind.startswith("union_tag"):
-        text = "kind must be encoder, flora or pipeline"
+        text = "kind must be descriptors, encoder, flora or pipeline"
     elif kind == "missing":
         text = "is missing"
     elif kind == "extra_forbidden":
@@ -53,7 +54,7 @@ def plain_words(detail: ErrorDetails) -> str:
 
 def _did_you_mean(detail: ErrorDetails) -> str:
     """A hint where the key is close to a known one of the same section."""
-    model: Any = {"encoder": EncoderConfig, "flora": FloraConfig, "pipeline": PipelineConfig}[str(detail["loc"][0])]
+    model: Any = _MODELS[str(detail["loc"][0])]
     for part in detail["loc"][1:-1]:
         if isinstance(part, str):
             model = _section_type(model.model_fields[part].annotation)

@@ -27,7 +27,11 @@ class ClassText:
 
 
 class Dataset(BaseModel):
-    """One data set. `classes` in label order (0-based); `train_rules` by their usual names (xsub, xview, xset)."""
+    """One data set. `classes` in label order (0-based); `train_rules` by their usual names (xsub, xview, xset).
+
+    source, terms: where it comes from and what its owners allow, in words. names_in_files: class names as its files say
+    them, if they differ, and the class that each means.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
@@ -37,6 +41,9 @@ class Dataset(BaseModel):
     frames_per_second: float = Field(30.0, gt=0)
     train_rules: dict[str, TrainRule]
     notes: str = ""
+    source: str = ""
+    terms: str = ""
+    names_in_files: dict[str, str] = {}
     classes: tuple[ClassText, ...] = Field(min_length=1)
 
     @field_validator("classes", mode="before")
@@ -47,6 +54,12 @@ class Dataset(BaseModel):
     @property
     def class_names(self) -> tuple[str, ...]:
         return tuple(text.name for text in self.classes)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Class names, also as its files say them, in small letters, and the number of the class."""
+        own = {name.casefold(): number for number, name in enumerate(self.class_names)}
+        return own | {other.casefold(): own[name.casefold()] for other, name in self.names_in_files.items()}
 
 
 def dataset_names() -> list[str]:

@@ -37,21 +37,8 @@ class Clips:
         Classes are matched by name, without letter case: a project keeps them in an order of its own. Recordings of
         classes that the data set does not have are left out with a warning. FloraError if none is left.
         """
-        wanted = load_dataset(dataset).class_names
-        if self.class_names == wanted:
-            return self
-        place = {name.casefold(): number for number, name in enumerate(wanted)}
-        labels = np.array([place.get(name.casefold(), -1) for name in self.class_names], np.int64)[self.labels]
-        if not np.any(labels >= 0):
-            raise FloraError(
-                f"not one recording has a class of {dataset}; it has {said(self.class_names)}",
-                remedy=f"Name the classes as the data set does (`flora import … --dataset {dataset}`), "
-                "or name the data set that the recordings are of.",
-            )
-        lost = np.unique(self.labels[labels < 0])
-        if lost.size:
-            job.warn(left_out(int(np.sum(labels < 0)), dataset, [self.class_names[label] for label in lost]))
-        return replace(self._rows(labels >= 0), labels=labels[labels >= 0], class_names=wanted)
+        names, labels = in_numbering_of(job, self.class_names, self.labels, dataset)
+        return replace(self._rows(labels >= 0), labels=labels[labels >= 0], class_names=names)
 
     def _rows(self, keep: NDArray[np.bool_]) -> Clips:
         if keep.all():
@@ -66,6 +53,31 @@ class Clips:
             setups=self.setups[keep],
             sources=tuple(one for one, use in zip(self.sources, keep, strict=True) if use) if self.sources else (),
         )
+
+
+def in_numbering_of(
+    job: Job, class_names: tuple[str, ...], labels: NDArray[np.int64], dataset: str
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The class names of a catalogued data set, and these labels in its numbering; -1 stays, and is what it lacks.
+
+    Classes are matched by name, without letter case, with a warning if some do not match; FloraError if none does.
+    """
+    wanted = load_dataset(dataset).class_names
+    if class_names == wanted:
+        return wanted, labels
+    place = load_dataset(dataset).places
+    known, labelled = np.array([place.get(name.casefold(), -1) for name in class_names], np.int64), labels >= 0
+    found = np.where(labelled, known[labels], -1) if len(known) else np.full_like(labels, -1)
+    if not np.any(found >= 0):
+        raise FloraError(
+            f"not one recording has a class of {dataset}; it has {said(class_names)}",
+            remedy=f"Name the classes as the data set does (`flora import … --dataset {dataset}`), "
+            "or name the data set that the recordings are of.",
+        )
+    lost = labelled & (found < 0)
+    if lost.any():
+        job.warn(left_out(int(lost.sum()), dataset, [class_names[label] for label in np.unique(labels[lost])]))
+    return wanted, found
 
 
 def left_out(count: int, dataset: str, class_names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Labelled recordings, prepared for an encoder: from a raw folder through the readers, or from a project.
+"""Labelled recordings, prepared for an encoder.
 
 Preparing is done once: the clips lie in the user's cache folder under a key made of the recordings (path, size and
 time of change; or content hash, name and numbers), of the settings and of the code that reads and prepares.
@@ -18,49 +18,20 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from flora_engine.datasets.catalogue import dataset_names, load_dataset
-from flora_engine.datasets.clips import Clips, left_out
-from flora_engine.datasets.importing.find import find_recordings
+from flora_engine.datasets.catalogue import dataset_names
+from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.labelled import NUMBERS, Facts, Item, find_items, forget_projects, labels_of
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
 from flora_engine.processes import cpu_count, in_order
-from flora_engine.project import Project
-from flora_engine.project.columns import NAMES, whole_number
-from flora_engine.project.schema import DATABASE
-from flora_engine.readers import read_sequence
 from flora_engine.resources import cache_folder, code_key
-from flora_engine.skeleton import SkeletonSequence
 
-NUMBERS = ("action", *NAMES)
 _BATCH = 32  # recordings a worker process takes at a time
 _SERIAL = 2000  # below this many recordings, starting processes costs more than it saves
-_SOURCES = ("skeleton", "readers", "preprocessing", "project/columns.py", "datasets/loading.py")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One recording before it is read: a file, or a row of a project. identity changes when its content does."""
-
-    path: Path
-    row: int | None
-    identity: str
-
-    @property
-    def source(self) -> str:
-        """Where it can be read again."""
-        return str(self.path.absolute()) if self.row is None else f"{self.path}#{self.row}"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a clip's recording says of itself; numbers as in `NUMBERS`, 0 if unknown."""
-
-    name: str
-    numbers: tuple[int, ...]
-    class_name: str
+_SOURCES = ("skeleton", "readers", "preprocessing", "project/columns.py", "datasets/labelled.py", "datasets/loading.py")
 
 
 @dataclass(frozen=True)
@@ -83,7 +54,7 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
 
     Raises FloraError if the folder or project is missing or nothing in it can be used.
     """
-    items = _raw_items(settings.raw) if settings.raw is not None else _project_items(settings.project)
+    items = find_items(settings)
     folder = cache_folder() / "clips" / _key(items, settings)
     if cache and (folder / "facts.json").is_file():
         prepared = _read_cache(folder)
@@ -91,43 +62,9 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
         prepared = _prepare_all(job, items, settings, processes, folder if cache else None)
     for problem in prepared.problems:
         job.warn(problem)
-    if settings.project is not None:
-        clips = _clips(prepared, items, *_project_labels(settings.project, items), settings.persons)
-        return clips.in_numbering_of(job, settings.dataset) if settings.dataset in dataset_names() else clips
-    return _clips(prepared, items, *_raw_labels(job, settings.dataset, prepared.facts), settings.persons)
-
-
-def class_names(dataset: str) -> tuple[str, ...]:
-    """The class names of resources/datasets/{dataset}.yaml in their order; empty if there is no such file."""
-    return load_dataset(dataset).class_names if dataset in dataset_names() else ()
-
-
-# Which recordings
-
-
-def _raw_items(folder: Path) -> list[Item]:
-    if not folder.is_dir():
-        raise FloraError("there is no such folder of recordings", path=folder)
-    items = []
-    for path in find_recordings([folder])[0]:
-        stat = path.stat()
-        items.append(Item(path, None, f"{path} {stat.st_size} {stat.st_mtime_ns}"))
-    return items
-
-
-def _project_items(folder: Path | None) -> list[Item]:
-    if folder is None:
-        raise FloraError("the data settings name neither a raw folder nor a project")
-    with Project.open(folder, "read") as project:
-        table, hashes = project.table, project.recordings.hashes()
-    numbers = (column.tolist() for column in table.numbers.values())
-    items = [
-        Item(folder.resolve(), id, f"{hashes[id].hex()} {said}")
-        for id, *said in zip(table.ids.tolist(), table.names, *numbers, strict=True)
-    ]
-    if not items:
-        raise FloraError("the project holds no recordings", path=folder)
-    return items
+    clips = _clips(prepared, items, *labels_of(job, settings, items, prepared.facts), settings.persons)
+    numbered = settings.project is None or settings.dataset not in dataset_names()
+    return clips if numbered else clips.in_numbering_of(job, settings.dataset)
 
 
 def _key(items: Sequence[Item], settings: DataSettings) -> str:
@@ -145,49 +82,13 @@ def _code_key() -> str:
 # Reading and preparing
 
 
-def parted_source(source: str) -> tuple[Path, int | None]:
-    """What `Item.source` says: a file and None, or the folder of a project and the recording's id."""
-    folder, mark, id = source.rpartition("#")
-    if mark and id.isdecimal() and (Path(folder) / DATABASE).is_file():
-        return Path(folder), int(id)
-    return Path(source), None
-
-
-def read_source(source: str) -> SkeletonSequence:
-    """The recording that `Clips.sources` names. Raises FloraError if it is not there any more.
-
-    Projects stay open for the next recording, until `forget_projects`.
-    """
-    return _read(*parted_source(source))
-
-
-def forget_projects() -> None:
-    """Close projects that are kept open: the next time another one may lie in the folder."""
-    _open_project.cache_clear()
-
-
-def _read(path: Path, row: int | None) -> SkeletonSequence:
-    return read_sequence(path) if row is None else _open_project(path).recordings.read(row)
-
-
-@functools.lru_cache(maxsize=4)
-def _open_project(folder: Path) -> Project:
-    """The project, kept open while its recordings are prepared."""
-    return Project.open(folder, "read")
-
-
 def _prepare_item(item: Item, preparation: str, frames: int) -> tuple[NDArray[np.float32], Facts] | str:
     try:
-        sequence = _read(item.path, item.row)
+        sequence = item.read()
         joints = prepare(sequence, preparation, frames)
-        return joints, _facts(sequence)
+        return joints, Facts.of(sequence)
     except FloraError as error:
         return str(error)
-
-
-def _facts(sequence: SkeletonSequence) -> Facts:
-    numbers = tuple(whole_number(sequence.metadata, key, sequence.source) for key in NUMBERS)
-    return Facts(sequence.name, numbers, str(sequence.metadata.get("class_name", "")))
 
 
 def _prepare_batch(
@@ -256,35 +157,6 @@ def _read_cache(folder: Path) -> Prepared:
 
 
 # Labels
-
-
-def _project_labels(folder: Path, items: Sequence[Item]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The project's class names, and the label of each item (-1: none) over them."""
-    with Project.open(folder, "read") as project:
-        table = project.table
-        rows = table.rows(np.array([item.row for item in items], np.int64))
-        return table.class_names, table.classes[rows].astype(np.int64)
-
-
-def _raw_labels(job: Job, dataset: str, facts: Sequence[Facts | None]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The data set's class names, and the label of each item (-1: none) over them."""
-    names = class_names(dataset)
-    labels = np.array([-1 if fact is None else fact.numbers[0] - 1 for fact in facts], np.int64)
-    if not names:  # a data set that the program does not know: its actions go by number
-        return tuple(f"action {number + 1}" for number in range(int(labels.max(initial=-1)) + 1)), labels
-    place = {name.casefold(): index for index, name in enumerate(names)}
-    unknown: list[str] = []
-    for row, fact in enumerate(facts):
-        if fact is not None and fact.class_name:
-            labels[row] = place.get(fact.class_name.casefold(), -1)
-            unknown += [fact.class_name] if labels[row] < 0 else []
-    if unknown:
-        job.warn(left_out(len(unknown), dataset, sorted(set(unknown))))
-    too_high = labels >= len(names)
-    if np.any(too_high):
-        job.warn(f"{int(too_high.sum())} recordings have an action beyond the {len(names)} of {dataset}")
-        labels[too_high] = -1
-    return names, labels
 
 
 def _clips(

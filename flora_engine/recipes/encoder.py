@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from flora_engine.config import EncoderConfig, EncoderSettings
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.clips import Clips
-from flora_engine.datasets.loading import class_names, load_clips
+from flora_engine.datasets.labelled import class_names
+from flora_engine.datasets.loading import load_clips
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import preparation

@@ -5,9 +5,11 @@ The steps run the real trainers on random data of the right sizes. Nothing is ke
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, FloraSettings, PipelineConfig
+from flora_engine.config import (
+    DescriptorsConfig,
+    EncoderConfig,
+    FloraConfig,
+    FloraSettings,
+    PipelineConfig,
+)
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.catalogue import load_dataset
+from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.feature_sources import part_sizes
 from flora_engine.datasets.importing.find import find_recordings
+from flora_engine.datasets.labelled import find_items, forget_projects
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.datasets.split_checks import of_project
+from flora_engine.descriptors import catalogue, measure
+from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
 from flora_engine.processes import memory_used
 from flora_engine.project import Project
@@ -30,6 +41,7 @@ from flora_engine.recipes.encoder import split_of
 from flora_engine.recipes.starting import RunRequest, Start, start_of
 
 _FEATURES, _STATES = 256, 768  # channels of a recording's features per stream, and of both texts of a class
+_TRIED = 16  # recordings of a data set that are measured to tell how long all will take
 _CLASSES = 24  # of the short step at most; the time of a step hardly depends on them
 
 
@@ -71,9 +83,13 @@ def run(job: Job, request: Request) -> dict[str, Any]:
 
 
 def estimate_of(job: Job, start: Start, device: str | None) -> Estimate:
+    """What a training will take and need. Raises FloraError, Cancelled."""
+    config = start.settings
+    if isinstance(config, DescriptorsConfig):
+        return _of_measurements(job, config, start.out)
     from flora_engine.training.distributed import choose_device
 
-    config, place = start.settings, str(choose_device(device))
+    place = str(choose_device(device))
     sizes = sizes_of(config)
     stages: list[tuple[str, float | None]] = []
     data = _data_of(config)
@@ -96,7 +112,29 @@ def estimate_of(job: Job, start: Start, device: str | None) -> Estimate:
     return Estimate(tuple(stages), sizes, memory, disk, _free(start.out), place)
 
 
-def sizes_of(config: AnyConfig) -> Sizes:
+def _of_measurements(job: Job, config: DescriptorsConfig, out: Path) -> Estimate:
+    """Of a training without an encoder: some recordings are read and measured, spread over each data set."""
+    job.log("measuring some recordings")
+    count, seconds = 0, 0.0
+    for settings in config.data:
+        items = find_items(settings)
+        some = items[:: max(1, len(items) // _TRIED)][:_TRIED]
+        started = time.monotonic()
+        for item in some:
+            job.check()
+            with contextlib.suppress(FloraError):
+                measure(item.read())
+        seconds += (time.monotonic() - started) / max(1, len(some)) * len(items)
+        count += len(items)
+    forget_projects()
+    classes = sum(len(load_dataset(one.dataset).classes) for one in config.data if one.dataset in dataset_names())
+    width = 4 * len(catalogue())
+    stages = (("Read and measure the recordings", seconds), ("Learn", None))
+    sizes, disk = Sizes(count, count, classes, classes, False), count * width + 2**20
+    return Estimate(stages, sizes, (memory_used() or 0) + 2 * count * width, disk, _free(out), "cpu")
+
+
+def sizes_of(config: FloraConfig | EncoderConfig | PipelineConfig) -> Sizes:
     """Recordings and classes of a configuration; those of a project are counted, files of a folder are guessed from."""
     if isinstance(config, FloraConfig):
         benchmark = load_benchmark(config.benchmark)
@@ -131,7 +169,7 @@ def _sizes(data: DataSettings, split: Split) -> Sizes:
     return Sizes(files // 2, files, len(load_dataset(data.dataset).classes), 0, False)
 
 
-def _data_of(config: AnyConfig) -> DataSettings | None:
+def _data_of(config: FloraConfig | EncoderConfig | PipelineConfig) -> DataSettings | None:
     return config.data[0] if isinstance(config.data, tuple) else config.data
 
 

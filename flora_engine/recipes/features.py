@@ -13,7 +13,8 @@ from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.feature_sources import check_features, read_any_features, unusual_sizes
 from flora_engine.datasets.features import Features
-from flora_engine.datasets.loading import class_names, load_clips
+from flora_engine.datasets.labelled import class_names
+from flora_engine.datasets.loading import load_clips
 from flora_engine.datasets.published_files import read_features, write_features
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.jobs import Job

@@ -6,13 +6,23 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import model_validator
 
-from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig, load_config, parse_config
+from flora_engine.config import (
+    AnyConfig,
+    DescriptorsConfig,
+    EncoderConfig,
+    FloraConfig,
+    PipelineConfig,
+    load_config,
+    parse_config,
+)
+from flora_engine.datasets.catalogue import dataset_names, load_dataset
+from flora_engine.datasets.motion_archive import SUFFIX, is_archive
 from flora_engine.datasets.published_files import PREPARATIONS_OF
-from flora_engine.datasets.settings import DataSettings
+from flora_engine.datasets.settings import DataSettings, RecordingSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.project.schema import DATABASE
@@ -24,6 +34,7 @@ from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.semantics.text_encoder import MINILM
 
 RUNS = Path("runs")
+_Recordings = TypeVar("_Recordings", bound=RecordingSettings)
 
 
 class RunRequest(request.Request):
@@ -90,15 +101,17 @@ def absolute(path: Path, root: Path | None = None) -> Path:
 def with_absolute_paths(config: AnyConfig, data_root: Path | None, features_root: Path | None) -> AnyConfig:
     """The configuration with every path absolute, so that its run can be resumed from anywhere."""
     texts: dict[str, Any] = {}
-    if not isinstance(config, EncoderConfig):
+    if not isinstance(config, EncoderConfig | DescriptorsConfig):
         texts = {} if config.texts.texts is None else {"texts": absolute(config.texts.texts)}
         if config.texts.more:
             texts["more"] = tuple(path if str(path) == SHIPPED else absolute(path) for path in config.texts.more)
         if config.texts.encoder != MINILM:
             texts["encoder"] = str(absolute(Path(config.texts.encoder)))
     changed: dict[str, Any] = {}
-    if texts and not isinstance(config, EncoderConfig):
+    if texts and not isinstance(config, EncoderConfig | DescriptorsConfig):
         changed["texts"] = config.texts.model_copy(update=texts)
+    if isinstance(config, DescriptorsConfig) and config.text_encoder != MINILM:
+        changed["text_encoder"] = str(absolute(Path(config.text_encoder)))
     if isinstance(config.data, tuple):
         changed["data"] = tuple(_absolute_data(one, data_root) for one in config.data)
     elif config.data is not None:
@@ -112,7 +125,7 @@ def with_absolute_paths(config: AnyConfig, data_root: Path | None, features_root
     return config.model_copy(update=changed)
 
 
-def _absolute_data(data: DataSettings, root: Path | None) -> DataSettings:
+def _absolute_data(data: _Recordings, root: Path | None) -> _Recordings:
     paths = {name: absolute(path, root) for name in ("raw", "project") if (path := getattr(data, name)) is not None}
     return data.model_copy(update=paths)
 
@@ -143,15 +156,20 @@ def _check_encoders(paths: tuple[Path, ...]) -> None:
             raise FloraError("the encoder is not here", path=path, remedy="Name its checkpoint or its run.")
 
 
-def check_recordings(data: DataSettings) -> None:
-    """FloraError if the data settings name no folder, or one that is not there."""
+def check_recordings(data: RecordingSettings) -> None:
+    """FloraError if the data settings name no folder or motion archive, or one that is not there."""
     source = data.raw or data.project
     if source is None:
         raise FloraError(f"no folder is given for {data.dataset}", remedy="Set `raw` or `project` under `data`.")
-    if not source.is_dir():
-        raise FloraError(
-            f"the recordings of {data.dataset} are not here", path=source, remedy="Give their folder with --data-root."
-        )
+    if source.is_dir() or (source == data.raw and is_archive(source)):
+        return
+    known = load_dataset(data.dataset) if data.dataset in dataset_names() else None
+    what = "a motion archive (docs/formats.md)" if source.suffix.lower() == SUFFIX else "a folder"
+    said = f"the recordings of {data.dataset} are not here"
+    if known is not None and known.source:
+        said = f"the recordings of {known.title} are not here: {what} is expected ({known.file_names}); {known.source}"
+        said += f" ({known.terms})"
+    raise FloraError(said, path=source, remedy="Give the folder above with --data-root, or leave this data set out.")
 
 
 def trained_with(encoder: Path) -> dict[str, object]:

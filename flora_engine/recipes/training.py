@@ -1,4 +1,4 @@
-"""Train as a configuration says: an encoder, Flora from features, or everything from raw recordings."""
+"""Train as a configuration says: an encoder, Flora from features, everything from raw recordings, or measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from flora_engine.config import AnyConfig, EncoderConfig, FloraConfig, PipelineConfig, parse_config
+from flora_engine.config import AnyConfig, DescriptorsConfig, EncoderConfig, FloraConfig, PipelineConfig, parse_config
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
@@ -65,6 +65,10 @@ def train(job: Job, request: Request, change: Callable[[AnyConfig, Request], Any
         if request.scheduler is not None:
             raise FloraError("an encoder is trained on one machine", remedy="Leave out --scheduler.")
         return encoder.train(job, start, start.settings, request.device)
+    if isinstance(start.settings, DescriptorsConfig):
+        from flora_engine.recipes import descriptors
+
+        return descriptors.train(job, start, start.settings)
     if isinstance(start.settings, PipelineConfig):
         from flora_engine.recipes import pipeline
 
@@ -80,6 +84,8 @@ def changed(config: AnyConfig, request: Request) -> AnyConfig:
     for name in ("low_shot", "setting", "heads"):
         if getattr(request, name) is not None:
             changes[name] = getattr(request, name)
+    if isinstance(config, DescriptorsConfig):
+        return _unchanged(config, request)
     flora: dict[str, Any] = {}
     if request.protocol is not None:
         flora["protocols"] = ["held-out", "published"] if request.protocol == "both" else [request.protocol]
@@ -95,6 +101,17 @@ def changed(config: AnyConfig, request: Request) -> AnyConfig:
     if flora:
         changes["flora"] = data.get("flora", {}) | flora
     return parse_config(data | changes)
+
+
+def _unchanged(config: DescriptorsConfig, request: Request) -> DescriptorsConfig:
+    """FloraError for options that a training without an encoder does not have."""
+    options = ("low_shot", "setting", "protocol", "seeds", "heads", "checkpoint", "scheduler")
+    given = next((name for name in options if getattr(request, name) is not None), None)
+    if given is not None:
+        raise FloraError(
+            f"{given.replace('_', '-')} has no meaning for a configuration of kind descriptors", remedy="Leave it out."
+        )
+    return config
 
 
 def _with_encoder(config: FloraConfig, request: Request, encoder: tuple[Path, ...]) -> dict[str, Any]:

@@ -20,7 +20,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.runs.folder import CONFIG, EVENTS, NOTES, RESULT, RunFolder, list_runs
-from flora_engine.runs.results import AnyResult, FloraResult, Heads, PipelineResult, SplitResult, read_result
+from flora_engine.runs.results import (
+    AnyResult,
+    DescriptorsResult,
+    FloraResult,
+    Heads,
+    PipelineResult,
+    SplitResult,
+    read_result,
+)
 
 TRASH = ".trash"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML has it
@@ -91,7 +99,7 @@ def row_of(run: RunFolder) -> RunRow:
     heads, seeds = _list(config.get("heads")), _list(_dict(config.get("flora")).get("seeds"))
     head, zsl, harmonic = headline(result)
     started, seconds = _times(run)
-    if isinstance(result, FloraResult | PipelineResult):
+    if isinstance(result, FloraResult | PipelineResult | DescriptorsResult):
         seconds = result.minutes * 60
     return RunRow(
         run.path,

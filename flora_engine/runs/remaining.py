@@ -29,6 +29,8 @@ def planned(config: Mapping[str, Any]) -> list[str]:
     encoders = [] if config.get("checkpoints") else [f"encoder {stream}" for stream in streams]
     if kind == "encoder":
         return encoders
+    if kind == "descriptors":
+        return []  # each part tells by its own progress
     if kind == "flora":
         return heads if config.get("features") else ["features", *heads]
     splits = [str(split.get("name", "")) for split in config.get("splits") or () if isinstance(split, dict)]

@@ -93,7 +93,44 @@ class PipelineResult(_Result):
     minutes: float
 
 
-AnyResult = EncoderResult | FloraResult | SplitResult | FinalResult | PipelineResult
+class SetFacts(BaseModel):
+    """One data set that a model learned from. title: what people call it; of a project, its folder."""
+
+    dataset: str
+    title: str
+    terms: str = ""
+    recordings: int
+    classes: int
+
+
+class SetOutcome(BaseModel):
+    """What a model reached on a part that was left out of its training, in per cent, with the ends of a 95 % interval:
+    among up to five of its classes (the mean of fifty draws), and among all. most: share of the most predicted class.
+    """
+
+    five: tuple[float, float, float]
+    every: tuple[float, float, float]
+    most: float
+    classes: int
+
+    @property
+    def chance(self) -> float:
+        """Of all classes, in per cent."""
+        return 100 / self.classes
+
+
+class DescriptorsResult(_Result):
+    """Of a training without an encoder. left_out: by the name of the part. calibrated: on these parts."""
+
+    kind: Literal["descriptors"] = "descriptors"
+    sets: dict[str, SetFacts]
+    left_out: dict[str, SetOutcome]
+    calibrated: bool
+    minutes: float
+    bundle: str = "bundle"
+
+
+AnyResult = EncoderResult | FloraResult | SplitResult | FinalResult | PipelineResult | DescriptorsResult
 _ADAPTER: TypeAdapter[AnyResult] = TypeAdapter(Annotated[AnyResult, Field(discriminator="kind")])
 _MARKS = {"streams": "encoder", "accuracy_of_splits": "final", "chance": "split"}  # of results without a kind
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from flora_engine.runs.results import (
     AnyResult,
+    DescriptorsResult,
     EncoderResult,
     FloraResult,
     Heads,
@@ -54,8 +55,20 @@ def result_table(result: AnyResult) -> str:
         rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
         base = _base(next(iter(result.splits.values())).heads)
         return "\n".join([*_head(base, "split", "chance"), *rows])
+    if isinstance(result, DescriptorsResult):
+        return "\n".join(_left_out(result))
     streams = result.streams if isinstance(result, EncoderResult) else result.encoder
     return "\n".join(_encoder_line(name, stream) for name, stream in streams.items())
+
+
+def _left_out(result: DescriptorsResult) -> list[str]:
+    """What was learned from, and what was reached on each part that was left out."""
+    lines = ["| left out | recordings | up to five of its classes | all its classes | chance |", "|---" * 5 + "|"]
+    for name, one in result.left_out.items():
+        count = f"{result.sets[name].recordings:,}" if name in result.sets else ""
+        lines.append(f"| {name} | {count} | {one.five[0]:.1f}% | {one.every[0]:.1f}% | {one.chance:.1f}% |")
+    learned = ", ".join(f"{one.title} ({one.recordings:,})" for one in result.sets.values())
+    return [*(lines if result.left_out else []), "", f"Learned from {learned}."]
 
 
 def _head(base: str, first: str = "", last: str = "") -> list[str]:
@@ -116,10 +129,12 @@ def _encoder_line(name: str, stream: Stream) -> str:
 def numbers(result: AnyResult | None) -> dict[str, str]:
     """The numbers of a result of any kind by name, to lay runs side by side; none of a run that did not finish."""
     found = {name: percent(value) for name, (value, _) in _measured(result).items()}
+    if isinstance(result, DescriptorsResult):
+        found |= {f"{name} left out: up to five": f"{one.five[0]:.1f}%" for name, one in result.left_out.items()}
     if isinstance(result, EncoderResult):
         accuracies = {name: stream.accuracy for name, stream in result.streams.items()}
         found |= {f"{name}: held-out accuracy": percent(one) for name, one in accuracies.items() if one is not None}
-    if isinstance(result, FloraResult | PipelineResult):
+    if isinstance(result, FloraResult | PipelineResult | DescriptorsResult):
         found["minutes"] = f"{result.minutes:.1f}"
     return found
 

@@ -144,6 +144,12 @@ def parse_typed(text: str) -> list[ClassText]:
     return list(found.values())
 
 
+def typed_name(name: str) -> ClassText:
+    """A class as its bare name, as somebody would type it: what separates entries and descriptions is left out."""
+    plain = " ".join(name.replace(":", " ").replace(";", ",").split())
+    return ClassText(plain, plain, plain)
+
+
 def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
     """Give classes that were typed without a description our own texts, if a data set has a class of that name.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flora_engine.datasets import loading
+from flora_engine.datasets import labelled, loading
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.datasets.settings import DataSettings
@@ -67,7 +67,7 @@ def test_the_second_time_nothing_is_read(cached: Path, demo: Path, monkeypatch: 
     def fail(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(loading, "read_sequence", fail)
+    monkeypatch.setattr(labelled, "read_sequence", fail)
     assert same_clips(loading.load_clips(Job(), settings), first)
     with pytest.raises(AssertionError, match="read again"):
         loading.load_clips(Job(), settings.model_copy(update={"frames": 17}))

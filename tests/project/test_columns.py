@@ -32,7 +32,7 @@ from project_samples import recording
 from app.library.query import common_values
 from app.library.table_model import COLUMNS
 from flora_engine.datasets.importing import read_labels
-from flora_engine.datasets.loading import NUMBERS
+from flora_engine.datasets.labelled import NUMBERS
 from flora_engine.project import DATABASE, Incoming, Project, schema
 from flora_engine.project.filters import select, sort_rows
 from flora_engine.project.statistics import statistics
