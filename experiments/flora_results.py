@@ -9,7 +9,8 @@ each seed has an encoder of its own, as seeded_features.py makes them. The texts
 L = --tokens; NAME=FEATURES.npz,STATES.npy,UNSEEN brings class states (K, L+1, 2d) instead.
 
 Heads that read descriptors find them in SPLIT-descriptors.npz beside the features (seeded_features.py writes it); for
-`descriptors` by itself the same file may be named as the features.
+`descriptors` by itself the same file may be named as the features. Heads that attend to local features find them in
+FEATURES-local.npz, likewise; --no-local lets them do without.
 
 Cells are processes of one thread each, --workers at a time, the most wanted first: the choices of every head on
 held-out folds, held-out with every seed, the published protocol, low-shot, ablations. OUT.json grows with each; started
@@ -55,15 +56,20 @@ def experiment_of(task: Task) -> Any:
     import torch
 
     from flora_engine.datasets.published_files import read_features
-    from flora_engine.evaluation.protocols import Experiment, low_shot
+    from flora_engine.evaluation.protocols import Experiment, local_by, low_shot
 
     torch.set_num_threads(1 if task["device"] == "cpu" else torch.get_num_threads())
     path = Path(task["features"].format(seed=task["seed"]))
     features = read_features(path, gaps=path.name.endswith(DESCRIPTORS))
+    beside = path.with_name(f"{path.stem}-local.npz")
+    local = read_features(beside) if task["local"] and beside.is_file() else None
     if task["low_shot"]:
-        features = low_shot(features, task["low_shot"])
+        features, local = (one and low_shot(one, task["low_shot"]) for one in (features, local))
     states, parts = (np.load(task[name], allow_pickle=False) if task[name] else None for name in ("states", "parts"))
-    return Experiment(features, states, np.unique(task["unseen"]), task["device"], parts, described_of(task))
+    unseen = np.unique(task["unseen"])
+    return Experiment(
+        *(features, states, unseen, task["device"], parts, described_of(task)), local=local_by(local, features)
+    )
 
 
 def described_of(task: Task) -> Any:
@@ -191,6 +197,7 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
                 **{"low_shot": 0.0, "ablation": "full", "seed": 0, "protocol": "held-out", "head": "flora"},
                 "pieces": f"{given.out}.pieces/{name}",
                 "expectations": None if given_states else own_expectations(given),
+                "local": not given.no_local,
             }
         )
     return found
@@ -382,7 +389,7 @@ def options_of(given: argparse.Namespace) -> dict[str, Any]:
     """What cells depend on: a result file of other options is not continued."""
     names = (
         "split dataset tokens hidden align total evaluations tokens_per_step selection_tokens folds validation seeds "
-        "attunements published_training learning_rate without_own_names"
+        "attunements published_training learning_rate without_own_names no_local"
     )
     return {name: getattr(given, name) for name in names.split()}
 
@@ -414,6 +421,7 @@ def main() -> None:
     parser.add_argument("--heads", nargs="+", default=list(HEADS), choices=HEADS, metavar="HEAD", help="(default: all)")
     parser.add_argument("--merge", nargs="+", type=Path, default=[], help="cells of other OUT.json of the same options")
     parser.add_argument("--without-own-names", action="store_true", help="take the classes' names from the lexicon")
+    parser.add_argument("--no-local", action="store_true", help="no head attends to local features")
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()

@@ -53,7 +53,7 @@ def features_without(
 ) -> np.ndarray:
     """Features (N, F) of the training part `train` by an encoder that learned from its rows `kept` alone."""
     if not path.exists():
-        features, _ = features_by_encoder(config.encoder, clips, train[kept], train)
+        features, _, _ = features_by_encoder(config.encoder, clips, train[kept], train)
         with replacing(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, features)
     return np.load(path, allow_pickle=False)

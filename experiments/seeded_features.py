@@ -4,8 +4,9 @@
         --out OUT [--seeds 5] [--workers 2]
 
 Writes OUT/SPLIT-seedN.npz (unified feature files), one encoder each, seeds from the outside in; files that exist are
-kept, so the same command continues where it was stopped. Writes OUT/SPLIT-descriptors.npz first, the descriptors of the
-same recordings in the same layout, which no seed changes.
+kept, so the same command continues where it was stopped. OUT/SPLIT-seedN-local.npz holds the local features of the same
+encoder. Writes OUT/SPLIT-descriptors.npz first, the descriptors of the same recordings in the same layout, which no
+seed changes.
 """
 
 from __future__ import annotations
@@ -24,25 +25,29 @@ from flora_engine.config import EncoderSettings, PipelineConfig, load_config
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.describing import describe_clips
 from flora_engine.datasets.loading import load_clips
-from flora_engine.files import replacing
+from flora_engine.datasets.published_files import write_features
 from flora_engine.jobs import Job
 from flora_engine.project.splits import Parts, Split, divide
 from flora_engine.recipes.starting import with_absolute_paths
 from flora_engine.training.encoder.trainer import train_encoder
 from flora_engine.training.extraction import extract_streams, split_features
+from flora_engine.training.local_features import local_features
 
 
 def features_by_encoder(
     encoder: EncoderSettings, clips: Clips, train: np.ndarray, used: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Features of the clips `used` by an encoder trained on the clips `train`, and the minutes of training."""
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Features and local features of the clips `used` by an encoder trained on the clips `train`, and the minutes of
+    training.
+    """
     labels, start = clips.labels[train], time.monotonic()
     with tempfile.TemporaryDirectory() as run:
         joints = np.ascontiguousarray(clips.joints[train])
         found = train_encoder(Job(), encoder, joints, np.searchsorted(np.unique(labels), labels), Path(run))
         minutes = (time.monotonic() - start) / 60
         checkpoints = {stream: Path(run) / one["checkpoint"] for stream, one in found["streams"].items()}
-        return extract_streams(Job(), checkpoints, clips.joints[used]), minutes
+        joints = clips.joints[used]
+        return extract_streams(Job(), checkpoints, joints), local_features(Job(), checkpoints, joints), minutes
 
 
 def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
@@ -51,10 +56,12 @@ def make(config: PipelineConfig, split: Split, seed: int, path: Path) -> float:
     clips = load_clips(Job(), config.data[0])
     parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
     used = np.union1d(parts.train, parts.gzsl)
-    data, minutes = features_by_encoder(config.encoder.model_copy(update={"seed": seed}), clips, parts.train, used)
+    data, local, minutes = features_by_encoder(
+        config.encoder.model_copy(update={"seed": seed}), clips, parts.train, used
+    )
     inside = Parts(*(np.searchsorted(used, part) for part in (parts.train, parts.zsl, parts.gzsl)))
-    with replacing(path) as temporary:
-        np.savez(temporary, **vars(split_features(data, clips.labels[used], inside)))
+    for values, file in ((local, path.with_name(f"{path.stem}-local.npz")), (data, path)):  # what says “done” last
+        write_features(split_features(values, clips.labels[used], inside), file)
     return minutes
 
 
@@ -64,8 +71,7 @@ def describe(config: PipelineConfig, out: Path) -> None:
     values = describe_clips(Job(), clips)
     for split in config.splits:
         parts = divide(split, clips.labels, clips.subjects, clips.cameras, clips.setups)
-        with replacing(out / f"{split.name}-descriptors.npz") as temporary:
-            np.savez(temporary, **vars(split_features(values, clips.labels, parts)))
+        write_features(split_features(values, clips.labels, parts), out / f"{split.name}-descriptors.npz")
 
 
 def pipeline_of(file: Path, data_root: Path | None) -> PipelineConfig:

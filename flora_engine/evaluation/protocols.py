@@ -26,13 +26,14 @@ from flora_engine.evaluation import metrics
 from flora_engine.evaluation.gate import Gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
-from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads
+from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads, reads_local
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel
 from flora_engine.jobs import Job
 from flora_engine.runs.analysis import Decisions
 from flora_engine.runs.progress import Memory, Progress
 from flora_engine.runs.results import Outcome
+from flora_engine.training.local_features import STRETCHES
 
 Setting = Literal["zsl", "gzsl"]
 Look = Callable[[Decisions], object]
@@ -48,9 +49,26 @@ class Described:
     expectations: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Local:
+    """Local features of the same recordings. values: the parts of `Experiment.features`, with S·V·F columns. shape:
+    (S, V), stretches of time and joints.
+    """
+
+    values: Features
+    shape: tuple[int, int]
+
+
 def described_by(values: Features | None, expectations: NDArray[np.float64] | None) -> Described | None:
     """Both together, or None if one is missing."""
     return None if values is None or expectations is None else Described(values, expectations)
+
+
+def local_by(values: Features | None, features: Features) -> Local | None:
+    """Local features (see `training.local_features`) of the encoder that made the features; None if there are none."""
+    if values is None:
+        return None
+    return Local(values, (STRETCHES, values.train_data.shape[1] // (STRETCHES * features.train_data.shape[1])))
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class Experiment:
 
     states: float32 (K, L+1, 2d) raw class states. unseen: int64 (U,). Seen are the classes of `features.train_label`.
     parts: as in `Problem`, for heads that read them. described: None if no recordings are at hand, only features; then
-    heads that read descriptors are refused.
+    heads that read descriptors are refused. local: likewise, but heads that attend to them do without.
     """
 
     features: Features
@@ -68,28 +86,40 @@ class Experiment:
     device: str = "cpu"
     parts: Array | None = None
     described: Described | None = None
+    local: Local | None = None
 
     def problem(self, seed: int) -> Problem:
         """The training part."""
         expectations = None if self.described is None else self.described.expectations
         data, labels = self.features.train_data, self.features.train_label
-        return Problem(data, labels, self.states, seed, self.device, self.parts, expectations)
+        local = None if self.local is None else self.local.shape
+        return Problem(data, labels, self.states, seed, self.device, self.parts, expectations, local)
 
     def read_by(self, name: str) -> Experiment:
         """The same with what head `name` reads as its features. FloraError if there are no descriptors to read."""
         wanted = reads(name)
         if wanted == "features":
-            return replace(self, described=None)
+            local = self.local if reads_local([name]) else None
+            features = self.features if local is None else beside(self.features, self._alike(local.values))
+            return replace(self, features=features, described=None, local=local)
         if self.described is None:
             raise FloraError(
                 f"the head “{name}” measures recordings, and these features came without them",
                 remedy="Name the recordings and the encoder instead of a feature file, or leave the head out.",
             )
-        values = self.described.values
+        values = self._alike(self.described.values)
+        features = values if wanted == "descriptors" else beside(self.features, values)
+        return replace(self, features=features, local=None)
+
+    def _alike(self, values: Features) -> Features:
+        """The same values. FloraError if they are of other recordings than the features."""
         for part in ("train_label", "zsl_label", "gzsl_label"):
             if not np.array_equal(getattr(values, part), getattr(self.features, part)):
-                raise FloraError("the descriptors are of other recordings than the features", remedy="Measure again.")
-        return replace(self, features=values if wanted == "descriptors" else beside(self.features, values))
+                raise FloraError(
+                    "the descriptors or local features are of other recordings than the features",
+                    remedy="Extract them again.",
+                )
+        return values
 
     def check(self, *, whole: bool = True) -> None:
         """FloraError if the parts do not fit each other. whole: the whole test part is needed, as for GZSL."""

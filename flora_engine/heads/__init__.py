@@ -45,7 +45,8 @@ class Problem:
     float32 (K, L+1, 2d) raw class states of every class, seen and unseen. seed: of weights, batches and noise. parts:
     float32 (K, len(PARTS), d), see `class_parts`; None if no head of the run reads them (`reads_parts`).
     expectations: float64 (K, D), what the texts make expect of D descriptors, if the head reads them; `data` is then
-    (N, D), or (N, F + D) with the descriptors last.
+    (N, D), or (N, F + D) with the descriptors last. local: (S, V) if the head reads local features and there are any;
+    `data` is then (N, F + S·V·F), those of V joints in S stretches of time last.
     """
 
     data: Array
@@ -55,6 +56,7 @@ class Problem:
     device: str = "cpu"
     parts: Array | None = None
     expectations: NDArray[np.float64] | None = None
+    local: tuple[int, int] | None = None
 
     @property
     def seen(self) -> Labels:
@@ -103,7 +105,8 @@ class Head(Protocol):
     """What the modules of this package offer.
 
     FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads. A head that reads
-    `Problem.part` says so with PARTS = True; one that does not read encoder features alone has READS, see `reads`.
+    `Problem.part` says so with PARTS = True; one that does not read encoder features alone has READS, see `reads`. One
+    with LOCAL = True attends to joints and stretches of time if there are local features, and does without if not.
     """
 
     FLOW: bool
@@ -123,6 +126,11 @@ def head(name: str) -> Head:
 def reads_parts(names: Iterable[str]) -> bool:
     """Whether one of the heads called so needs `Problem.parts`."""
     return any(getattr(head(name), "PARTS", False) for name in names)
+
+
+def reads_local(names: Iterable[str]) -> bool:
+    """Whether one of the heads called so attends to local features, if there are any."""
+    return any(getattr(head(name), "LOCAL", False) for name in names)
 
 
 def reads(name: str) -> Reads:

@@ -4,9 +4,12 @@ Zhu et al., "Part-Aware Unified Representation of Language and Skeleton for Zero
 projection (batch norm, dropout ½, linear, SiLU, batch norm, dropout ½, linear, tanh; 1,024 hidden) gives one vector for
 each of eight descriptions: head, hands, torso, legs; start, middle, end; the whole. Loss: for each, cross entropy of
 recordings against texts and of texts against recordings, with a factor of its own that is learned and begins at
-log(1/0.07). The vector of the whole decides. Left out: the adaptive partition, which lets every description attend to
-the joints and frames of a recording, for a frozen feature has none; all eight vectors come from the same feature.
-Descriptions are those of `class_parts`, not of GPT-3. Recordings of one class in a batch count as right for its text.
+log(1/0.07). The vector of the whole decides. If there are local features, the projection reads eight of them side by
+side: each description attends to all joints and stretches of time (2 heads of 150 channels whose scores are averaged;
+vectors of unit length). The published code asks with the description of a recording's own class, which nobody knows of
+a recording to label; here each description asks with a learned query for all classes. Without local features all eight
+vectors come from the same feature. Descriptions are those of `class_parts`, not of GPT-3. Recordings of one class in a
+batch count as right for its text.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from torch import Tensor, nn
 
 from flora_engine.config import FloraSettings
 from flora_engine.heads import Choice, Fit, Problem
-from flora_engine.heads.learning.tensors import Tensors, learn, seeded, watched
+from flora_engine.heads.learning.tensors import Tensors, learn, seeded, split_local, watched
 
-FLOW, PARTS = False, True
+FLOW, PARTS, LOCAL = False, True, True
 STEPS = 400
 DROPPED = 0.5
+ATTENTION_HEADS, KEYS = 2, 150
 # Descriptions, by the parts of texts that they join.
 DESCRIPTIONS = (("head",), ("hand", "arm"), ("hip",), ("leg", "foot"), ("start",), ("middle",), ("end",))
 
@@ -33,18 +37,46 @@ def choices(settings: FloraSettings) -> list[Choice]:
     return [{"hidden": 1024}, {"hidden": 256}]
 
 
-class Projection(nn.Module):
-    """Features (N, F) → one vector per description, of the widths `sizes`; and the factors of their losses."""
+class Partition(nn.Module):
+    """Rows (N, F + S·V·F) → (N, P·F): for each of P descriptions the local features that it attends to, summed.
 
-    def __init__(self, features: int, sizes: list[int], hidden: int) -> None:
+    shape: (S, V), see `Problem.local`.
+    """
+
+    def __init__(self, features: int, descriptions: int, shape: tuple[int, int]) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.shape = shape
+        self.keys = nn.Linear(features, ATTENTION_HEADS * KEYS, bias=False)
+        self.queries = nn.Parameter(torch.randn(descriptions, ATTENTION_HEADS * KEYS))
+
+    def weights(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Local features of unit length (N, S·V, F), and how much of each a description takes (N, P, S·V)."""
+        local = F.normalize(split_local(x, self.shape)[1].flatten(1, 2), dim=2)
+        scores = self.queries @ self.keys(local).transpose(1, 2) / (ATTENTION_HEADS * KEYS**0.5)
+        return local, scores.softmax(dim=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        local, weights = self.weights(x)
+        return (weights @ local).flatten(1)
+
+
+class Projection(nn.Module):
+    """Features (N, F) → one vector per description, of the widths `sizes`; and the factors of their losses.
+
+    partition: makes the features from rows that hold local ones.
+    """
+
+    def __init__(self, features: int, sizes: list[int], hidden: int, partition: Partition | None = None) -> None:
+        super().__init__()
+        self.sizes, self.partition = sizes, partition
         self.first, self.second = nn.BatchNorm1d(features), nn.BatchNorm1d(hidden)
         self.inner, self.outer = nn.Linear(features, hidden), nn.Linear(hidden, sum(sizes))
         self.factors = nn.Parameter(torch.full((len(sizes),), math.log(1 / 0.07)))
 
     def forward(self, x: Tensor, dropping: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """dropping: draws what is left out, in training."""
+        if self.partition is not None:
+            x = self.partition(x)
         x = F.silu(self.inner(_dropped(self.first(x), dropping)))
         return torch.tanh(self.outer(_dropped(self.second(x), dropping))).split(self.sizes, dim=1)  # type: ignore[no-any-return,no-untyped-call]
 
@@ -74,12 +106,19 @@ def descriptions(problem: Problem, tensors: Tensors) -> list[Tensor]:
     return [tensors.vectors(one) for one in (*parts, problem.vectors)]
 
 
+def _projection(x: Tensor, local: tuple[int, int] | None, sizes: list[int], hidden: int) -> Projection:
+    if local is None:
+        return Projection(x.shape[1], sizes, hidden)
+    width = split_local(x[:1], local)[0].shape[1]
+    return Projection(width * len(sizes), sizes, hidden, Partition(width, len(sizes), local))
+
+
 def fit(task: Fit) -> Projection:
     """Learn the projection on seen classes."""
     tensors = Tensors.of(task.problem)
     texts = descriptions(task.problem, tensors)
     sizes = [text.shape[1] for text in texts]
-    model = seeded(task.problem, lambda: Projection(tensors.x.shape[1], sizes, int(task.choice["hidden"])))
+    model = seeded(task.problem, lambda: _projection(tensors.x, task.problem.local, sizes, int(task.choice["hidden"])))
 
     def loss(rows: Tensor) -> Tensor:
         found = model.train()(tensors.x[rows], tensors.generator)

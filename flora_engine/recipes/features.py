@@ -22,6 +22,7 @@ from flora_engine.project.splits import Parts, Split
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
 from flora_engine.recipes.starting import check_recordings
 from flora_engine.training.extraction import extract_streams, find_checkpoints, split_features
+from flora_engine.training.local_features import local_features
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class Extraction:
         features = split_features(whole, clips.labels, parts)
         write_features(features, path)
         shutil.rmtree(partial, ignore_errors=True)
+        return features
+
+    def run_local(self, job: Job, path: Path, device: str | None) -> Features:
+        """Write the local features (`training.local_features`) to `path` in the same layout, and return them."""
+        clips, parts = self.clips, self.parts
+        used = np.union1d(parts.train, parts.gzsl)
+        found = local_features(job, self.checkpoints, clips.joints[used], device=device)
+        inside = Parts(*(np.searchsorted(used, part) for part in (parts.train, parts.zsl, parts.gzsl)))
+        features = split_features(found, clips.labels[used], inside)
+        write_features(features, path)
         return features
 
 

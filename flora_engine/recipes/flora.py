@@ -26,9 +26,10 @@ from flora_engine.evaluation.protocols import (
     described_by,
     evaluate_gzsl,
     evaluate_zsl,
+    local_by,
     low_shot,
 )
-from flora_engine.heads import head
+from flora_engine.heads import head, reads_local
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
@@ -48,7 +49,7 @@ from flora_engine.training.extraction import split_features
 from flora_engine.training.precision import uses_bfloat16
 
 # In the run folder, if the run extracts its own.
-FEATURES, DESCRIPTORS = "features.npz", "descriptors.npz"
+FEATURES, DESCRIPTORS, LOCAL = "features.npz", "descriptors.npz", "local.npz"
 
 
 def wanted(config: FloraConfig) -> tuple[Setting, ...]:
@@ -64,8 +65,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
     place = str(choose_device(device))
     kept = None if start.run is None else start.run.path / FEATURES
     source, texts = open_features(job, config, kept), texts_of(job, config)
-    known = None if kept is None else _known_descriptors(kept.with_name(DESCRIPTORS))
-    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place, known)
+    ready = None if isinstance(source, Extraction) else experiment_of(job, config, source, texts, place, kept)
     labels, encoding = bool(config.encoder) and bundled(config.heads) is not None, None
     if labels and start.run is None and isinstance(source, Features):
         encoding = _encoding_of(job, config, source)
@@ -74,10 +74,9 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
         if ready is None:
             assert isinstance(source, Extraction)
             keep_recordings(folder.path, source.clips, source.parts)
-            values = _described(job, config, source, folder.path / DESCRIPTORS)
-            with job.part("features"):
-                features = source.run(job, folder.path / FEATURES, place)
-            ready = experiment_of(job, config, features, texts, place, values)
+            path = folder.path / FEATURES
+            features = _extract(job, config, source, path, place)
+            ready = experiment_of(job, config, features, texts, place, path)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
         heads = _heads(job, config, ready, folder, scheduler)
         if labels and not has_bundle(folder):
@@ -172,8 +171,7 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
     features = read_any_features(config.features or folder.path / FEATURES)
     encoding = _encoding_of(job, config, features)
     texts = texts_of(job, config)
-    known = _known_descriptors(folder.path / DESCRIPTORS)
-    experiment = experiment_of(job, config, features, texts, str(choose_device(device)), known)
+    experiment = experiment_of(job, config, features, texts, str(choose_device(device)), folder.path / FEATURES)
     _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
     folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
     return encoding
@@ -197,17 +195,18 @@ def _data(config: FloraConfig) -> DataSettings:
     return DataSettings(dataset=load_benchmark(config.benchmark).dataset)
 
 
-def _described(job: Job, config: FloraConfig, source: Extraction, path: Path) -> Features | None:
-    """The descriptors of the split, kept at `path`, if a head reads them."""
-    if not reads_descriptors(config.heads):
-        return None
-    values = split_features(describe_clips(job, source.clips), source.clips.labels, source.parts)
-    write_features(values, path)
-    return values
-
-
-def _known_descriptors(path: Path) -> Features | None:
-    return read_features(path, gaps=True) if path.is_file() else None
+def _extract(job: Job, config: FloraConfig, source: Extraction, path: Path, device: str) -> Features:
+    """The features of the split, kept at `path`, with the descriptors and local features beside them that a head reads:
+    these first, so that a run which is resumed with features has all.
+    """
+    if reads_descriptors(config.heads):
+        values = split_features(describe_clips(job, source.clips), source.clips.labels, source.parts)
+        write_features(values, path.with_name(DESCRIPTORS))
+    if reads_local(config.heads):
+        with job.part("local features"):
+            source.run_local(job, path.with_name(LOCAL), device)
+    with job.part("features"):
+        return source.run(job, path, device)
 
 
 def experiment_of(
@@ -216,23 +215,30 @@ def experiment_of(
     features: Features,
     texts: EncodedTexts,
     device: str,
-    descriptors: Features | None = None,
+    kept: Path | None = None,
 ) -> Experiment:
     """Features (a low-shot share of them if the configuration says so) and class texts, checked; FloraError.
 
-    descriptors: of the same recordings, if they are at hand.
+    kept: FEATURES in the run folder; descriptors and local features of the same recordings lie beside it, if any.
     """
+    descriptors, local = (None if kept is None else _beside(kept.with_name(name)) for name in (DESCRIPTORS, LOCAL))
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)
-        descriptors = None if descriptors is None else low_shot(descriptors, config.low_shot)
+        descriptors, local = (one and low_shot(one, config.low_shot) for one in (descriptors, local))
         job.log(f"low-shot: {len(features.train_label)} training samples")
     unseen = np.array(load_benchmark(config.benchmark).unseen)
     described = described_by(descriptors, texts.expectations)
-    experiment = Experiment(features, texts.states, unseen, device, texts.parts, described)
+    experiment = Experiment(
+        *(features, texts.states, unseen, device, texts.parts, described), local=local_by(local, features)
+    )
     experiment.check(whole=config.setting != "zsl")
     for name in config.heads:  # before anything is trained
         experiment.read_by(name)
     return experiment
+
+
+def _beside(path: Path) -> Features | None:
+    return read_features(path, gaps=True) if path.is_file() else None
 
 
 def _heads(
@@ -280,8 +286,5 @@ def evaluate_run(
 
 def _experiment_of_run(job: Job, kept: Path, config: FloraConfig, device: str) -> Experiment:
     source, texts = open_features(job, config, kept), texts_of(job, config)
-    path = kept.with_name(DESCRIPTORS)
-    if isinstance(source, Extraction):
-        values = _described(job, config, source, path)
-        return experiment_of(job, config, source.run(job, kept, device), texts, device, values)
-    return experiment_of(job, config, source, texts, device, _known_descriptors(path))
+    features = _extract(job, config, source, kept, device) if isinstance(source, Extraction) else source
+    return experiment_of(job, config, features, texts, device, kept)

@@ -128,7 +128,8 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
     )
     streams, checkpoints = run.encoders(parts.train)
     encoded = time.monotonic()
-    experiment = run.experiment(run.features(checkpoints, parts), split.unseen, parts)
+    features, local = run.features(checkpoints, parts), run.local(checkpoints, parts)
+    experiment = run.experiment(features, split.unseen, parts, local)
     run.keep_facts(experiment, parts)
     heads = run.evaluate(experiment)
     result = SplitResult(

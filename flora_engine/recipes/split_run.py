@@ -14,8 +14,8 @@ from flora_engine.config import PipelineConfig
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.published_files import read_features
-from flora_engine.evaluation.protocols import Experiment, Setting, described_by
-from flora_engine.heads import Fit, head
+from flora_engine.evaluation.protocols import Experiment, Setting, described_by, local_by
+from flora_engine.heads import Fit, head, reads_local
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import TextEncoderReference, bundled
@@ -99,6 +99,16 @@ class SplitRun:
         with self.job.part("features"):
             return Extraction(checkpoints, self.material.clips, parts).run(self.job, path, self.device)
 
+    def local(self, checkpoints: dict[str, Path], parts: Parts) -> Features | None:
+        """Local features of the recordings that the split uses, kept likewise, if a head attends to them."""
+        if not reads_local(self.config.heads):
+            return None
+        path = self.folder.path / "local.npz"
+        if path.is_file():
+            return read_features(path)
+        with self.job.part("local features"):
+            return Extraction(checkpoints, self.material.clips, parts).run_local(self.job, path, self.device)
+
     def features_of_all(self, checkpoints: dict[str, Path]) -> Features:
         """Every recording trains; the test parts are empty."""
         clips = self.material.clips
@@ -107,14 +117,25 @@ class SplitRun:
         nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
         return Features(data, clips.labels, *nothing, *nothing)
 
-    def experiment(self, features: Features, unseen: tuple[int, ...], parts: Parts | None = None) -> Experiment:
-        """Features and class states, for the heads. parts: of the split, for heads that read descriptors."""
+    def experiment(
+        self,
+        features: Features,
+        unseen: tuple[int, ...],
+        parts: Parts | None = None,
+        local: Features | None = None,
+    ) -> Experiment:
+        """Features and class states, for the heads. parts: of the split, for heads that read descriptors. local: see
+        `local`.
+        """
         material, values = self.material, None
         if parts is not None and material.descriptors is not None:
             values = split_features(material.descriptors, material.clips.labels, parts)
         described = described_by(values, material.expectations)
         classes = np.array(unseen, np.int64)
-        return Experiment(features, material.states, classes, self.device, material.parts, described)
+        return Experiment(
+            *(features, material.states, classes, self.device, material.parts, described),
+            local=local_by(local, features),
+        )
 
     def keep_facts(self, experiment: Experiment, parts: Parts) -> None:
         """What the run's page needs to know of classes and test recordings."""

@@ -66,6 +66,12 @@ class Tensors:
         return scores
 
 
+def split_local(x: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """x (N, F + S·V·F) → features (N, F) and local features (N, S, V, F). shape: (S, V), see `Problem.local`."""
+    width = x.shape[1] // (1 + shape[0] * shape[1])
+    return x[:, :width], x[:, width:].reshape(len(x), *shape, width)
+
+
 def seeded(problem: Problem, make: Callable[[], Module]) -> Module:
     """What `make` gives, its weights drawn from the problem's seed, on the problem's device."""
     with torch.random.fork_rng(devices=[]):
