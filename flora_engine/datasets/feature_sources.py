@@ -8,6 +8,7 @@ features; those of its splits are in Flora's layout. docs/howto/published-downlo
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.datasets.benchmarks import Benchmark, all_benchmarks
-from flora_engine.datasets.features import Features
+from flora_engine.datasets.features import STRETCHES, Features
 from flora_engine.datasets.published_files import (
     FEATURE_ARRAYS,
     FEATURE_SIZES,
@@ -67,11 +68,26 @@ def read_any_features(path: Path) -> Features:
     source = _source(path)
     if source is None:
         return read_features(path)
-    train, zsl = (_part(path, source, pairs) for pairs in (source.train, source.zsl))
-    gzsl = _part(path, source, source.gzsl) if source.gzsl else (train[0][:0], train[1][:0])
+    train, zsl = (_part(path, source, pairs, _pooled) for pairs in (source.train, source.zsl))
+    gzsl = _part(path, source, source.gzsl, _pooled) if source.gzsl else (train[0][:0], train[1][:0])
     widths = {part[0].shape[1] for part in (train, zsl, gzsl)}
     if len(widths) > 1:
         raise FloraError(f"the parts have features of different sizes: {sorted(widths)}", path=path)
+    return Features(*train, *zsl, *gzsl)
+
+
+def read_local_features(path: Path) -> Features | None:
+    """What heads that attend to body parts read beside the features: (N, STRETCHES·V·F), stretches of time first. None
+    if the source does not publish single joints; those of PURLS do.
+    """
+    source = _source(path)
+    if source is None or not source.normalised:
+        return None
+    shape = _array(path, source.train[0][0]).shape
+    if len(shape) != 4 or shape[2] != STRETCHES:
+        return None
+    train, zsl = (_part(path, source, pairs, _local) for pairs in (source.train, source.zsl))
+    gzsl = _part(path, source, source.gzsl, _local) if source.gzsl else (train[0][:0], train[1][:0])
     return Features(*train, *zsl, *gzsl)
 
 
@@ -121,11 +137,13 @@ def _unknown(path: Path, names: list[str]) -> FloraError:
                       remedy="docs/howto/published-downloads.md lists what the sources call them.")  # fmt: skip
 
 
-def _part(path: Path, source: Source, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Features (N, F) and labels (N,) of one part, whose pieces lie in several arrays."""
+def _part(
+    path: Path, source: Source, pairs: Pairs, read: Callable[[Array, Source, Path, str], NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Rows (N, ·) as `read` gives them and labels (N,) of one part, whose pieces lie in several arrays."""
     data, labels = [], []
     for name, label_name in pairs:
-        values = _pooled(_array(path, name), source, path, name)
+        values = read(_array(path, name), source, path, name)
         numbers = _array(path, label_name)
         # PURLS keeps (names, numbers) of recordings in some of its files.
         numbers = numbers[1] if numbers.ndim == 2 and len(numbers) == 2 and len(values) != 2 else numbers
@@ -161,14 +179,27 @@ def _pooled(array: Array, source: Source, path: Path, name: str) -> NDArray[np.f
     if array.ndim == 3 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 4 and source.normalised:
-        length = np.linalg.norm(array, axis=1, keepdims=True)
-        array = np.divide(array, length, out=np.zeros(array.shape, np.float32), where=length > 0).mean(axis=(2, 3))
+        array = _of_length_1(array).mean(axis=(2, 3))
     if array.ndim != 2 or array.dtype.kind != "f":
         raise FloraError(f"{name} should be (N, F) numbers, but is {array.dtype} {array.shape}", path=path)
     values = np.array(array, np.float32)
     if not np.isfinite(values).all():
         raise FloraError(f"{name} holds values that are not finite numbers", path=path)
     return values
+
+
+def _local(array: Array, source: Source, path: Path, name: str) -> NDArray[np.float32]:
+    """(N, T·V·F) from (N, F, T, V)."""
+    if array.ndim != 4 or not np.isfinite(array).all():
+        raise FloraError(f"{name} should be finite numbers (N, F, T, V), but is {array.dtype} {array.shape}", path=path)
+    return _of_length_1(array).transpose(0, 2, 3, 1).reshape(len(array), -1).astype(np.float32)
+
+
+def _of_length_1(array: Array) -> Array:
+    """The features (N, F, T, V) of every frame and joint; zeros stay."""
+    length = np.linalg.norm(array, axis=1, keepdims=True)
+    scaled: Array = np.divide(array, length, out=np.zeros(array.shape, np.float32), where=length > 0)
+    return scaled
 
 
 # Does a file fit its benchmark?

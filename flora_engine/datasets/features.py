@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+STRETCHES = 3  # of time, into which local features cut a recording, as PURLS does
+
 
 @dataclass(frozen=True)
 class Features:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from flora_engine.config import FloraSettings, ProtocolName
-from flora_engine.datasets.features import Features
+from flora_engine.datasets.features import STRETCHES, Features
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
 from flora_engine.evaluation.gate import Gate
@@ -33,7 +33,6 @@ from flora_engine.jobs import Job
 from flora_engine.runs.analysis import Decisions
 from flora_engine.runs.progress import Memory, Progress
 from flora_engine.runs.results import Outcome
-from flora_engine.training.local_features import STRETCHES
 
 Setting = Literal["zsl", "gzsl"]
 Look = Callable[[Decisions], object]

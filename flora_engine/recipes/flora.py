@@ -14,7 +14,7 @@ from flora_engine.config import FloraConfig
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, load_dataset
 from flora_engine.datasets.describing import describe_clips
-from flora_engine.datasets.feature_sources import read_any_features
+from flora_engine.datasets.feature_sources import read_any_features, read_local_features
 from flora_engine.datasets.features import Features
 from flora_engine.datasets.loading import load_clips
 from flora_engine.datasets.published_files import read_features, write_features
@@ -219,9 +219,12 @@ def experiment_of(
 ) -> Experiment:
     """Features (a low-shot share of them if the configuration says so) and class texts, checked; FloraError.
 
-    kept: FEATURES in the run folder; descriptors and local features of the same recordings lie beside it, if any.
+    kept: FEATURES in the run folder; descriptors and local features of the same recordings lie beside it, if any. Local
+    features may also be published with the features.
     """
     descriptors, local = (None if kept is None else _beside(kept.with_name(name)) for name in (DESCRIPTORS, LOCAL))
+    if config.features is not None and reads_local(config.heads):
+        local = read_local_features(config.features)
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)
         descriptors, local = (one and low_shot(one, config.low_shot) for one in (descriptors, local))

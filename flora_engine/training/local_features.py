@@ -1,7 +1,7 @@
 """Local features of clips: the last block of a Shift-GCN per joint and stretch of time, before the mean over both.
 
-Heads that attend to body parts (`heads.LOCAL`) read them beside the features. No published feature file holds them, so
-they exist only if recordings and an encoder are at hand. They take STRETCHES · V times the space of a feature file.
+Heads that attend to body parts (`heads.reads_local`) read them beside the features. Of published feature files only
+those of PURLS hold them; else recordings and an encoder must be at hand. They take STRETCHES · V times the space.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flora_engine.datasets.features import STRETCHES
 from flora_engine.jobs import Job
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.models.shift_gcn.streams import STREAMS, make_stream
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.extraction import load_any_encoder
-
-STRETCHES = 3  # of time, as PURLS cuts it
 
 
 def by_joint_and_time(model: ShiftGCN, x: Tensor) -> Tensor:

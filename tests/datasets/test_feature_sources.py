@@ -11,8 +11,14 @@ from feature_samples import WIDTH, rows, write
 
 from flora_engine.cli import main
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.feature_sources import check_features, part_sizes, read_any_features, unusual_sizes
-from flora_engine.datasets.features import Features
+from flora_engine.datasets.feature_sources import (
+    check_features,
+    part_sizes,
+    read_any_features,
+    read_local_features,
+    unusual_sizes,
+)
+from flora_engine.datasets.features import STRETCHES, Features
 from flora_engine.datasets.published_files import read_features
 from flora_engine.errors import FloraError
 
@@ -30,6 +36,23 @@ def test_every_source_gives_the_same_split(tmp_path: Path, source: str) -> None:
     if source == "purls_flora":  # which scales every frame and joint to length 1
         wanted = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
     np.testing.assert_allclose(found.train_data, wanted, rtol=1e-5)
+
+
+def test_purls_publishes_single_joints_too(tmp_path: Path) -> None:
+    path = write(SYNSE, tmp_path / "features", source="purls_flora")
+    local = read_local_features(path)
+    assert local is not None
+    found = local.train_data.reshape(110, STRETCHES, 25, WIDTH)
+    np.testing.assert_allclose(found[:, 2, 7], read_any_features(path).train_data, rtol=1e-5)
+    frames = np.load(path / "train_feature.npy")
+    frames[3, :, 1, 4] = np.arange(WIDTH)
+    np.save(path / "train_feature.npy", frames)
+    local = read_local_features(path)
+    assert local is not None
+    one = local.train_data.reshape(110, STRETCHES, 25, WIDTH)[3, 1, 4]
+    np.testing.assert_allclose(one, np.arange(WIDTH) / np.linalg.norm(np.arange(WIDTH)), rtol=1e-5)
+    assert read_local_features(write(SYNSE, tmp_path / "others", source="synse")) is None
+    assert read_local_features(write(SYNSE, tmp_path / "flora", source="star")) is None
 
 
 def test_an_npz_with_the_names_of_a_folder_is_read_too(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from flora_engine.datasets.features import Features
 from flora_engine.descriptors import catalogue
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation import protocols
-from flora_engine.evaluation.protocols import Described, Experiment, beside, low_shot, run_protocol
+from flora_engine.evaluation.protocols import Described, Experiment, beside, local_by, low_shot, run_protocol
 from flora_engine.evaluation.selection import Pick, make_folds
-from flora_engine.heads import NAMES, head
+from flora_engine.heads import NAMES, head, purls
 from flora_engine.heads.learning import flora, latents
 from flora_engine.jobs import Event, Job
 from flora_engine.runs.progress import Memory
@@ -249,6 +249,34 @@ def test_a_head_reads_what_it_says(experiment: Experiment) -> None:
     np.testing.assert_array_equal(both.features.zsl_data[:, :width], experiment.features.zsl_data)
     np.testing.assert_array_equal(both.features.zsl_data[:, width:], described.values.zsl_data)
     assert beside(experiment.features, described.values).train_label is experiment.features.train_label
+
+
+def test_a_head_attends_to_local_features_if_there_are_any(
+    experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, width = experiment.features, experiment.features.train_data.shape[1]
+    values = replace(
+        features,
+        **{f"{part}_data": np.tile(getattr(features, f"{part}_data"), 3 * 5) for part in ("train", "zsl", "gzsl")},
+    )
+    local = local_by(values, features)
+    assert local is not None and local.shape == (3, 5)
+    attending = replace(experiment, local=local)
+    assert attending.read_by("star").problem(0).local == (3, 5)
+    assert attending.read_by("star").features.zsl_data.shape[1] == width * (1 + 3 * 5)
+    for name in ("flora", "descriptors", "ensemble_descriptors"):
+        assert attending.read_by(name).problem(0).local is None
+        np.testing.assert_array_equal(
+            attending.read_by(name).features.zsl_data, experiment.read_by(name).features.zsl_data
+        )
+    assert experiment.read_by("star").problem(0).local is None
+    one = SETTINGS.model_copy(update={"folds": 1})
+    monkeypatch.setattr(purls, "STEPS", 200)
+    for name in ("star", "purls"):
+        assert run_protocol(Job(), name, attending, one, wanted=("zsl",))["zsl"]["accuracy"]["mean"] > 0.7
+    other = replace(values, zsl_label=values.zsl_label[::-1])
+    with pytest.raises(FloraError, match="other recordings"):
+        replace(experiment, local=replace(local, values=other)).read_by("star")
 
 
 def test_features_without_recordings_have_no_descriptors(experiment: Experiment) -> None:

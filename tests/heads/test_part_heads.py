@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,59 @@ def test_attributes_of_a_part_are_bilinear_in_its_prompts() -> None:
         torch.testing.assert_close(part(x), torch.tensor(plain), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("module", [purls, star])
-def test_a_seed_repeats_a_training_and_scoring_leaves_it_alone(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STEPS", 12)
+def with_local(stretches: int, joints: int) -> Problem:
     given = problem()
+    local = normal(18, stretches * joints * 7, seed=3).numpy()
+    return replace(given, data=np.concatenate([given.data, local], axis=1), local=(stretches, joints))
+
+
+def test_a_prompt_of_star_weighs_the_joints_of_its_part() -> None:
+    part, x = star.PartAttributes(7, attends=True), normal(4, 3, 7)
+    assert part.key is not None
+    with torch.no_grad():
+        found = part(x)
+        for n in range(4):
+            for a in (0, 57):
+                prompt = part.prompts[a]
+                attention = np.exp([float(part.key(joint) @ prompt) for joint in x[n]])
+                values = [float(prompt @ part.weight @ part.augment(part.value(joint))) for joint in x[n]]
+                expected = float(attention @ np.array(values)) / attention.sum()
+                assert found[n, a].item() == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_a_part_of_star_sees_its_own_joints_alone() -> None:
+    model = star.Star(7, 6, 8, 5, local=(3, 25))
+    x = normal(2, 7 + 3 * 25 * 7)
+    moved = x.clone()
+    for stretch in range(3):
+        start = 7 + (stretch * 25 + star.JOINTS["foot"][1]) * 7
+        moved[:, start : start + 7] += 1.0
+    with torch.no_grad():
+        changed = (model.attributes(moved) - model.attributes(x)).abs().amax(dim=(1, 2)) > 1e-6
+    assert [name for name, one in zip(BODY, changed, strict=True) if one] == ["foot"]
+    assert sorted(joint for joints in star.JOINTS.values() for joint in joints) == list(range(25))
+
+
+def test_a_description_of_purls_takes_local_features_by_softmax() -> None:
+    partition, x = purls.Partition(7, 8, (3, 4)), normal(5, 7 + 3 * 4 * 7)
+    with torch.no_grad():
+        found = partition(x).view(5, 8, 7)
+        local = x[:, 7:].view(5, 12, 7)
+        local = local / local.norm(dim=2, keepdim=True)
+        heads = [slice(0, purls.KEYS), slice(purls.KEYS, 2 * purls.KEYS)]
+        for n, d in ((0, 0), (3, 7)):
+            keys = partition.keys(local[n])
+            scores = [keys[:, one] @ partition.queries[d, one] / purls.KEYS**0.5 for one in heads]
+            expected = ((scores[0] + scores[1]) / 2).softmax(dim=0) @ local[n]
+            torch.testing.assert_close(found[n, d], expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("given", [problem(), with_local(3, 4)], ids=["whole", "local"])
+@pytest.mark.parametrize("module", [purls, star])
+def test_a_seed_repeats_a_training_and_scoring_leaves_it_alone(
+    module: Any, given: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STEPS", 12)
 
     def scores(seed: int, looks: int = 1) -> np.ndarray[Any, Any]:
         found: list[np.ndarray[Any, Any]] = []
@@ -102,7 +152,7 @@ def test_a_seed_repeats_a_training_and_scoring_leaves_it_alone(module: Any, monk
         def watch(number: int, score: Scorer, baseline: Scorer | None) -> None:
             found.extend(score(given.data, np.array([4, 0])) for _ in range(looks))
 
-        drawn = Problem(given.data, given.labels, given.states, seed, parts=given.parts)
+        drawn = replace(given, seed=seed)
         module.fit(Fit(Job(), drawn, module.choices(FloraSettings())[1], FloraSettings(), watch))
         return found[-1]
 

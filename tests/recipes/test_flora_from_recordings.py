@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from test_flora_commands import Letters
 
 from flora_engine import cli
 from flora_engine.config import FloraConfig, parse_config
+from flora_engine.datasets.features import STRETCHES
 from flora_engine.datasets.published_files import read_features
 from flora_engine.demo import synthesise
 from flora_engine.descriptors import catalogue
 from flora_engine.errors import FloraError
+from flora_engine.heads import star
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import load_manifest
 from flora_engine.readers import write_ntu
+from flora_engine.recipes import features as features_recipe
 from flora_engine.recipes import flora as experiments
 from flora_engine.recipes.actions import perform
 from flora_engine.recipes.starting import trained_with
@@ -92,11 +96,12 @@ def test_features_come_from_a_project_and_a_checkpoint(
     assert again["heads"]["flora"]["held-out"]["zsl"] == result["heads"]["flora"]["held-out"]["zsl"]
 
 
-def test_descriptors_are_measured_kept_and_read_again(
+def test_descriptors_and_local_features_are_kept_and_read_again(
     project: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The text encoder is the real one: the lexicon's regression needs its vectors."""
-    heads = ["flora", "descriptors"]
+    monkeypatch.setattr(star, "STEPS", 20)
+    heads = ["flora", "descriptors", "star"]
     config = {"kind": "flora", "benchmark": BENCHMARK, "features": "none.npz", "texts": {"tokens": 3}, "flora": FLORA}
     where = {"out": str(tmp_path / "runs"), "project": project, "checkpoint": [trained], "device": "cpu"}
     result = perform(Job(), "train", {"config": {**config, "heads": heads}, **where})
@@ -104,13 +109,21 @@ def test_descriptors_are_measured_kept_and_read_again(
     features, values = read_features(run / "features.npz"), read_features(run / "descriptors.npz", gaps=True)
     assert values.zsl_label.tolist() == features.zsl_label.tolist()
     assert values.train_data.shape[1] == len(catalogue())
+    local = read_features(run / "local.npz")
+    assert local.gzsl_label.tolist() == features.gzsl_label.tolist()
+    means = local.gzsl_data.reshape(len(local.gzsl_data), STRETCHES, 25, -1).mean(axis=2)
+    assert means.shape[2] == features.gzsl_data.shape[1]  # 16 frames: the last block has stretches of 1, 1 and 2
+    weighed = np.average(means, axis=1, weights=(1, 1, 2))
+    np.testing.assert_allclose(weighed, features.gzsl_data, rtol=1e-3, atol=1e-4)
 
     def refuse(*_: object) -> None:
         raise AssertionError("measured again")
 
     monkeypatch.setattr(experiments, "describe_clips", refuse)
+    monkeypatch.setattr(features_recipe, "local_features", refuse)
     again = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
-    assert again["heads"]["descriptors"]["held-out"]["zsl"] == result["heads"]["descriptors"]["held-out"]["zsl"]
+    for name in ("descriptors", "star"):
+        assert again["heads"][name]["held-out"]["zsl"] == result["heads"][name]["held-out"]["zsl"]
 
 
 def test_an_encoder_that_knows_an_unseen_class_is_refused(project: Path, tmp_path: Path) -> None:

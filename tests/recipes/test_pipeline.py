@@ -17,6 +17,7 @@ from flora_engine.descriptors import measure
 from flora_engine.errors import Cancelled, FloraError
 from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.heads import flora as flora_head
+from flora_engine.heads import star
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.published import to_published
@@ -119,19 +120,24 @@ def test_recordings_become_a_bundle_that_labels(
     assert RunFolder.open(run).status() == "finished"
 
 
-def test_heads_that_read_descriptors_measure_the_recordings_of_a_pipeline(recordings: Path, tmp_path: Path) -> None:
+def test_heads_read_descriptors_and_local_features_of_a_pipeline(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Synthetic movements; what matters is that each recording's own values reach the head."""
+    monkeypatch.setattr(star, "STEPS", 20)
     material = load_material(Job(), config(recordings, heads=["flora", "descriptors"]))
     assert material.descriptors is not None and material.expectations is not None
     for row in (0, 17):
         np.testing.assert_array_equal(material.descriptors[row], measure(read_sequence(material.clips.sources[row])))
     assert len(material.expectations) == len(material.texts)
-    heads = ["descriptors", "ensemble_descriptors", "ensemble"]
+    heads = ["descriptors", "ensemble_descriptors", "ensemble", "star"]
     result = trained_in(Job(), config(recordings, heads=heads), tmp_path)
     found = result["splits"]["a"]["heads"]
     assert set(found) == set(heads)
     assert found["descriptors"]["held-out"]["zsl"]["accuracy"]["mean"] is not None
     assert read_analysis(Path(result["run"]) / "a").view("descriptors", "gzsl").labels.size == 32
+    kept = {name: np.load(Path(result["run"]) / "a" / f"{name}.npz") for name in ("features", "local")}
+    assert kept["local"]["zsl_data"].shape == (8, 3 * 25 * kept["features"]["zsl_data"].shape[1])
     assert load_material(Job(), config(recordings)).descriptors is None
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from flora_engine.jobs import Cancelled, Job
+from flora_engine.datasets.features import STRETCHES
+from flora_engine.errors import Cancelled
+from flora_engine.jobs import Job
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.training import local_features as module
-from flora_engine.training.local_features import STRETCHES, by_joint_and_time, local_features
+from flora_engine.training.local_features import by_joint_and_time, local_features
 
 
 def network(seed: int, persons: int = 2) -> ShiftGCN:
@@ -63,6 +65,6 @@ def test_streams_stand_side_by_side_at_each_place(monkeypatch: pytest.MonkeyPatc
 def test_it_stops_between_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "load_any_encoder", lambda path: (network(0), {}))
     job = Job()
-    job.cancel()
+    job.stop()
     with pytest.raises(Cancelled):
         local_features(job, {"joint": Path("joint.pt")}, np.zeros((3, 3, 16, 25, 2), np.float32))

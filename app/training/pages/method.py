@@ -27,8 +27,8 @@ _HEADS = {
     "jpose": "one space for verbs, one for nouns, and one for both (2019)",
     "synse": "autoencoders of verbs and of nouns, each with its half of a recording's latent (2021)",
     "sa_dvae": "autoencoders that keep meaning and style of a recording apart (2024)",
-    "purls": "a recording against descriptions of body parts and stretches of time (2024)",
-    "star": "attributes of six body parts, from the recording and from the texts (2024)",
+    "purls": "a recording's joints against descriptions of body parts and stretches of time (2024)",
+    "star": "attributes of six body parts, from their joints and from the texts (2024)",
     "tdsm": "a diffusion model: the class whose text denoises a recording best (2025)",
 }
 
