@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from flora_engine.config import EncoderSettings, FloraSettings, problems_of
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.catalogue import ClassText, dataset_names
+from flora_engine.datasets.catalogue import ClassText, Text, dataset_names
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.project import Split
@@ -95,7 +95,7 @@ class Draft:
 
 def to_data(draft: Draft) -> dict[str, Any]:
     """The configuration as plain data; it may have problems."""
-    texts = {} if draft.texts is None else {"texts": {"classes": [vars(text) for text in draft.texts]}}
+    texts = {} if draft.texts is None else {"texts": {"classes": [text.as_data() for text in draft.texts]}}
     if draft.source == "published":
         data: dict[str, Any] = {"kind": "flora", "benchmark": draft.benchmark}
         if draft.origin == "file":
@@ -341,7 +341,11 @@ def _with_source(draft: Draft, data: Mapping[str, Any]) -> Draft:
 
 def _texts(data: Any) -> tuple[ClassText, ...] | None:
     classes = data.get("classes") if isinstance(data, dict) else None
-    return None if classes is None else tuple(ClassText(**entry) for entry in classes)
+    return None if classes is None else tuple(_text(**entry) for entry in classes)
+
+
+def _text(more: Any = (), **one: str) -> ClassText:
+    return ClassText(**one, more=tuple(Text(**further) for further in more))
 
 
 SECTIONS: Mapping[str, type[BaseModel]] = {"encoder": EncoderSettings, "flora": FloraSettings}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,32 @@ FOLDER = RESOURCES / "datasets"
 
 
 @dataclass(frozen=True)
+class Text:
+    """One way to say a class: how the body moves, and what the action is."""
+
+    motion: str
+    definition: str
+
+
+@dataclass(frozen=True)
 class ClassText:
-    """One class in words: its name, how the body moves, and what the action is."""
+    """One class in words: its name, how the body moves, and what the action is. more: further ways to say it."""
 
     name: str
     motion: str
     definition: str
+    more: tuple[Text, ...] = ()
+
+    @property
+    def versions(self) -> tuple[ClassText, ...]:
+        """Each way to say it as a class of its own, the first one last."""
+        further = (ClassText(self.name, one.motion, one.definition) for one in self.more)
+        return (*further, replace(self, more=()))
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain values, as `texts_from_data` reads them."""
+        found = asdict(self)
+        return found if self.more else {key: value for key, value in found.items() if key != "more"}
 
 
 class Dataset(BaseModel):
@@ -91,18 +111,38 @@ def _load(path: Path) -> Dataset:
 
 
 def texts_from_data(data: Any, path: Path) -> list[ClassText]:
-    """Check a parsed list of classes. `motion` and `definition` may be left out: then they are the name."""
+    """Check a parsed list of classes. `motion` and `definition` may be left out: then they are the name.
+
+    `more` lists further texts, each with both keys.
+    """
     if not isinstance(data, list) or not data:
         raise FloraError("expected a list of classes, each with a name", path=path)
     texts: list[ClassText] = []
     for number, entry in enumerate(data, start=1):
-        if not isinstance(entry, dict) or not {"name"} <= entry.keys() <= {"name", "motion", "definition"}:
+        if not isinstance(entry, dict) or not {"name"} <= entry.keys() <= {"name", "motion", "definition", "more"}:
             raise FloraError(
-                "expected the keys name, motion and definition and no others", path=path, where=f"class {number}"
+                "expected the keys name, motion, definition and perhaps more, and no others",
+                path=path,
+                where=f"class {number}",
             )
+        further = _further(entry.get("more"), path, number)
         values = {key: " ".join(str(value).split()) for key, value in entry.items() if value is not None}
         name = values.get("name", "")
         if not name:
             raise FloraError("a class has no name", path=path, where=f"class {number}")
-        texts.append(ClassText(name, values.get("motion") or name, values.get("definition") or name))
+        texts.append(ClassText(name, values.get("motion") or name, values.get("definition") or name, further))
     return texts
+
+
+def _further(data: Any, path: Path, number: int) -> tuple[Text, ...]:
+    """The value of `more` of one class."""
+    found = []
+    for entry in [] if data is None else data if isinstance(data, list) else [None]:
+        if not isinstance(entry, dict) or entry.keys() != {"motion", "definition"} or not all(entry.values()):
+            raise FloraError(
+                "expected under more a list of texts, each with motion and definition",
+                path=path,
+                where=f"class {number}",
+            )
+        found.append(Text(*(" ".join(str(entry[key]).split()) for key in ("motion", "definition"))))
+    return tuple(found)

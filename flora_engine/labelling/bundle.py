@@ -5,11 +5,12 @@ Graphs, float32 throughout, N and K free:
 ==========================  ========================================  ==========================
 skeleton_encoder.onnx       joints (N, 3, T, 25, M)                   feature (N, F)
 skeleton_to_latent.onnx     feature (N, F)                            latent (N, H), the means
-text_to_latent.onnx         states (K, L+1, 2d)                       latent (K, L+1, H), means
-scorer.onnx                 text (K, L+1, H), skeleton (N, H)         error (N, K)
+text_to_latent.onnx         states (K, T', 2d)                        latent (K, T', H), means
+scorer.onnx                 text (K, T', H), skeleton (N, H)          error (N, K)
 skeleton_to_text.onnx       feature (N, F)                            vector (N, 2d)
 ==========================  ========================================  ==========================
 
+T' is L+1, or as many for each of several texts per class (`TextEncoderReference.kept`).
 The encoder's graph makes the streams of its networks (`Manifest.streams`) itself, and F is that of all side by side.
 `descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added. If the graphs
 have weight 0, as in the built-in bundle, there are none.
@@ -29,6 +30,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from flora_engine.datasets.catalogue import Text
 from flora_engine.errors import FloraError
 from flora_engine.models.shift_gcn.streams import Stream
 from flora_engine.preprocessing import Preparation, preparation
@@ -54,11 +56,20 @@ class _Part(BaseModel):
 
 
 class TextEncoderReference(_Part):
-    """Which text encoder the bundle was trained with; its weights are not in the bundle. tokens: L of the method."""
+    """Which text encoder the bundle was trained with; its weights are not in the bundle. tokens: L of the method.
+
+    kept: texts per class whose tokens stand side by side; 1: the mean of a class's texts (`several_states`).
+    """
 
     name: str
     sha256: str
     tokens: int = Field(ge=1)
+    kept: int = Field(1, ge=1)
+
+    @property
+    def rows(self) -> int:
+        """T, the states of a class."""
+        return self.kept * (self.tokens + 1)
 
 
 class PreparationReference(_Part):
@@ -105,6 +116,7 @@ class SeenClass(_Part):
     name: str
     motion: str
     definition: str
+    more: tuple[Text, ...] = ()
 
 
 class Decision(_Part):
@@ -220,6 +232,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     version = 4 if manifest.corrections else version
     files = {name: file_hash(folder / name) for name in there}
     hashed = manifest.model_copy(update={"files": files, "version": version}).model_dump(mode="json")
-    if manifest.streams == ("joint",):  # earlier versions of the program do not know the key
+    # Earlier versions of the program do not know these keys.
+    if manifest.streams == ("joint",):
         del hashed["streams"]
+    if manifest.text_encoder.kept == 1:
+        del hashed["text_encoder"]["kept"]
+    for text in hashed["seen_classes"]:
+        if not text["more"]:
+            del text["more"]
     write_text(folder / MANIFEST, json.dumps(hashed, indent=2, ensure_ascii=False) + "\n")

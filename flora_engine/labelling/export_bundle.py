@@ -101,7 +101,7 @@ def export_bundle(
     fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    tokens, frames = manifest.text_encoder.tokens + 1, manifest.preparation.frames
+    tokens, frames = manifest.text_encoder.rows, manifest.preparation.frames
     random = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:

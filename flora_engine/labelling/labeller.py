@@ -19,7 +19,7 @@ from flora_engine.labelling.measured import Measured
 from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
 from flora_engine.labelling.teaching import TaughtRanker, load_taught, taught_rankings
 from flora_engine.semantics.attunement import attune
-from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors
+from flora_engine.semantics.class_texts import ClassText, class_vectors, several_states
 from flora_engine.semantics.text_encoder import TextEncoder, load_text_encoder
 from flora_engine.skeleton import SkeletonSequence
 
@@ -53,7 +53,7 @@ class Labeller:
         self._spaces: tuple[int, ...] = ()
         self._states: dict[ClassText, Floats] = {}
         self._last_text: tuple[list[ClassText], Floats] = ([], np.empty(0, np.float32))
-        self._seen = [ClassText(c.name, c.motion, c.definition) for c in self.manifest.seen_classes]
+        self._seen = [ClassText(c.name, c.motion, c.definition, c.more) for c in self.manifest.seen_classes]
         if self.manifest.corrections:
             self._taught = TaughtRanker(_Untaught(self), load_taught(folder / CORRECTIONS))
 
@@ -117,15 +117,16 @@ class Labeller:
         return self._spaces
 
     def _class_states(self, texts: list[ClassText]) -> Floats:
-        """(K, L+1, 2d); each text is encoded once and kept."""
+        """(K, T, 2d) as in training; each class is encoded once and kept."""
         new = [text for text in dict.fromkeys(texts) if text not in self._states]
         if new:
-            states = class_states(self._encoder, new, self.manifest.text_encoder.tokens)
+            how = self.manifest.text_encoder
+            states = several_states(self._encoder, new, how.tokens, how.kept)
             self._states.update(zip(new, states, strict=True))
         return np.stack([self._states[text] for text in texts])
 
     def _text_latents(self, texts: list[ClassText]) -> Floats:
-        """(K, L+1, H): attuned over the candidates and the classes of training, as in training.
+        """(K, T, H): attuned over the candidates and the classes of training, as in training.
 
         The last ones are kept: a folder is ranked against one list.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,14 @@ REASONS = 5  # for a label, and as many against it
 _SPOKEN = 0.15
 
 
+def _together(read: Sequence[Expectation]) -> Expectation:
+    """What several texts of one class make expect."""
+    if len(read) == 1:
+        return read[0]
+    best = max(reversed(read), key=lambda one: one.sure)  # of equals the first text, which is last
+    return replace(best, values=np.mean([one.values for one in read], axis=0))
+
+
 class Measured:
     """One stored model with one text encoder; texts that were read are kept. Raises FloraError if it is damaged."""
 
@@ -46,8 +55,9 @@ class Measured:
 
     def prepare(self, texts: Sequence[ClassText]) -> None:
         """Encode and read these texts; what was read is kept."""
-        self._reader.read_all(texts)
-        text_vectors(self._encoder, [text.motion for text in texts])
+        every = [one for text in texts for one in text.versions]
+        self._reader.read_all(every)
+        text_vectors(self._encoder, [text.motion for text in every])
 
     def read(self, texts: Sequence[ClassText]) -> list[Expectation]:
         """What each text makes expect."""
@@ -58,13 +68,21 @@ class Measured:
         return self._understood(texts)[1]
 
     def _understood(self, texts: Sequence[ClassText]) -> tuple[list[Expectation], tuple[Floats, Floats]]:
-        """Expectations and directions; those of the last texts are kept, for thousands of windows ask for the same."""
+        """Expectations and directions; those of the last texts are kept, for thousands of windows ask for the same.
+
+        Of several texts for one class these are means; how well it was understood is said by the one that was best.
+        """
         key = tuple(texts)
         if self._last is None or self._last[0] != key:
-            read = self._reader.read_all(texts)
-            expected = np.stack([one.values for one in read])
-            vectors = text_vectors(self._encoder, [text.motion for text in texts])
-            self._last = (key, read, self.model.directions(expected, vectors))
+            every = [one for text in texts for one in text.versions]
+            read = self._reader.read_all(every)
+            vectors = text_vectors(self._encoder, [text.motion for text in every])
+            weight, offset = self.model.directions(np.stack([one.values for one in read]), vectors)
+            ends = np.cumsum([len(text.versions) for text in texts]).tolist()
+            groups = [slice(end - len(text.versions), end) for text, end in zip(texts, ends, strict=True)]
+            if len(every) > len(texts):
+                weight, offset = (np.stack([part[g].mean(axis=0) for g in groups]) for part in (weight, offset))
+            self._last = (key, [_together(read[group]) for group in groups], (weight, offset))
         return self._last[1], self._last[2]
 
     def scores(self, z: Floats, texts: Sequence[ClassText]) -> Floats:

@@ -102,7 +102,7 @@ def _manifest(job: Job, folder: Path, data: DataSettings, words: Words, trained:
             calibration=float(chosen.get("gzsl", {}).get("calibration_factor", trained.settings.calibration)),
             temperature=_temperature(job, trained),
         ),
-        seen_classes=tuple(SeenClass(name=t.name, motion=t.motion, definition=t.definition) for t in seen),
+        seen_classes=tuple(SeenClass(**t.as_data()) for t in seen),
         files={},
         accuracy=dict(trained.accuracy),
     )

@@ -33,7 +33,7 @@ from flora_engine.heads import head, reads_local
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import BUNDLED, MANIFEST, TextEncoderReference, bundled
+from flora_engine.labelling.bundle import BUNDLED, MANIFEST, bundled
 from flora_engine.recipes.bundling import Trained, Words, summary, write_bundle
 from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordings_agree, load_encoding
 from flora_engine.recipes.evaluating import evaluate_heads
@@ -150,10 +150,9 @@ def _write_bundle(
     assert name is not None
     outcome = heads[name]["held-out"]
     model = load_model(folder.checkpoint(f"{name}-{wanted(config)[0]}-seed{seed}"), experiment.device)
-    reference = TextEncoderReference(name=config.texts.encoder, sha256=texts.sha256, tokens=config.texts.tokens)
     trained = Trained(name, model, experiment, config.flora, outcome["chosen"], seed, summary(outcome))
     with job.part("bundle"):
-        words = Words(reference, _texts(config))
+        words = Words(texts.reference, texts.texts)
         write_bundle(job, folder.bundle, encoding.networks, encoding.data, words, trained)
 
 

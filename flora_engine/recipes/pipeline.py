@@ -21,7 +21,6 @@ from flora_engine.datasets.loading import load_clips
 from flora_engine.errors import FloraError
 from flora_engine.heads.learning.model import load_model
 from flora_engine.jobs import Job
-from flora_engine.labelling.bundle import TextEncoderReference
 from flora_engine.project.splits import Parts, Split
 from flora_engine.recipes.bundling import summary
 from flora_engine.recipes.leaks import check_trained_apart, divide_apart
@@ -87,10 +86,10 @@ def load_material(job: Job, config: PipelineConfig) -> Material:
     encoders = find_checkpoints(list(config.checkpoints)) if config.checkpoints else {}
     for split in config.splits:
         check_trained_apart(job, encoders, [texts[label].name for label in split.unseen], split.name)
-    reference = TextEncoderReference(name=config.texts.encoder, sha256=encoder.sha256, tokens=config.texts.tokens)
     clips = _joined([load_clips(job, settings) for settings in config.data], [len(of_set) for of_set in of_sets])
     values = describe_clips(job, clips) if reads_descriptors(config.heads) else None
-    return Material(clips, texts, encoded.states, reference, encoders, encoded.parts, values, encoded.expectations)
+    words = (encoded.texts, encoded.states, encoded.reference)
+    return Material(clips, *words, encoders, encoded.parts, values, encoded.expectations)
 
 
 def _joined(sets: Sequence[Clips], counts: Sequence[int]) -> Clips:

@@ -14,9 +14,10 @@ from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.heads import reads, reads_parts
+from flora_engine.labelling.bundle import TextEncoderReference
 from flora_engine.project import Project
 from flora_engine.semantics.class_parts import class_parts
-from flora_engine.semantics.class_texts import class_states, joined_states, load_class_texts, with_known_texts
+from flora_engine.semantics.class_texts import load_class_texts, several_states, texts_of_names, with_more
 from flora_engine.semantics.expectations import Reader
 from flora_engine.semantics.lexicon import users_lexicon
 from flora_engine.semantics.text_encoder import TextEncoder
@@ -26,13 +27,15 @@ SHIPPED = "shipped"  # under `more`: our own texts of the data set
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """states: float32 (K, L+1, 2d), see `class_states`. parts: see `class_parts`. sha256: of the text encoder's
-    weights. expectations: float64 (K, D) of descriptors. Parts and expectations are None if no head reads them.
+    """texts: of each class, with its further ones. states: float32 (K, T, 2d), see `several_states`. parts: see
+    `class_parts`. reference: how a model finds the encoder again, and joins several texts. expectations: float64 (K, D)
+    of descriptors. Parts and expectations are None if no head reads them.
     """
 
+    texts: list[ClassText]
     states: NDArray[np.float32]
     parts: NDArray[np.float32] | None
-    sha256: str
+    reference: TextEncoderReference
     expectations: NDArray[np.float64] | None = None
 
 
@@ -50,8 +53,11 @@ def encode_texts(
     if reads_descriptors(heads):
         read = Reader(users_lexicon(), encoder).read_all(texts)
         expectations = np.stack([one.values for one in read])
-    versions = [class_states(encoder, list(version), tokens, keep=True) for version in (*more, texts)]
-    return EncodedTexts(joined_states(versions, settings.several), parts, encoder.sha256, expectations)
+    every = with_more(texts, more)
+    kept = max(len(text.versions) for text in every) if every and settings.several == "kept" else 1
+    states = several_states(encoder, every, tokens, kept, keep=True)
+    reference = TextEncoderReference(name=settings.encoder, sha256=encoder.sha256, tokens=tokens, kept=kept)
+    return EncodedTexts(every, states, parts, reference, expectations)
 
 
 def more_texts(data: Sequence[DataSettings], settings: TextSettings) -> list[list[ClassText]]:
@@ -89,8 +95,7 @@ def texts_of_project(folder: Path | None) -> list[ClassText]:
         names, known = project.classes.names(), project.classes.texts()
     if not names:
         raise FloraError("the project has no classes", path=folder, remedy="Give its recordings classes first.")
-    texts = [ClassText(name, *(text or name for text in known.get(name, ("", "")))) for name in names]
-    return with_known_texts(texts)
+    return texts_of_names(names, known)
 
 
 def _given(texts: list[ClassText], given: tuple[ClassText, ...]) -> list[ClassText]:

@@ -43,7 +43,8 @@ def from_typed(text: str) -> list[Action]:
     rows = []
     for part in parse_typed(text.replace("\t", ": ")):
         bare = part.motion == part.name
-        rows.append(Action(part.name, "" if bare else part.motion, known=part.definition == part.name or not bare))
+        described = "" if bare else " | ".join([part.motion, *(one.motion for one in part.more)])
+        rows.append(Action(part.name, described, known=part.definition == part.name or not bare))
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from flora_engine.array_cache import ArrayCache
-from flora_engine.datasets.catalogue import ClassText, load_dataset, texts_from_data
+from flora_engine.datasets.catalogue import ClassText, Text, load_dataset, texts_from_data
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.semantics.text_encoder import TextEncoder
@@ -26,11 +26,13 @@ __all__ = [
     "class_states",
     "class_vectors",
     "import_published",
-    "joined_states",
     "load_class_texts",
     "parse_typed",
     "read_texts",
+    "several_states",
+    "texts_of_names",
     "with_known_texts",
+    "with_more",
     "write_texts",
 ]
 
@@ -121,7 +123,7 @@ def read_texts(path: Path) -> list[ClassText]:
 
 def write_texts(path: Path, texts: list[ClassText]) -> None:
     """Write our own YAML, readable by `read_texts`."""
-    classes = [{"name": text.name, "motion": text.motion, "definition": text.definition} for text in texts]
+    classes = [text.as_data() for text in texts]
     write_text(path, yaml.safe_dump({"classes": classes}, allow_unicode=True, sort_keys=False, width=110))
 
 
@@ -129,9 +131,10 @@ def parse_typed(text: str) -> list[ClassText]:
     """Classes as a user types them: `name` or `name: description`, one a line or separated by semicolons.
 
     A description becomes the motion, and the definition says “name: description”; without one, both texts are the
-    name. A colon without a description refuses known texts: the definition then ends with a full stop. Blank entries
-    are left out, and of a name typed twice (in whatever letter case) the last entry counts, in the first one's place.
-    Never raises: an empty list is for the caller to judge.
+    name. Several descriptions have | between them; each is a text of its own (`ClassText.more`). A colon without a
+    description refuses known texts: the definition then ends with a full stop. Blank entries are left out, and of a
+    name typed twice (in whatever letter case) the last entry counts, in the first one's place. Never raises: an
+    empty list is for the caller to judge.
     """
     found: dict[str, ClassText] = {}
     for entry in text.replace(";", "\n").splitlines():
@@ -139,8 +142,10 @@ def parse_typed(text: str) -> list[ClassText]:
         refused = bool(name and colon and not description)
         name, description = name or description, description if name else ""
         if name:
-            definition = f"{name}: {description}" if description else f"{name}." if refused else name
-            found[name.casefold()] = ClassText(name, description or name, definition)
+            first, *more = [one for part in description.split("|") if (one := part.strip())] or [""]
+            definition = f"{name}: {first}" if first else f"{name}." if refused else name
+            further = tuple(Text(one, f"{name}: {one}") for one in more)
+            found[name.casefold()] = ClassText(name, first or name, definition, further)
     return list(found.values())
 
 
@@ -148,6 +153,22 @@ def typed_name(name: str) -> ClassText:
     """A class as its bare name, as somebody would type it: what separates entries and descriptions is left out."""
     plain = " ".join(name.replace(":", " ").replace(";", ",").split())
     return ClassText(plain, plain, plain)
+
+
+def with_more(texts: Sequence[ClassText], versions: Sequence[Sequence[ClassText]]) -> list[ClassText]:
+    """The classes with further texts, one from each of `versions`, before those that they have already."""
+    return [
+        replace(text, more=(*(Text(one.motion, one.definition) for one in others), *text.more))
+        for text, *others in zip(texts, *versions, strict=True)
+    ]
+
+
+def texts_of_names(names: Sequence[str], known: Mapping[str, tuple[str, str]]) -> list[ClassText]:
+    """Classes with the motion and the definition that a project knows of some; those without any have ours if we know
+    them, else their name.
+    """
+    pairs = [(name, *known.get(name, ("", ""))) for name in names]
+    return with_known_texts([ClassText(name, motion or name, meaning or name) for name, motion, meaning in pairs])
 
 
 def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
@@ -158,7 +179,8 @@ def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
     """
     known = _known_names()
     return [
-        replace(known.get(text.name.casefold(), text), name=text.name) if _is_bare(text) else text for text in texts
+        replace(known.get(text.name.casefold(), text), name=text.name, more=text.more) if _is_bare(text) else text
+        for text in texts
     ]
 
 
@@ -213,13 +235,26 @@ def _kept_states(encoder: TextEncoder, texts: list[str], tokens: int) -> NDArray
     return np.stack([known[key] for key in keys])
 
 
-def joined_states(versions: Sequence[NDArray[np.float32]], several: str) -> NDArray[np.float32]:
-    """One array from the states (K, L+1, 2d) of several texts per class: their mean, or (kept) all their tokens side by
-    side, (K, n (L+1), 2d), with the pooled vectors of the last version at the end.
+def several_states(
+    encoder: TextEncoder, texts: Sequence[ClassText], tokens: int, kept: int = 1, *, keep: bool = False
+) -> NDArray[np.float32]:
+    """The states of classes that may have several texts each, as training and labelling see them.
+
+    kept 1: (K, L+1, 2d), the mean of a class's texts. Else (K, kept·(L+1), 2d): the tokens of so many texts side by
+    side, in the order of `ClassText.versions`, so that the pooled vectors at the end are those of the first text. If a
+    class has fewer texts, their mean stands for each that is missing; if it has more, neighbours share a place with
+    their mean. keep, FloraError: as in `class_states`.
     """
-    if len(versions) == 1:
-        return versions[0]
-    return np.mean(versions, axis=0) if several == "mean" else np.concatenate(versions, axis=1)
+    counts = [1 + len(text.more) for text in texts]
+    alone = class_states(encoder, [one for text in texts for one in text.versions], tokens, keep=keep)
+    if max(counts) == kept == 1:
+        return alone
+    found = np.empty((len(texts), kept * (tokens + 1), alone.shape[2]), np.float32)
+    for row, own in enumerate(np.split(alone, np.cumsum(counts)[:-1])):
+        missing = [own.mean(axis=0)] * max(0, kept - len(own))
+        groups = [group.mean(axis=0) for group in np.array_split(own, min(kept, len(own)))]
+        found[row] = np.concatenate([*missing, *groups])
+    return found
 
 
 def class_vectors(states: NDArray[np.float32]) -> NDArray[np.float32]:

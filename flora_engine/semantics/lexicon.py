@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -134,7 +134,7 @@ def with_lexicon_texts(texts: Sequence[ClassText], lexicon: Lexicon) -> list[Cla
     for text in texts:
         place = lexicon.find(text.name) if text.motion in ("", text.name) else None
         entry = None if place is None else lexicon.entries[place]
-        found.append(text if entry is None else ClassText(text.name, entry.motion, entry.meaning))
+        found.append(text if entry is None else replace(text, motion=entry.motion, definition=entry.meaning))
     return found
 
 

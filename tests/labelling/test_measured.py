@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny_bundle
 
@@ -51,6 +52,18 @@ def test_nothing_that_fits_raises_the_probability_of_none(builtin: Labeller) -> 
     fitting = builtin.label(synthesise(3), parse_typed("sit down; shake hands")).none
     other = builtin.label(synthesise(3), parse_typed("jumping jack; run fast")).none
     assert fitting is not None and other is not None and 0 <= fitting < other <= 1
+
+
+def test_several_texts_for_one_action_count_alike(builtin: Labeller) -> None:
+    both, apart = (
+        parse_typed("up: raise both arms | jump up high"),
+        parse_typed("up: raise both arms\nhop: jump up high"),
+    )
+    rows = builtin.latents([synthesise(0), synthesise(3)])[0].astype(float)
+    measured = builtin._measured
+    assert measured is not None
+    np.testing.assert_allclose(measured.scores(rows, both)[:, 0], measured.scores(rows, apart).mean(axis=1))
+    assert measured.read(both)[0].sure == max(one.sure for one in measured.read(apart))
 
 
 def test_unknown_words_are_said(builtin: Labeller) -> None:

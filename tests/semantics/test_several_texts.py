@@ -12,11 +12,20 @@ from tiny_models import make_clip
 from flora_engine import array_cache
 from flora_engine.cli import main
 from flora_engine.config import TextSettings
-from flora_engine.datasets.catalogue import ClassText, load_dataset
+from flora_engine.datasets.catalogue import ClassText, Text, load_dataset
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.recipes.texts import encode_texts, more_texts
-from flora_engine.semantics.class_texts import class_states, load_class_texts
+from flora_engine.semantics.action_lists import from_typed, to_typed
+from flora_engine.semantics.class_texts import (
+    class_states,
+    load_class_texts,
+    parse_typed,
+    read_texts,
+    several_states,
+    with_more,
+    write_texts,
+)
 from flora_engine.semantics.text_encoder import load_text_encoder
 
 
@@ -54,6 +63,33 @@ def test_states_of_several_texts_are_averaged_or_kept() -> None:
     kept = states("kept")
     np.testing.assert_array_equal(kept, np.concatenate([other, one], axis=1))
     np.testing.assert_array_equal(kept[:, -1], one[:, -1], "the pooled vectors of the texts themselves are last")
+
+
+def test_a_class_with_fewer_or_more_texts_than_are_kept_fills_its_places() -> None:
+    one, other = (class_states(Counting(), texts, 4)[0] for texts in (TEXTS, OTHERS))
+    two = with_more(TEXTS[:1], [OTHERS[:1]])
+    np.testing.assert_array_equal(several_states(Counting(), TEXTS[:1], 4, 3)[0], np.concatenate([one] * 3))
+    found = several_states(Counting(), two, 4, 3)[0]
+    np.testing.assert_allclose(found, np.concatenate([(one + other) / 2, other, one]))
+    three = with_more(two, [OTHERS[:1]])
+    np.testing.assert_allclose(several_states(Counting(), three, 4, 2)[0], np.concatenate([other, one]))
+    mixed = several_states(Counting(), [*two, TEXTS[1]], 4, 1)
+    np.testing.assert_allclose(mixed[0], (one + other) / 2)
+    np.testing.assert_allclose(mixed[1], class_states(Counting(), TEXTS[1:], 4)[0])
+
+
+def test_several_texts_are_typed_and_written(tmp_path: Path) -> None:
+    (wave, sit) = parse_typed("wave: swing a hand | greet somebody |; sit down")
+    assert wave == ClassText(
+        "wave", "swing a hand", "wave: swing a hand", (Text("greet somebody", "wave: greet somebody"),)
+    )
+    assert sit == ClassText("sit down", "sit down", "sit down")
+    write_texts(tmp_path / "texts.yaml", [wave, sit])
+    assert read_texts(tmp_path / "texts.yaml") == [wave, sit]
+    assert parse_typed(to_typed(from_typed("wave: swing a hand | greet somebody"))) == [wave]
+    (tmp_path / "texts.yaml").write_text("classes: [{name: wave, more: [{motion: greet}]}]", encoding="utf-8")
+    with pytest.raises(FloraError, match=r"list of texts, each with motion and definition \(class 1\)"):
+        read_texts(tmp_path / "texts.yaml")
 
 
 def test_further_texts_come_from_the_program_a_folder_or_a_file(tmp_path: Path) -> None:

@@ -32,7 +32,14 @@ from app.workers.tasks import Newest
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, dataset_names, load_dataset
 from flora_engine.errors import FloraError
-from flora_engine.semantics.class_texts import class_states, class_vectors, read_texts, with_known_texts, write_texts
+from flora_engine.semantics.class_texts import (
+    class_states,
+    class_vectors,
+    read_texts,
+    texts_of_names,
+    with_known_texts,
+    write_texts,
+)
 from flora_engine.semantics.lexicon import users_lexicon, with_lexicon_texts
 from flora_engine.semantics.text_checks import check_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -160,8 +167,8 @@ class TextsPage(Page):
         item = self.table.item(row, column)
         if item is None or column == 0:
             return
-        field = "motion" if column == 1 else "definition"
-        self._texts[row] = replace(self._texts[row], **{field: " ".join(item.text().split())})
+        before, text = self._texts[row], " ".join(item.text().split())
+        self._texts[row] = replace(before, motion=text) if column == 1 else replace(before, definition=text)
         self._check()
         self.changed.emit()
 
@@ -187,7 +194,9 @@ class TextsPage(Page):
         self._tabs.setTabText(1, f"Problems ({len(problems)})" if problems else "Problems")
 
     def _compare(self) -> None:
-        texts = [ClassText(text.name, text.motion or text.name, text.definition or text.name) for text in self._texts]
+        texts = [
+            replace(one, motion=one.motion or one.name, definition=one.definition or one.name) for one in self._texts
+        ]
         if texts:
             self._task.submit(lambda: similarity_of(texts))
 
@@ -232,7 +241,7 @@ def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
             return []
         known = session.project.classes.texts()
         names = session.project.classes.names()
-        return with_known_texts([ClassText(n, *(t or n for t in known.get(n, ("", "")))) for n in names])
+        return texts_of_names(names, known)
     try:
         dataset = load_benchmark(draft.benchmark).dataset if draft.source == "published" else draft.dataset
     except FloraError:
