@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -12,8 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,6 +88,17 @@ def in_order(
             pool.shutdown(wait=job is None, cancel_futures=True)
             raise
         pool.shutdown()
+
+
+@contextlib.contextmanager
+def workers_that(
+    work: str, remedy: str = "Run it again; if the memory was full, end other programs first."
+) -> Iterator[None]:
+    """FloraError if one of the processes of `in_order` that do this work inside is ended from outside."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise FloraError(f"a process that {work} was ended from outside", remedy=remedy) from None
 
 
 def on_cluster(

@@ -33,7 +33,7 @@ from flora_engine.descriptors import catalogue, measure
 from flora_engine.errors import FloraError
 from flora_engine.files import open_arrays, replacing
 from flora_engine.jobs import Job
-from flora_engine.processes import cpu_count, in_order
+from flora_engine.processes import cpu_count, in_order, workers_that
 from flora_engine.resources import PACKAGE, cache_folder, code_key
 
 _BATCH = 16  # recordings a worker process takes at a time
@@ -44,7 +44,8 @@ _CODE = ("skeleton", "readers", "descriptors")
 def describe_clips(job: Job, clips: Clips, *, processes: int | None = None) -> NDArray[np.float32]:
     """float32 (N, D) in the catalogue's order, NaN for what a recording does not show. processes: None for one per CPU.
 
-    Raises FloraError if it is not known where the recordings lie or one cannot be read any more.
+    Raises FloraError if it is not known where the recordings lie, if one cannot be read any more, or if a process that
+    measures is ended from outside.
     """
     if len(clips.sources) != len(clips.names):
         raise FloraError("it is not known where these recordings lie", remedy="Leave out the heads that measure them.")
@@ -54,7 +55,10 @@ def describe_clips(job: Job, clips: Clips, *, processes: int | None = None) -> N
     values = np.empty((len(clips.names), len(catalogue())), np.float32)
     count = processes or (cpu_count() if len(clips.names) >= _SERIAL else 1)
     try:
-        with closing(in_order(_measure, clips.sources, _BATCH, count, job=job)) as measured:
+        with (
+            workers_that("measures recordings"),
+            closing(in_order(_measure, clips.sources, _BATCH, count, job=job)) as measured,
+        ):
             for row, found in enumerate(measured):
                 values[row] = found
                 if row % _BATCH == 0:
@@ -112,7 +116,7 @@ def load_described(job: Job, settings: RecordingSettings, *, processes: int | No
 
     Those that cannot be read, or have no class of the data set, are left out with a warning. Values are kept per data
     set, so that a training that was stopped continues with the next one. processes: None for one per CPU. Raises
-    FloraError if nothing can be used, Cancelled.
+    FloraError if nothing can be used or a process that measures is ended from outside, Cancelled.
     """
     items = find_items(settings)
     path = cache_folder() / "descriptors" / f"{settings.dataset}-{_key_of(items)}.npz"
@@ -179,7 +183,8 @@ def _measured(
     """Results in the order of `items`, computed here or in worker processes."""
     processes = processes or (cpu_count() if len(items) >= _SERIAL else 1)
     try:
-        yield from in_order(_measure_all, items, _BATCH, processes, job=job)
+        with workers_that("measures recordings"):
+            yield from in_order(_measure_all, items, _BATCH, processes, job=job)
     finally:
         forget_projects()
 

@@ -26,7 +26,7 @@ from flora_engine.errors import FloraError
 from flora_engine.files import replacing, write_text
 from flora_engine.jobs import Job
 from flora_engine.preprocessing import prepare
-from flora_engine.processes import cpu_count, in_order
+from flora_engine.processes import cpu_count, in_order, workers_that
 from flora_engine.resources import cache_folder, code_key
 
 _BATCH = 32  # recordings a worker process takes at a time
@@ -43,8 +43,15 @@ class Prepared:
     problems: list[str]
 
 
-def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None, cache: bool = True) -> Clips:
-    """All labelled recordings of one data set, prepared as `settings` says.
+def load_clips(
+    job: Job,
+    settings: DataSettings,
+    *,
+    processes: int | None = None,
+    cache: bool = True,
+    most: int | None = None,
+) -> Clips:
+    """All labelled recordings of one data set, prepared as `settings` says; or at most so many, taken evenly.
 
     Labels are in the numbering of the data set, whatever order a project keeps its classes in; of a data set that is
     not in the catalogue, in that of the project. A recording of a raw folder has the class that its file names, else
@@ -52,9 +59,12 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
     set does not have are left out with a warning. processes: None for one per CPU; the result does not depend on it.
     joints may be a copy-on-write map of the cache file.
 
-    Raises FloraError if the folder or project is missing or nothing in it can be used.
+    Raises FloraError if the folder or project is missing or nothing in it can be used, or if a process that reads is
+    ended from outside.
     """
     items = find_items(settings)
+    if most is not None:
+        items = _some(job, items, most, settings)
     folder = cache_folder() / "clips" / _key(items, settings)
     if cache and (folder / "facts.json").is_file():
         prepared = _read_cache(folder)
@@ -65,6 +75,15 @@ def load_clips(job: Job, settings: DataSettings, *, processes: int | None = None
     clips = _clips(prepared, items, *labels_of(job, settings, items, prepared.facts), settings.persons)
     numbered = settings.project is None or settings.dataset not in dataset_names()
     return clips if numbered else clips.in_numbering_of(job, settings.dataset)
+
+
+def _some(job: Job, items: Sequence[Item], most: int, settings: DataSettings) -> list[Item]:
+    """At most so many, evenly over those that have a label as far as that is known before they are read."""
+    if settings.raw is None and settings.project is not None:
+        _, labels = labels_of(job, settings, items, [None] * len(items))
+        items = [item for item, label in zip(items, labels, strict=True) if label >= 0] or items
+    rows = np.unique(np.linspace(0, len(items) - 1, min(len(items), most)).astype(np.int64))
+    return [items[row] for row in rows]
 
 
 def _key(items: Sequence[Item], settings: DataSettings) -> str:
@@ -104,7 +123,8 @@ def _prepared(
     processes = processes or (cpu_count() if len(items) >= _SERIAL else 1)
     work = functools.partial(_prepare_batch, preparation=settings.preparation, frames=settings.frames)
     try:
-        yield from in_order(work, items, _BATCH, processes)
+        with workers_that("reads recordings"):
+            yield from in_order(work, items, _BATCH, processes)
     finally:
         forget_projects()
 

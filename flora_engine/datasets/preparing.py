@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.jobs import Job
-from flora_engine.processes import in_order, on_cluster
+from flora_engine.processes import in_order, on_cluster, workers_that
 from flora_engine.project import Incoming, Project, content_hash, open_or_create
 from flora_engine.skeleton import SkeletonSequence
 
@@ -124,12 +123,8 @@ def results(
     if scheduler is not None:
         yield from on_cluster(functools.partial(_do, work=work), tasks, batch, scheduler)
         return
-    try:
+    with workers_that("reads recordings", "Run it again, with fewer --jobs."):
         yield from in_order(functools.partial(_do, work=work), tasks, batch, 1 if few else processes)
-    except BrokenProcessPool:
-        raise FloraError(
-            "a process that reads recordings was ended from outside", remedy="Run it again, with fewer --jobs."
-        ) from None
 
 
 def _do(tasks: Sequence[Task], work: Work) -> list[Result]:

@@ -10,7 +10,7 @@ from flora_engine.jobs import Job
 from flora_engine.labelling.features import feature_cache
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.timeline import Encoded, Spread, encode
-from flora_engine.processes import cpu_count, in_order
+from flora_engine.processes import cpu_count, in_order, workers_that
 from flora_engine.skeleton import SkeletonSequence
 
 _LEAST = 180.0  # seconds of a recording from which on starting processes is worth it
@@ -28,7 +28,8 @@ def spread_for(job: Job, model: Path, sequence: SkeletonSequence, *, quietly: bo
 
     def spread(parts: Sequence[SkeletonSequence]) -> Generator[Encoded, None, None]:
         work = functools.partial(encode_by, model)
-        return in_order(work, parts, _AT_ONCE, processes, job=job, quietly=quietly)
+        with workers_that("ranks windows", "Label the recording again."):
+            yield from in_order(work, parts, _AT_ONCE, processes, job=job, quietly=quietly)
 
     return spread
 

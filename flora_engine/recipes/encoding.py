@@ -26,7 +26,7 @@ from flora_engine.recipes.leaks import check_trained_apart
 from flora_engine.recipes.starting import prepared_for
 from flora_engine.training.extraction import extract_streams, find_checkpoints, load_any_encoder
 
-_MOST = 32  # recordings that are compared
+MOST = 32  # recordings that are compared
 # Largest distance of two features of one recording, as a share of the spread of all. Rounding gives 1e-5. By published
 # weights (X-Sub) no two of 32 recordings of NTU RGB+D are nearer than 0.34, and ctrgcn in place of agcn gives 0.76.
 _SAME = 0.05
@@ -92,7 +92,7 @@ def check_made_by(job: Job, encoding: Encoding, features: Features, benchmark: B
         raise FloraError(
             f"holds {width} numbers per recording, and the encoder ({streams}) gives {encoding.size}",
             path=path,
-            remedy="Name the encoder of every stream that made the features, and no other.",
+            remedy=_streams_wanted(width, encoding),
         )
     names = load_dataset(benchmark.dataset).class_names
     check_trained_apart(job, encoding.checkpoints, [names[label] for label in benchmark.unseen], benchmark.name)
@@ -112,15 +112,28 @@ def check_made_by(job: Job, encoding: Encoding, features: Features, benchmark: B
             )
 
 
+def _streams_wanted(width: int, encoding: Encoding) -> str:
+    """Which encoders give features of this width, in one sentence.
+
+    SynSE's files, “4s” by name, too: their authors used the joint stream alone (github.com/skelemoa/synse-zsl,
+    issue 11, answer of 2021-08-04).
+    """
+    one = next(iter(encoding.networks.values())).feature_size
+    if width % one:
+        return f"Each stream gives {one}, so another encoder made these features: name that one."
+    if width == one:
+        return "These are of one stream, in SynSE's files that of joints, also if they are called 4s: name it alone."
+    return f"These are of {width // one} streams side by side: name the encoder of each, and no other."
+
+
 def check_recordings_agree(job: Job, encoding: Encoding, features: Features, clips: Clips, path: Path | None) -> int:
-    """How many of some recordings are in the feature file as the encoder makes them, with the class that it says.
+    """How many of `clips` are in the feature file as the encoder makes them, with the class that it says.
 
     FloraError if none is: then encoder, preparation or stream is another one. FloraError if the classes of those that
     are there differ: then the file numbers its classes in another way. path: the feature file.
     """
-    rows = np.unique(np.linspace(0, len(clips.labels) - 1, min(len(clips.labels), _MOST)).astype(np.int64))
     with job.part("comparing features"):
-        made = extract_streams(job, encoding.checkpoints, clips.joints[rows])
+        made = extract_streams(job, encoding.checkpoints, clips.joints)
     data = np.concatenate([features.train_data, features.zsl_data, features.gzsl_data])
     labels = np.concatenate([features.train_label, features.zsl_label, features.gzsl_label])
     nearest, distance = _nearest(made, data)
@@ -128,21 +141,21 @@ def check_recordings_agree(job: Job, encoding: Encoding, features: Features, cli
     if not there.any():
         how = f"{encoding.data.preparation}, {encoding.data.frames} frames"
         raise FloraError(
-            f"none of {len(rows)} recordings has in this file the features that the encoder gives it ({how}); the "
+            f"none of {len(made)} recordings has in this file the features that the encoder gives it ({how}); the "
             f"nearest is {float(distance.min()):.0%} off",
             path=path,
             remedy="Name the encoder and the preparation that made the file.",
         )
-    other = there & (labels[nearest] != clips.labels[rows])
+    other = there & (labels[nearest] != clips.labels)
     if other.any():
         one = int(np.flatnonzero(other)[0])
         raise FloraError(
-            f"the file says class {labels[nearest[one]]} of the recording {clips.names[rows[one]]}, which is of class "
-            f"{clips.labels[rows[one]]} (from 0)",
+            f"the file says class {labels[nearest[one]]} of the recording {clips.names[one]}, which is of class "
+            f"{clips.labels[one]} (from 0)",
             path=path,
             remedy="Number the classes of the file as the data set does, from 0.",
         )
-    job.log(f"{int(there.sum())} of {len(rows)} recordings have in the feature file what the encoder gives them")
+    job.log(f"{int(there.sum())} of {len(made)} recordings have in the feature file what the encoder gives them")
     return int(there.sum())
 
 

@@ -35,7 +35,7 @@ from flora_engine.heads.learning.model import FloraModel, load_model, save_model
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUNDLED, MANIFEST, bundled
 from flora_engine.recipes.bundling import Trained, Words, summary, write_bundle
-from flora_engine.recipes.encoding import Encoding, check_made_by, check_recordings_agree, load_encoding
+from flora_engine.recipes.encoding import MOST, Encoding, check_made_by, check_recordings_agree, load_encoding
 from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction, open_features
 from flora_engine.recipes.kept import keep_classes, keep_recordings
@@ -132,7 +132,7 @@ def _encoding_of(job: Job, config: FloraConfig, features: Features | None) -> En
         check_made_by(job, encoding, features, benchmark, config.features)
         if config.features is not None and config.data is not None and (config.data.raw or config.data.project):
             check_recordings(config.data)
-            clips = load_clips(job, encoding.data)
+            clips = load_clips(job, encoding.data, most=MOST)
             check_recordings_agree(job, encoding, features, clips, config.features)
     return encoding
 

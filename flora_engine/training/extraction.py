@@ -227,7 +227,11 @@ def find_checkpoints(paths: list[Path]) -> dict[str, Path]:
     for path in paths:
         files = sorted((path / "checkpoints").glob("*.best.safetensors")) if path.is_dir() else [path]
         if not files:
-            raise FloraError("the run has no encoder checkpoint yet", path=path)
+            raise FloraError(
+                "no encoder was trained in this folder, or none has finished an epoch yet",
+                path=path,
+                remedy="Choose the run that trained the encoder, or its files.",
+            )
         for file in files:
             stream = str(load_any_encoder(file)[1]["stream"])
             if stream in found:

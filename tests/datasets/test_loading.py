@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flora_engine.datasets import labelled, loading
+from flora_engine.datasets import describing, labelled, loading
 from flora_engine.datasets.clips import Clips
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.datasets.settings import DataSettings
@@ -56,6 +57,49 @@ def test_clips_are_the_prepared_files(cached: Path, demo: Path) -> None:
         assert clips.cameras[row] == sequence.metadata["camera"]
         assert clips.setups[row] == sequence.metadata["setup"]
     assert clips.class_names == tuple(f"action {n + 1}" for n in range(clips.labels.max() + 1))
+
+
+def test_only_so_many_are_read_and_taken_evenly(cached: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counting(path: Path) -> object:
+        read.append(path.stem)
+        return read_sequence(path)
+
+    monkeypatch.setattr(loading, "read_sequence", counting)
+    clips = loading.load_clips(Job(), DataSettings(dataset="unknown", raw=demo, frames=8), most=4)
+    files = sorted(path.stem for path in demo.glob("*.skeleton"))
+    assert list(clips.names) == read and len(read) == 4
+    assert (read[0], read[-1]) == (files[0], files[-1])
+
+
+def test_some_of_a_project_are_among_those_with_a_label(cached: Path, demo: Path, tmp_path: Path) -> None:
+    with Project.create(tmp_path / "p") as project:
+        import_folder(Job(), project, [demo], ImportOptions(processes=1))
+        ids = project.table.ids.tolist()
+        project.labels.set(ids[:-2], None)
+        last = [project.table.names[-2], project.table.names[-1]]
+    clips = loading.load_clips(Job(), DataSettings(dataset="unknown", project=tmp_path / "p", frames=8), most=3)
+    assert list(clips.names) == last
+
+
+def die(*_: object, **__: object) -> list[object]:
+    os._exit(3)
+
+
+def test_a_process_that_is_killed_is_one_clear_error(cached: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DataSettings(dataset="unknown", raw=demo, frames=8)
+    clips = loading.load_clips(Job(), settings)
+    monkeypatch.setattr(loading, "_prepare_batch", die)
+    with pytest.raises(FloraError, match=r"a process that reads recordings was ended from outside\. Run it again"):
+        loading.load_clips(Job(), settings, processes=2, cache=False)
+    monkeypatch.setattr(describing, "_measure", die)
+    monkeypatch.setattr(describing, "_measure_all", die)
+    said = r"a process that measures recordings was ended from outside\. Run it again"
+    with pytest.raises(FloraError, match=said):
+        describing.describe_clips(Job(), clips, processes=2)
+    with pytest.raises(FloraError, match=said):
+        describing.load_described(Job(), settings, processes=2)
 
 
 def test_the_second_time_nothing_is_read(cached: Path, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

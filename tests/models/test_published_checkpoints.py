@@ -84,10 +84,13 @@ def test_other_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("hello")
     torch.save([1, 2], tmp_path / "list.pt")
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.pt")
-    for name in ("text.pt", "list.pt", "other.pt", "absent.pt"):
+    torch.save({"weight": Dangerous()}, tmp_path / "code.pt")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    for name in ("text.pt", "list.pt", "other.pt", "absent.pt", "code.pt", "empty.pt"):
         with pytest.raises(FloraError) as caught:
             read_published(tmp_path / name)
-        assert str(caught.value).startswith(str(tmp_path / name)) and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(str(tmp_path / name)) and str(caught.value).isprintable()
+        assert "Choose the published .pt" in str(caught.value) or name in ("list.pt", "other.pt", "absent.pt")
 
 
 class Dangerous:

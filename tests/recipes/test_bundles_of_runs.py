@@ -15,9 +15,11 @@ from flora_engine import cli
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
+from flora_engine.labelling.bundle import load_manifest
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.published import to_published
-from flora_engine.recipes import bundle
+from flora_engine.recipes import bundle, bundling
+from flora_engine.recipes import flora as experiments
 from flora_engine.recipes.actions import perform
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import read_result
@@ -92,7 +94,11 @@ def test_scores_of_streams_are_added_in_the_model_too(features: Path, trained: P
 
 
 def test_a_run_without_an_encoder_says_so_and_gets_it_later(
-    features: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    features: Path,
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = train(features, tmp_path / "runs")
     run = Path(result["run"])
@@ -102,10 +108,14 @@ def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     assert said is not None and result_table(said).endswith(result["to_label"])
     files = published(trained, tmp_path / "downloads")
     how = ["--preparation", "clip", "--frames", "16"]
+    monkeypatch.setattr(bundling, "head", lambda name: pytest.fail(f"{name} is trained once more for its temperature"))
     assert cli.main(["bundle", str(tmp_path / "runs"), "--encoder", *map(str, files), *how, "--device", "cpu"]) == 0
     assert "joint, bone; clip, 16 frames, 1 person" in capsys.readouterr().out
     after = json.loads((run / "result.json").read_text())
     assert after == before | {"bundle": "bundle", "to_label": ""}
+    decision = load_manifest(run / "bundle").decision
+    assert decision is not None
+    assert decision.temperature == after["heads"]["flora"]["held-out"]["chosen"]["zsl"]["temperature"]
     assert len(Labeller(run / "bundle").label(synthesise(20), TEXTS).labels) == 3
     resumed = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
     assert resumed["bundle"] == "bundle"  # what was added stays
@@ -145,13 +155,24 @@ def test_a_run_whose_heads_no_model_can_hold_says_so(features: Path, trained: Pa
         perform(Job(), "bundle", {"run": result["run"], "encoder": [str(trained)]})
 
 
-def test_recordings_of_the_file_are_compared(features: Path, project: Path, trained: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_recordings_of_the_file_are_compared(
+    features: Path,
+    project: Path,  # noqa: F811
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     files = published(trained, tmp_path / "downloads")
     said: list[Event] = []
     options = {"checkpoint": files, "frames": 16, "recordings": project}
     train(features, tmp_path / "runs", Job(said.append), preparation="clip", **options)
     (line,) = [event["text"] for event in said if "have in the feature file" in str(event.get("text"))]
     assert 20 <= int(line.split()[0]) <= 24 and "of 24 recordings" in line  # 4 of unseen classes are in no part of it
+    monkeypatch.setattr(experiments, "MOST", 6)  # chosen before any is prepared
+    train(features, tmp_path / "some", Job(said.append), preparation="clip", **options)
+    assert any("of 6 recordings have in the feature file" in str(event.get("text")) for event in said)
+    assert [e["total"] for e in said if e["kind"] == "progress" and e["stage"] == "reading recordings"][-1] == 6
+    monkeypatch.undo()
     with pytest.raises(FloraError, match=r"features\.npz: none of 24 recordings .*pku64, 16 frames"):
         train(features, tmp_path / "wrong", preparation="pku64", **options)
     arrays = dict(np.load(features))
@@ -166,8 +187,15 @@ def test_recordings_of_the_file_are_compared(features: Path, project: Path, trai
 
 def test_an_encoder_that_did_not_make_the_features_is_refused(features: Path, trained: Path, tmp_path: Path) -> None:
     bone, joint = published(trained, tmp_path / "downloads")
-    with pytest.raises(FloraError, match=r"features\.npz: holds 64 numbers per recording, .*\(joint\) gives 32"):
+    said = r"features\.npz: holds 64 numbers per recording, .*\(joint\) gives 32\. These are of 2 streams side by side"
+    with pytest.raises(FloraError, match=said):
         train(features, tmp_path / "runs", checkpoint=[joint])
+    arrays = dict(np.load(features))
+    for width, remedy in ((32, "of one stream, in SynSE's files that of joints"), (40, "Each stream gives 32")):
+        parts = {part: arrays[f"{part}_data"][:, :width] for part in ("train", "zsl", "gzsl")}
+        np.savez(tmp_path / "other.npz", **arrays | {f"{part}_data": data for part, data in parts.items()})
+        with pytest.raises(FloraError, match=remedy):
+            train(tmp_path / "other.npz", tmp_path / "runs", checkpoint=[bone, joint])
     with pytest.raises(FloraError, match="a second checkpoint of the bone stream"):
         train(features, tmp_path / "runs", checkpoint=[joint, bone, bone])
     with pytest.raises(FloraError, match=r"holds 4 weights, and the encoder has 2 streams \(joint, bone\)"):

@@ -104,7 +104,7 @@ def test_clips_that_do_not_fit_and_missing_checkpoints_are_named(trained: Path, 
     wrong[1, 0, 2, 3, 0] = np.nan
     with pytest.raises(FloraError, match="clip 1 holds values that are not numbers"):
         extract(Job(), ShiftGCN(2, base_channels=8), wrong)
-    with pytest.raises(FloraError, match="no encoder checkpoint"):
+    with pytest.raises(FloraError, match="no encoder was trained in this folder"):
         find_checkpoints([tmp_path])
     with pytest.raises(FloraError, match="second checkpoint of the joint stream"):
         find_checkpoints([trained, trained / "checkpoints" / "joint.best.safetensors"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from flora_engine.datasets.importing.labels import ImportLabels
 from flora_engine.datasets.importing.options import ImportOptions
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.processes import cpu_count, in_order
+from flora_engine.processes import cpu_count, in_order, workers_that
 from flora_engine.project import Incoming, Project, content_hash
 from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import read_sequence
@@ -89,22 +88,19 @@ def import_folder(
     processes = options.processes or (cpu_count() if len(new) >= _SERIAL else 1)
     read = functools.partial(_read_all, options=replace(options, by_file={}))
     waiting: list[Incoming] = []
-    try:
-        with closing(in_order(read, _tasks(new, options), _READ_AT_ONCE, processes)) as results:
-            for done, result in enumerate(results):
-                job.progress("importing", done, len(new))
-                if result.sequence is None:
-                    report.failed.append((result.path, result.problem))
-                    job.warn(result.problem)
-                    continue
-                waiting.append(labels.label(result.sequence, result.digest))
-                if len(waiting) >= options.batch:
-                    _commit(project, waiting, report, job)
-    except BrokenProcessPool:
-        raise FloraError(
-            "a process that reads recordings was ended from outside",
-            remedy="Start the import again; it continues where it was.",
-        ) from None
+    with (
+        workers_that("reads recordings", "Start the import again; it continues where it was."),
+        closing(in_order(read, _tasks(new, options), _READ_AT_ONCE, processes)) as results,
+    ):
+        for done, result in enumerate(results):
+            job.progress("importing", done, len(new))
+            if result.sequence is None:
+                report.failed.append((result.path, result.problem))
+                job.warn(result.problem)
+                continue
+            waiting.append(labels.label(result.sequence, result.digest))
+            if len(waiting) >= options.batch:
+                _commit(project, waiting, report, job)
     _commit(project, waiting, report, job)
     job.progress("importing", len(new), len(new))
     report.seconds = time.monotonic() - start
@@ -153,17 +149,13 @@ def inspect_files(
     processes = options.processes or (cpu_count() if len(files) >= _SERIAL_INSPECTION else 1)
     look = functools.partial(_inspect_all, options=replace(options, by_file={}))
     tasks, batch = _tasks(files, options), _INSPECTED_AT_ONCE if processes > 1 else 1
-    try:
-        with closing(
-            in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job, quietly=quietly)
-        ) as results:
-            for done, found in enumerate(results):
-                job.progress("inspecting", done, len(files))
-                yield found
-    except BrokenProcessPool:
-        raise FloraError(
-            "a process that inspects recordings was ended from outside", remedy="Inspect them again."
-        ) from None
+    with (
+        workers_that("inspects recordings", "Inspect them again."),
+        closing(in_order(look, tasks, batch, processes, ahead=_INSPECTED_AHEAD, job=job, quietly=quietly)) as results,
+    ):
+        for done, found in enumerate(results):
+            job.progress("inspecting", done, len(files))
+            yield found
     job.progress("inspecting", len(files), len(files))
 
 

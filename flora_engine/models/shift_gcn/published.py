@@ -114,9 +114,13 @@ def read_published(path: Path) -> ShiftGCN:
     """Read a published `.pt` without running any code of it; FloraError if it is something else."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for foreign or damaged files
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FloraError(f"cannot read the checkpoint: {first}", path=path) from None
+    except OSError as error:
+        raise FloraError(f"cannot read the checkpoint: {error.strerror}", path=path) from None
+    except Exception as error:  # torch raises many kinds for foreign or damaged files, and says what means nothing here
+        raise FloraError(
+            "this file holds no weights, is damaged, or would run code", path=path,
+            where=type(error).__name__, remedy="Choose the published .pt file of the encoder, or a run.",
+        ) from None  # fmt: skip
     if not isinstance(state, Mapping):
         raise FloraError("not a Shift-GCN checkpoint in the published layout", path=path)
     return from_published({key.removeprefix("module."): value for key, value in state.items()}, path)
