@@ -17,6 +17,7 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.errors import FloraError
+from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.gate import Gate, learn_gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
 from flora_engine.heads import Choice, Fit, Head, Problem, Scorer, head
@@ -61,7 +62,8 @@ def make_folds(problem: Problem, settings: FloraSettings) -> list[Fold]:
 @dataclass(frozen=True)
 class Pick:
     """choice and evaluations: what to train. value: its mean over folds. bonus: added to unseen scores (GZSL). gate:
-    what decides between seen and unseen classes instead, learned on the same folds (GZSL).
+    what decides between seen and unseen classes instead, learned on the same folds (GZSL). temperature: how soft the
+    scores of the first fold have to be (`best_temperature`); None if it was tried by an earlier version.
     """
 
     choice: Choice
@@ -69,6 +71,7 @@ class Pick:
     value: float
     bonus: float | None = None
     gate: Gate | None = None
+    temperature: float | None = None
 
     def summary(self) -> dict[str, object]:
         """JSON-ready."""
@@ -81,6 +84,8 @@ class Pick:
             summary["calibration_factor"] = float(np.exp(-self.bonus))
         if self.gate is not None:
             summary["gate"] = asdict(self.gate)
+        if self.temperature is not None:
+            summary["temperature"] = self.temperature
         return summary
 
 
@@ -102,6 +107,7 @@ def select(
     folds, choices = folds or make_folds(problem, settings), module.choices(settings)
     zsl: dict[tuple[int, int], list[float]] = {}
     gzsl: dict[tuple[int, int], list[Generalised]] = {}
+    soft: dict[tuple[int, int], float | None] = {}
     for c, choice in enumerate(choices):
         for f, fold in enumerate(folds):
             job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
@@ -110,17 +116,19 @@ def select(
                 piece = memory.recall(f"fold-{name}-{c}-{f}", compute)
             for evaluation, found in piece["evaluations"].items():
                 zsl.setdefault((c, int(evaluation)), []).append(found["zsl"])
+                soft.setdefault((c, int(evaluation)), found.get("temperature"))
                 if found["gzsl"] is not None:
                     arrays = {key: value.numpy() for key, value in found["gzsl"].items()}
                     gzsl.setdefault((c, int(evaluation)), []).append(Generalised(**arrays))
     values = {key: float(np.mean(found)) for key, found in zsl.items()}
     best = max(values, key=lambda key: (values[key], key[1]))
-    picks = {"zsl": Pick(choices[best[0]], best[1], values[best])}
+    picks = {"zsl": Pick(choices[best[0]], best[1], values[best], temperature=soft[best])}
     complete = {key: best_bonus(found) for key, found in gzsl.items() if len(found) == len(folds)}
     if complete:
         best = max(complete, key=lambda key: (complete[key][1], key[1]))
         gate = learn_gate(gzsl[best])
-        picks["gzsl"] = Pick(choices[best[0]], best[1], complete[best][1], complete[best][0], gate)
+        bonus, value = complete[best]
+        picks["gzsl"] = Pick(choices[best[0]], best[1], value, bonus, gate, soft[best])
     else:
         job.warn("too few samples to hold any out: the calibration factor is the published one, not a chosen one")
         picks["gzsl"] = replace(picks["zsl"], bonus=fallback_bonus)
@@ -140,8 +148,10 @@ def try_fold(
 
     def watch(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
         scores = score(fold.data, classes)
-        predicted = fold.unseen[scores[is_unseen][:, len(seen) :].argmax(axis=1)]
+        among = scores[is_unseen][:, len(seen) :]
+        predicted = fold.unseen[among.argmax(axis=1)]
         here: dict[str, Any] = {"zsl": accuracy(predicted, fold.labels[is_unseen]), "gzsl": None}
+        here["temperature"] = best_temperature(among, np.searchsorted(fold.unseen, fold.labels[is_unseen]))
         if not is_unseen.all():
             generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)
             here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}

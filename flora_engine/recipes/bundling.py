@@ -109,8 +109,12 @@ def _manifest(job: Job, folder: Path, data: DataSettings, words: Words, trained:
 
 
 def _temperature(job: Job, trained: Trained) -> float:
-    """The softness of scores that fits pseudo-unseen classes best: one more fold, trained as picked."""
+    """The softness of scores that fits pseudo-unseen classes best, as the first fold found it; one more is trained as
+    picked if a run of an earlier version did not keep it.
+    """
     settings, pick = trained.settings, trained.chosen.get("zsl") or trained.chosen["gzsl"]
+    if "temperature" in pick:
+        return float(pick["temperature"])
     fold = make_folds(trained.experiment.problem(trained.seed), settings)[0]
     rows = np.isin(fold.labels, fold.unseen)
     scores: list[Array] = []

@@ -174,31 +174,32 @@ def test_several_seeds_and_resuming_from_memory(experiment: Experiment, tmp_path
     assert 2 <= trainings <= 3, "one fold and one seed (one training, or two) are computed again"
 
 
-def job_of_one_stretch() -> Job:
-    """Stops after two of the four stretches of a training: without checkpoints none would ever end."""
-    stretches: list[Event] = []
+def job_of(stretches: int) -> Job:
+    """Stops after so many of the stretches of a training: without checkpoints none would ever end."""
+    losses: list[Event] = []
 
     def listen(event: Event) -> None:
-        stretches.extend([event] if event["kind"] == "metric" else [])
-        if len(stretches) > 1:
+        losses.extend([event] if str(event.get("name")).endswith("_loss") else [])
+        if len(losses) >= stretches:
             job.stop()
 
     job = Job(listen)
     return job
 
 
-@pytest.mark.parametrize("protocol", ["held-out", "published"])
+@pytest.mark.parametrize(("protocol", "streams"), [("held-out", ()), ("published", ()), ("held-out", (0.6, 0.4))])
 def test_a_stopped_training_goes_on_in_its_middle(
-    experiment: Experiment, tmp_path: Path, protocol: Any, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, tmp_path: Path, protocol: Any, streams: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after each stretch in turn until nothing is left; the result is that of a run in one go."""
     monkeypatch.setattr(flora, "CHECKPOINT_SECONDS", 0.0)
-    whole = run_protocol(Job(), "flora", experiment, SETTINGS, protocol)
+    settings = SETTINGS.model_copy(update={"add_streams": streams})
+    whole = run_protocol(Job(), "flora", experiment, settings, protocol)
     starts = 0
     while True:
         try:
             outcome = run_protocol(
-                job_of_one_stretch(), "flora", experiment, SETTINGS, protocol, memory=Memory(tmp_path)
+                job_of(4 if streams else 1), "flora", experiment, settings, protocol, memory=Memory(tmp_path)
             )
         except Cancelled:
             starts += 1

@@ -241,6 +241,41 @@ def test_scores_of_streams_are_added_with_their_weights(tmp_path: Path) -> None:
         train_added(task(given, settings=SETTINGS.model_copy(update={"add_streams": (1.0, 1.0, 1.0)})), lambda *_: None)
 
 
+@pytest.mark.parametrize("stop_at", [2, 7, 11, 14])
+def test_added_streams_resume_in_their_middle(tmp_path: Path, stop_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in either phase of either stream; nothing that was seen is seen again, and nothing is left out."""
+    monkeypatch.setattr(flora, "CHECKPOINT_SECONDS", 0.0)
+    given, x, _ = problem()
+    settings = SETTINGS.model_copy(update={"add_streams": (0.6, 0.2)})
+    whole: dict[int, np.ndarray] = {}
+    train_added(task(given, ATTUNED, settings), lambda n, model: whole.update({n: model.errors(x)}))
+    losses: list[Event] = []
+
+    def listener(event: Event) -> None:
+        losses.extend([event] if str(event.get("name")).endswith("_loss") else [])
+        if len(losses) > stop_at:
+            job.stop()
+
+    job, path, seen = Job(listener), tmp_path / "fold.training0.safetensors", dict[int, np.ndarray]()
+
+    def look(n: int, model: FloraModel) -> None:
+        assert n not in seen
+        seen[n] = model.errors(x)
+
+    with pytest.raises(Cancelled):
+        train_added(task(given, ATTUNED, settings, job=job, checkpoint=path), look)
+    told: list[Event] = []
+    resumed = train_added(task(given, ATTUNED, settings, job=Job(told.append), checkpoint=path), look)
+    assert sum(str(event.get("name")).endswith("_loss") for event in told) < 16, "it has begun anew"
+    assert sorted(seen) == sorted(whole) == [1, 2, 3, 4]
+    for n, errors in whole.items():
+        np.testing.assert_allclose(seen[n], errors, rtol=1e-3)
+    np.testing.assert_allclose(resumed.errors(x), whole[4], rtol=1e-3)
+    again = train_added(task(given, ATTUNED, settings, checkpoint=path), look)  # nothing is left to train
+    np.testing.assert_allclose(again.errors(x), whole[4], rtol=1e-3)
+    assert all(file.name.startswith("fold.training0.stream") for file in tmp_path.iterdir())
+
+
 def test_one_class_is_refused() -> None:
     given, _, _ = problem()
     with pytest.raises(FloraError, match="two seen classes"):

@@ -56,7 +56,8 @@ def train_flora(task: Fit, look: Look | None = None, direct: DirectMap | None = 
 
 def train_added(task: Fit, look: Look, direct: DirectMap | None = None) -> FloraModel:
     """A Flora for each stream of the features, trained side by side, whose scores are added with the weights
-    `settings.add_streams`. `look` sees all of them together. `task.checkpoint` is not used. As `train_flora` else.
+    `settings.add_streams`. `look` sees all of them together. Each has a checkpoint of its own beside `task.checkpoint`.
+    As `train_flora` else.
     """
     weights, x = task.settings.add_streams, task.problem.data
     if x.shape[1] % len(weights):
@@ -65,18 +66,46 @@ def train_added(task: Fit, look: Look, direct: DirectMap | None = None) -> Flora
             remedy="Give add_streams one weight per stream of the features.",
         )
     parts = [replace(task.problem, data=np.ascontiguousarray(part)) for part in np.split(x, len(weights), axis=1)]
-    trainings = [stretches(replace(task, problem=part, checkpoint=None)) for part in parts]
-    model: FloraModel | None = None
-    for found in zip(*trainings, strict=True):  # all have as many stretches, and none has ended one before the others
+    own = [None if task.checkpoint is None else _of_stream(task.checkpoint, n) for n in range(len(parts))]
+    tasks = [replace(task, problem=part, checkpoint=path) for part, path in zip(parts, own, strict=True)]
+    # A checkpoint is written after all have yielded and the whole was looked at: what any has, was seen.
+    seen = max(_evaluations_of(one) for one in tasks)
+    trainings = [stretches(one) for one in tasks]
+    while True:
+        found = [_next_unseen(training, seen) for training in trainings]
         floras = [one.network for _, one in found if isinstance(one.network, Flora)]
         model = replace(found[0][1], network=AddedFlora(floras, weights))
         if direct is not None:
             model.direct, model.vectors = direct, task.problem.vectors
         model.network.eval()
+        if found[0][0] is None:  # all have as many stretches, so all have ended
+            return model
         look(found[0][0], model)
-    assert model is not None
-    model.network.eval()
-    return model
+
+
+def _of_stream(checkpoint: Path, number: int) -> Path:
+    return checkpoint.with_suffix(f".stream{number}{checkpoint.suffix}")
+
+
+def _next_unseen(
+    training: Generator[tuple[int, FloraModel], None, FloraModel], seen: int
+) -> tuple[int | None, FloraModel]:
+    """The next of its stretches after so many, or None and the model if it has ended."""
+    while True:
+        try:
+            done, model = next(training)
+        except StopIteration as end:
+            return None, end.value
+        if done > seen:
+            return done, model
+
+
+def _evaluations_of(task: Fit) -> int:
+    """Stretches of phase 2 in the checkpoint of a training."""
+    if task.checkpoint is None or not task.checkpoint.exists():
+        return 0
+    aligned = len(_segments(task.settings.align_iterations, task.settings.evaluations))
+    return max(0, int(load(task.checkpoint)["done"]) - aligned)
 
 
 def stretches(task: Fit, direct: DirectMap | None = None) -> Generator[tuple[int, FloraModel], None, FloraModel]:
