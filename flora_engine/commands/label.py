@@ -16,7 +16,9 @@ from flora_engine.labelling.ranking import LabelledFile, json_line
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, help="recordings, or folders of them")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--classes", help='actions: "drink water; wave hand: one hand swings beside the head"')
+    which.add_argument(
+        "--classes", help='actions: "drink water; wave hand: one hand swings | greet somebody" (| between descriptions)'
+    )
     which.add_argument(
         "--classes-file", type=Path, help="a text file, one action per line, or YAML with two texts each"
     )

@@ -43,6 +43,7 @@ from flora_engine.recipes.starting import Start, check_recordings, run_folder
 from flora_engine.recipes.texts import EncodedTexts, encode_texts, more_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.results import FloraResult, Heads, read_result
+from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.text_encoder import load_text_encoder
 from flora_engine.training.distributed import choose_device
 from flora_engine.training.extraction import split_features
@@ -50,6 +51,12 @@ from flora_engine.training.precision import uses_bfloat16
 
 # In the run folder, if the run extracts its own.
 FEATURES, DESCRIPTORS, LOCAL = "features.npz", "descriptors.npz", "local.npz"
+_ROUNDING = 0.02  # between the text states of two machines; their mean size is 0.3
+
+
+def _samples(experiment: Experiment) -> dict[str, int]:
+    """Recordings of each part."""
+    return {part: len(getattr(experiment.features, f"{part}_label")) for part in ("train", "zsl", "gzsl")}
 
 
 def wanted(config: FloraConfig) -> tuple[Setting, ...]:
@@ -86,7 +93,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
             benchmark=config.benchmark,
             texts=config.texts.model_dump(mode="json"),
             low_shot=config.low_shot,
-            samples={part: len(getattr(ready.features, f"{part}_label")) for part in ("train", "zsl", "gzsl")},
+            samples=_samples(ready),
             heads=heads,
             minutes=(time.monotonic() - started) / 60,
             run=folder.path,
@@ -150,6 +157,13 @@ def _write_bundle(
     assert name is not None
     outcome = heads[name]["held-out"]
     model = load_model(folder.checkpoint(f"{name}-{wanted(config)[0]}-seed{seed}"), experiment.device)
+    states = attune(experiment.states, model.neighbours, model.weight)
+    if states.shape != model.states.shape or not np.allclose(states, model.states, atol=_ROUNDING):
+        raise FloraError(
+            "the class texts are not those that this run trained with",
+            path=folder.path,
+            remedy="Bring back the texts that its configuration names, or train again.",
+        )
     trained = Trained(name, model, experiment, config.flora, outcome["chosen"], seed, summary(outcome))
     with job.part("bundle"):
         words = Words(texts.reference, texts.texts)
@@ -171,6 +185,12 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
     encoding = _encoding_of(job, config, features)
     texts = texts_of(job, config)
     experiment = experiment_of(job, config, features, texts, str(choose_device(device)), folder.path / FEATURES)
+    if _samples(experiment) != result.samples:
+        raise FloraError(
+            "this file is not the one that the run trained on: it holds another number of recordings",
+            path=config.features or folder.path / FEATURES,
+            remedy="Put the file of the training back, or train again.",
+        )
     _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
     folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
     return encoding

@@ -143,7 +143,18 @@ def test_what_an_encoder_needs_is_checked_before_anything_starts(features: Path,
         with pytest.raises(FloraError, match=said):
             bundle.plan(bundle.Request.of(**request | more))
     config = Path(run) / "config.yaml"
-    config.write_text(config.read_text().replace(str(features), str(tmp_path / "moved.npz")))
+    before, arrays = config.read_text(), dict(np.load(features))
+    np.savez(
+        tmp_path / "less.npz", **arrays | {f"gzsl_{part}": arrays[f"gzsl_{part}"][1:] for part in ("data", "label")}
+    )
+    config.write_text(before.replace(str(features), str(tmp_path / "less.npz")))
+    with pytest.raises(FloraError, match=r"less\.npz: this file is not the one that the run trained on"):
+        perform(Job(), "bundle", request)
+    config.write_text(before.replace("more: []", "more: [shipped]").replace("several: mean", "several: kept"))
+    with pytest.raises(FloraError, match="the class texts are not those that this run trained with"):
+        perform(Job(), "bundle", request)
+    assert not (Path(run) / "bundle").exists()
+    config.write_text(before.replace(str(features), str(tmp_path / "moved.npz")))
     with pytest.raises(FloraError, match=r"moved\.npz: the feature file of this run is not here any more"):
         bundle.plan(bundle.Request.of(**request))
 
