@@ -73,7 +73,7 @@ def plan(request: Request) -> Plan:
     encoders = tuple(path.absolute() for path in request.encoder)
     data, said = prepared_for(dataset, encoders[0], **given)
     if request.recordings is not None:
-        if not request.recordings.is_dir():
+        if not request.recordings.exists():
             raise FloraError(
                 "the recordings to compare are not here",
                 path=request.recordings,

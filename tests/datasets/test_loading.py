@@ -66,7 +66,7 @@ def test_only_so_many_are_read_and_taken_evenly(cached: Path, demo: Path, monkey
         read.append(path.stem)
         return read_sequence(path)
 
-    monkeypatch.setattr(loading, "read_sequence", counting)
+    monkeypatch.setattr(labelled, "read_sequence", counting)
     clips = loading.load_clips(Job(), DataSettings(dataset="unknown", raw=demo, frames=8), most=4)
     files = sorted(path.stem for path in demo.glob("*.skeleton"))
     assert list(clips.names) == read and len(read) == 4
