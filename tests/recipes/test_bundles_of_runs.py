@@ -12,6 +12,8 @@ import torch
 from test_flora_from_recordings import BENCHMARK, ENCODER, FLORA, SEEN, project  # noqa: F401 (a fixture)
 
 from flora_engine import cli
+from flora_engine.datasets.clips import Clips
+from flora_engine.datasets.loading import load_clips
 from flora_engine.demo import synthesise
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Event, Job
@@ -179,10 +181,12 @@ def test_recordings_of_the_file_are_compared(
     train(features, tmp_path / "runs", Job(said.append), preparation="clip", **options)
     (line,) = [event["text"] for event in said if "have in the feature file" in str(event.get("text"))]
     assert 20 <= int(line.split()[0]) <= 24 and "of 24 recordings" in line  # 4 of unseen classes are in no part of it
+    loaded: list[Clips] = []
+    monkeypatch.setattr(experiments, "load_clips", lambda *a, **k: loaded.append(load_clips(*a, **k)) or loaded[-1])
     monkeypatch.setattr(experiments, "MOST", 6)  # chosen before any is prepared
     train(features, tmp_path / "some", Job(said.append), preparation="clip", **options)
     assert any("of 6 recordings have in the feature file" in str(event.get("text")) for event in said)
-    assert [e["total"] for e in said if e["kind"] == "progress" and e["stage"] == "reading recordings"][-1] == 6
+    assert [len(clips.labels) for clips in loaded] == [6]
     monkeypatch.undo()
     with pytest.raises(FloraError, match=r"features\.npz: none of 24 recordings .*pku64, 16 frames"):
         train(features, tmp_path / "wrong", preparation="pku64", **options)

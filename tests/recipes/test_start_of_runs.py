@@ -121,7 +121,7 @@ def test_results_of_earlier_versions_are_read() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": {"dataset": "ntu60", "raw": "none"}}, "recordings of ntu60 are not here"),
+        ({"data": {"dataset": "ntu60", "raw": "none"}}, r"recordings of NTU RGB\+D .*are not here"),
         ({"data": {"dataset": "ntu60"}}, "no folder is given"),
         ({"data": {"dataset": "ntu60", "raw": "empty"}}, "no recordings"),
         ({"split": {**SPLIT, "train": {"by": "subject", "values": [9]}}}, "part of split “a” is empty"),
