@@ -14,6 +14,7 @@ T' is L+1, or as many for each of several texts per class (`TextEncoderReference
 The encoder's graph makes the streams of its networks (`Manifest.streams`) itself, and F is that of all side by side.
 `descriptors.npz` beside them (`flora_engine.models.descriptors`) makes version 3: its logits are added. If the graphs
 have weight 0, as in the built-in bundle, there are none.
+`motion.npz` beside that (`flora_engine.models.motion_encoder`) makes version 5: its scores are added to theirs.
 `corrections.npz` (`flora_engine.labelling.teaching`) makes version 4: what was learned from confirmed recordings.
 
 The last one is there where the bundle holds the ensemble: the score −log e is then increased by u·v_c, u being its
@@ -40,6 +41,7 @@ from flora_engine.resources import RESOURCES
 GRAPHS = ("skeleton_encoder.onnx", "skeleton_to_latent.onnx", "text_to_latent.onnx", "scorer.onnx")
 DIRECT = "skeleton_to_text.onnx"
 DESCRIPTORS = "descriptors.npz"
+MOTION = "motion.npz"
 CORRECTIONS = "corrections.npz"
 MANIFEST = "manifest.json"
 BUILTIN = RESOURCES / "models" / "builtin"
@@ -143,7 +145,7 @@ class Manifest(_Part):
     """streams: what the encoder reads of the skeleton, one network each."""
 
     format: Literal["flora-bundle"] = "flora-bundle"
-    version: Literal[1, 2, 3, 4] = 1
+    version: Literal[1, 2, 3, 4, 5] = 1
     name: str
     text_encoder: TextEncoderReference
     streams: tuple[Stream, ...] = ("joint",)
@@ -219,7 +221,7 @@ def graphs_of(manifest: Manifest) -> tuple[str, ...]:
 
 def files_of(manifest: Manifest) -> tuple[str, ...]:
     """File names of all that the manifest speaks of."""
-    added = [] if manifest.descriptors is None else [DESCRIPTORS]
+    added = [] if manifest.descriptors is None else [DESCRIPTORS, *([MOTION] if MOTION in manifest.files else [])]
     return (*graphs_of(manifest), *added, *([CORRECTIONS] if manifest.corrections else []))
 
 
@@ -227,9 +229,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last, with the hashes of the graphs that lie in `folder`: without it there is no bundle."""
     from flora_engine.files import write_text
 
-    there = [name for name in (*GRAPHS, DIRECT, DESCRIPTORS, CORRECTIONS) if (folder / name).is_file()]
+    there = [name for name in (*GRAPHS, DIRECT, DESCRIPTORS, MOTION, CORRECTIONS) if (folder / name).is_file()]
     version = 3 if manifest.descriptors is not None else 2 if DIRECT in there else 1
-    version = 4 if manifest.corrections else version
+    version = 5 if MOTION in there else 4 if manifest.corrections else version
     files = {name: file_hash(folder / name) for name in there}
     hashed = manifest.model_copy(update={"files": files, "version": version}).model_dump(mode="json")
     # Earlier versions of the program do not know these keys.

@@ -16,7 +16,14 @@ from flora_engine.resources import code_key
 from flora_engine.skeleton import SkeletonSequence
 
 Floats = NDArray[np.float32]
-_SOURCES = ("skeleton", "descriptors", "preprocessing", "models/descriptors.py", "labelling/labeller.py")
+_SOURCES = (
+    "skeleton",
+    "descriptors",
+    "preprocessing",
+    "models/descriptors.py",
+    "models/motion_encoder.py",
+    "labelling/labeller.py",
+)
 
 
 def feature_cache() -> ArrayCache:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from flora_engine.array_cache import ArrayCache
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
-from flora_engine.labelling.bundle import BUILTIN, CORRECTIONS, DESCRIPTORS, DIRECT, graphs_of, load_manifest
+from flora_engine.labelling.bundle import BUILTIN, CORRECTIONS, DESCRIPTORS, DIRECT, MOTION, graphs_of, load_manifest
 from flora_engine.labelling.features import KeptFeatures
 from flora_engine.labelling.measured import Measured
 from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
@@ -47,7 +47,8 @@ class Labeller:
         added = self.manifest.descriptors
         graphs = graphs_of(self.manifest)
         self._graphs = {name: load_session(folder / name, threads=threads, cuda=True) for name in graphs}
-        self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder)
+        motion = folder / MOTION if MOTION in self.manifest.files else None
+        self._measured = None if added is None else Measured(folder / DESCRIPTORS, self._encoder, motion)
         self._features = None if features is None else KeptFeatures(folder, features)
         self._taught: TaughtRanker | None = None
         self._spaces: tuple[int, ...] = ()
