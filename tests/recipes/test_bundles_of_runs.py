@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,14 @@ from flora_engine.training.encoder.state import load_encoder
 from flora_engine.training.extraction import find_checkpoints, load_any_encoder
 
 TEXTS = parse_typed("walk; wave; sit down")
+KILLED = """
+import json, os, signal, sys
+from flora_engine.jobs import Job
+from flora_engine.labelling import export_bundle
+from flora_engine.recipes.actions import perform
+export_bundle.write_manifest = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # all graphs are written
+perform(Job(), "bundle", json.loads(sys.argv[1]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +141,22 @@ def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     told = RunFolder(run).events()
     assert [event["state"] for event in told if event["kind"] == "state"][-2:] == ["started", "failed"]
     assert RunFolder(run).status() == "finished"  # the run is, whatever became of the encoder
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="ends the process with SIGKILL")
+def test_a_kill_while_an_encoder_is_added_leaves_the_run_as_it_was(
+    features: Path, trained: Path, tmp_path: Path
+) -> None:
+    run = Path(train(features, tmp_path / "runs", checkpoint=[trained])["run"])
+    result, kept = ((run / name).read_bytes() for name in ("result.json", "bundle/manifest.json"))
+    command = [sys.executable, "-c", KILLED, json.dumps({"run": str(run), "encoder": [str(trained)], "device": "cpu"})]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert (run / ".bundle.new").is_dir(), "the kill came before anything was written"
+    assert (run / "result.json").read_bytes() == result and (run / "bundle/manifest.json").read_bytes() == kept
+    assert RunFolder(run).status() == "finished"
+    assert len(Labeller(run / "bundle").label(synthesise(20), TEXTS).labels) == 3
+    perform(Job(), "bundle", {"run": str(run), "encoder": [str(trained)], "device": "cpu"})
+    assert not list(run.glob(".bundle*")) and len(Labeller(run / "bundle").label(synthesise(20), TEXTS).labels) == 3
 
 
 def test_what_an_encoder_needs_is_checked_before_anything_starts(features: Path, trained: Path, tmp_path: Path) -> None:
