@@ -25,6 +25,8 @@ STATISTICS = {
     "mean": "mean over time",
     "range": "highest less lowest average over 0.17 s",
     "change": "median of the last 0.4 s less that of the first 0.4 s",
+    "bump": "highest average over 0.17 s less the larger median of the first and the last 0.4 s",
+    "dip": "the smaller median of the first and the last 0.4 s less the lowest average over 0.17 s",
     "share": "share of the time",
 }
 _SIDE_WORDS = {"right": "the right", "left": "the left", "active": "the more active"}

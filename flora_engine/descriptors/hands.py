@@ -87,6 +87,7 @@ def joint(m: Motion, near: Signals, far: Signals) -> Signals:
         "both_hands_speed": near["hand_speed"],
         "both_hands_hang": hanging.min(axis=2),
         "hands_distance": length(hand[:, :, 0] - hand[:, :, 1]),
+        "hands_height_difference": np.abs(hand[:, :, 0, 1] - hand[:, :, 1, 1]),
         "hands_crossed": -(hand[..., 0, 0] - hand[..., 1, 0]),
     }
 

@@ -75,9 +75,9 @@ def _span(x: Floats, statistic: str) -> tuple[int, int]:
     half = (_PEAK if statistic == "peak" else _EXTREME) // 2
     average = running_mean(x, 2 * half + 1)
     high, low = int(average.argmax()), int(average.argmin())
-    if statistic in ("max", "peak"):
+    if statistic in ("max", "peak", "bump"):
         return max(high - half, 0), min(high + half, len(x) - 1)
-    if statistic == "min":
+    if statistic in ("min", "dip"):
         return max(low - half, 0), min(low + half, len(x) - 1)
     if statistic == "range":
         return min(high, low), max(high, low)
@@ -126,8 +126,14 @@ def _summarise(signals: Signals, values: NDArray[np.float32]) -> None:
             found = _median(x[chosen])
         elif statistic in ("mean", "share"):
             found = x[chosen].mean(axis=-1)
-        else:  # change
-            found = _median(x[chosen, :, -ends:]) - _median(x[chosen, :, :ends])
+        else:
+            first, last = _median(x[chosen, :, :ends]), _median(x[chosen, :, -ends:])
+            if statistic == "bump":
+                found = average[chosen].max(axis=-1) - np.maximum(first, last)
+            elif statistic == "dip":
+                found = np.minimum(first, last) - average[chosen].min(axis=-1)
+            else:  # change
+                found = last - first
         values[:, places] = found.T
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.descriptors.filters import RATE, Floats, despike, interpolate, quantile, resample, smooth, velocity
+from flora_engine.descriptors.opening import opening
 from flora_engine.descriptors.signals import Ints, angle, length
 from flora_engine.errors import FloraError
 from flora_engine.skeleton.layouts import KINECT_V2, LAYOUTS
@@ -200,7 +201,9 @@ def prepare(sequences: Sequence[SkeletonSequence], person: int) -> Person:
         gaps = np.diff(known)
         for i in np.flatnonzero((gaps > 1) & (gaps <= _SHORT_GAP * RATE)):
             here[b, known[i] : known[i + 1]] = True
-    return Person(smooth(flat, 0.04).reshape(*flat.shape[:2], POINTS, 3) * scale, here, torso)
+    steady = smooth(flat, 0.04).reshape(*flat.shape[:2], POINTS, 3)
+    here &= np.arange(here.shape[1]) >= opening(*(steady[:, :, pair] for pair in (SHOULDERS, ELBOWS, HANDS)))[:, None]
+    return Person(steady * scale, here, torso)
 
 
 def _stance(person: Person) -> tuple[Floats, Floats]:

@@ -5,7 +5,8 @@ measured. An action is a direction e (its expectations, unit length) and a text 
 scores: z·e, z·We and z·Uv. W and U are ridge regressions, from z to the expectations and to the text vectors of the
 classes of training; W is shrunk towards a multiple of the identity, the lexicon's own word. The first two count twice,
 as they are and divided by their spread over the pool: a direction in which all recordings vary much would else win
-too often. Everything is linear in z, so that a score is a sum over descriptors, and the sum says why.
+too often. For the same reason an action pays for how high recordings of the pool score it, the highest most of all.
+Everything is linear in z, so that a score is a sum over descriptors and a number, and the sum says why.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ Floats = NDArray[np.float64]
 # Chosen as a whole on sets left out, never on one alone (docs/decisions/0010-words.md).
 SHARES = (0.3, 0.7, 0.3, 0.3, 0.3)  # lexicon and W as they are; lexicon, W and U divided by their spread
 _SHRINK, _TOWARDS, _TEXT_RIDGE = 3.0, 0.3, 0.3
-_LARGEST = 2.5
+_LARGEST, _POWER = 2.5, 0.8  # z is cut there, then raised to this power: one extreme value must not decide alone
+# An action loses this share of the soft maximum, with this softness, of its scores over the reference.
+_HUB, _SOFTNESS = 0.35, 0.3
+_REFERENCE = 600  # recordings that stand for the pool
 _RIVALS = 5
 _LENGTH = 3.0  # of a class's target in expectation space
 Training = Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64], Floats, Floats]]
@@ -39,7 +43,7 @@ class DescriptorModel:
     """Arrays in the catalogue's order of descriptors.
 
     quantiles: float32 (33, D) of the pool. to_expectation: (D, D). to_text: (D, d). text_mean: (d,). mean, covariance:
-    (D,), (D, D) of z over the pool. scale: (2,) mean spread of the first two scores over classes. temperature: of the
+    (D,), (D, D) of z over the pool. reference: (R, D) z of recordings that stand for the pool. scale: (2,) mean spread of the first two scores over classes. temperature: of the
     softmax. odds: (2,) intercept and slope of the log-odds that none of the actions happens, over `excess`.
     """
 
@@ -49,6 +53,7 @@ class DescriptorModel:
     text_mean: Floats
     mean: Floats
     covariance: Floats
+    reference: Floats
     scale: Floats
     temperature: Floats
     odds: Floats
@@ -69,10 +74,10 @@ class DescriptorModel:
             spread = _spread(part, self.covariance)[:, None]
             weight += share * part / spread
             offset -= share * (part @ self.mean) / spread[:, 0]
-        return weight, offset
+        return weight, offset - _HUB * _soft_maximum(self.reference @ weight.T + offset)
 
     def scores(self, z: Floats, expectations: Floats, vectors: Floats) -> Floats:
-        """(N, K), larger is better; about 0 on average over the pool, with a spread of about 1.5."""
+        """(N, K), larger is better, with a spread of about 1.5 over the pool. An action's do not depend on the others."""
         weight, offset = self.directions(expectations, vectors)
         return np.asarray(z @ weight.T + offset)
 
@@ -84,6 +89,7 @@ class DescriptorModel:
     def save(self, path: Path) -> None:
         """Write the model in one step."""
         arrays: dict[str, Any] = {f.name: np.asarray(getattr(self, f.name), np.float32) for f in fields(self)}
+        arrays["reference"] = arrays["reference"].astype(np.float16)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, names=np.array(list(catalogue())), **arrays)
 
@@ -97,10 +103,11 @@ def load_descriptor_model(path: Path) -> DescriptorModel:
     try:
         with open_arrays(path) as stored:
             names = [str(name) for name in stored["names"]]
-            arrays = {f.name: stored[f.name].astype(np.float64) for f in fields(DescriptorModel)}
+            current = names == list(catalogue())
+            arrays = {f.name: stored[f.name].astype(np.float64) for f in fields(DescriptorModel) if current}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FloraError(f"the descriptor model cannot be read: {error}", path=path) from None
-    if names != list(catalogue()):
+    if not current:
         raise FloraError(
             "this model was trained on other descriptors", path=path, remedy="Use its program version, or train again."
         )
@@ -122,14 +129,27 @@ def unit(values: Floats) -> Floats:
 
 
 def standardise(pool: Pool, values: NDArray[np.float32]) -> Floats:
-    """z (N, D): logits of the ranks in the pool, which are close to normal scores; 0 for NaN."""
+    """z (N, D): logits of the ranks in the pool, which are close to normal scores, drawn in; 0 for NaN."""
     ranks = np.clip(np.nan_to_num(pool.scores(values).astype(np.float64)), -0.999, 0.999)
-    return np.asarray(np.clip(np.log((1 + ranks) / (1 - ranks)) / 1.702, -_LARGEST, _LARGEST))
+    normal = np.clip(np.log((1 + ranks) / (1 - ranks)) / 1.702, -_LARGEST, _LARGEST)
+    return np.asarray(np.sign(normal) * np.abs(normal) ** _POWER)
 
 
 def _spread(directions: Floats, covariance: Floats) -> Floats:
     """(K,): standard deviation of each direction's (K, D) score."""
     return np.asarray(np.sqrt(np.maximum(((directions @ covariance) * directions).sum(axis=1), 1e-12)))
+
+
+def _soft_maximum(scores: Floats) -> Floats:
+    """(K,): of each column of (R, K), near its mean for a large softness and its maximum for a small one."""
+    high = scores.max(axis=0)
+    return np.asarray(high + _SOFTNESS * np.log(np.exp((scores - high) / _SOFTNESS).mean(axis=0)))
+
+
+def _stand_ins(weights: Floats) -> NDArray[np.int64]:
+    """(R,): rows that stand for all, each about as often as it weighs; the same each time."""
+    places = (np.arange(_REFERENCE) + 0.5) / _REFERENCE
+    return np.asarray(np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1))
 
 
 def _weights(labels: NDArray[np.int64]) -> Floats:
@@ -166,6 +186,7 @@ def fit_descriptors(sets: Training) -> DescriptorModel:
         text_mean=text_mean,
         mean=mean,
         covariance=covariance,
+        reference=z[_stand_ins(weights)],
         scale=np.array(spreads),
         temperature=np.array(1.0),
         odds=np.array([0.0, 0.0]),

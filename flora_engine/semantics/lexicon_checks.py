@@ -43,7 +43,7 @@ def entry_problems(entry: dict[str, Any]) -> list[str]:
         "meaning must be a sentence": _is_sentence(entry["meaning"]),
         "persons must be 1 or 2": entry["persons"] in (1, 2),
         "seconds must be [from, to]": len(seconds) == 2 and 0 < seconds[0] <= seconds[1],
-        "it needs 5 to 15 expectations": 5 <= len(expect) <= 15,
+        "it needs 5 to 20 expectations": 5 <= len(expect) <= 20,
         "expectations must be -2, -1, 1 or 2": all(value in (-2, -1, 1, 2) for value in expect.values()),
         f"there is no descriptor {', '.join(unknown)}": not unknown,
         f"{', '.join(pairs)} needs persons: 2": entry["persons"] == 2 or not pairs,

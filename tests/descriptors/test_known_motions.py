@@ -201,3 +201,22 @@ def test_every_layout_is_measured(layout: str) -> None:
 def test_a_frame_rate_that_is_none_is_refused() -> None:
     with pytest.raises(FloraError, match="frame rate"):
         measure(recording(person(), fps=0.0))
+
+
+def test_dips_and_bumps_tell_a_way_there_and_back_from_one_way() -> None:
+    there = np.concatenate([np.linspace(5, 170, 30), np.full(30, 170.0), np.linspace(170, 5, 30)])
+    up_and_down, up = (values(person(right_arm=(lift, 0.0))) for lift in (there, np.linspace(5, 170, 90)))
+    travelled = 0.56 / TORSO * (np.cos(np.radians(38)) + np.cos(np.radians(10)))  # the ends are a mean over 0.4 s
+    assert up_and_down["active_hand_height_bump"] == pytest.approx(travelled, abs=0.1)
+    assert abs(up["active_hand_height_bump"]) < 0.1 and abs(up["active_hand_height_dip"]) < 0.1
+    down = values(person(right_arm=(175 - there, 0.0)))
+    assert down["active_hand_height_dip"] == pytest.approx(travelled, abs=0.1)
+    assert up_and_down["active_hand_forward_bump"] > 0.3  # it passes level on its way
+    assert up_and_down["hands_height_difference_max"] == pytest.approx(2 * 0.56 / TORSO, abs=0.1)
+
+
+def test_the_moment_of_a_dip_is_where_it_is_deepest() -> None:
+    there = np.concatenate([np.full(20, 170.0), np.linspace(170, 5, 25), np.linspace(5, 170, 25), np.full(20, 170.0)])
+    found = analyse(recording(person(right_arm=(there, 0.0))))
+    moment = found.moment(catalogue()["active_hand_height_dip"])
+    assert moment.start < 45 / 30 < moment.end

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flora_engine.descriptors import catalogue
+from flora_engine.descriptors import build_pool, catalogue
 from flora_engine.errors import FloraError
 from flora_engine.models.descriptors import DescriptorModel, fit_descriptors, load_descriptor_model, standardise, unit
 
@@ -81,8 +82,39 @@ def test_a_damaged_or_foreign_file_is_refused(taught, tmp_path: Path) -> None:  
 
 
 def test_ranks_of_the_pool_are_close_to_normal_scores() -> None:
-    from flora_engine.descriptors import build_pool
-
     values = np.random.default_rng(1).normal(size=(2000, D)).astype(np.float32)
     z = standardise(build_pool({"a": values}), values)
     assert abs(z.mean()) < 0.02 and 0.9 < z.std() < 1.1
+
+
+def test_an_action_pays_for_what_the_pool_scores_high(taught) -> None:  # type: ignore[no-untyped-def]
+    """Of two equally good directions, the one towards which some recordings of the pool go far loses."""
+    model, _, _, expected, vectors = taught
+    weight, offset = model.directions(expected, vectors)
+    some = 9 * weight[:1] / np.linalg.norm(weight[0])
+    again, lower = replace(model, reference=np.concatenate([model.reference, some])).directions(expected, vectors)
+    np.testing.assert_array_equal(again, weight)
+    assert lower[0] < offset[0] - 0.1 and (lower - offset).argmin() == 0
+
+
+def test_the_reference_stands_for_the_pool(taught) -> None:  # type: ignore[no-untyped-def]
+    model = taught[0]
+    np.testing.assert_allclose(model.reference.mean(axis=0), model.mean, atol=0.1)
+    assert np.isfinite(model.reference).all() and len(model.reference) == 600
+
+
+def test_a_large_value_counts_less_than_in_proportion() -> None:
+    values = np.linspace(-1, 1, 2001)[:, None].repeat(D, axis=1).astype(np.float32)
+    pool = build_pool({"a": values})
+    z = standardise(pool, values[[1000, 1400, 1800]])[:, 0]
+    normal = np.log((1 + np.array([0.4, 0.8])) / (1 - np.array([0.4, 0.8]))) / 1.702
+    np.testing.assert_allclose(z, [0, *(normal**0.8)], atol=0.02)
+
+
+def test_a_model_of_other_descriptors_is_said_to_be_one_whatever_else_it_lacks(taught, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "d.npz"
+    taught[0].save(path)
+    old = {name: array for name, array in np.load(path).items() if name != "reference"}
+    np.savez(path, **{**old, "names": np.array(["other"])})
+    with pytest.raises(FloraError, match="other descriptors"):
+        load_descriptor_model(path)
