@@ -43,8 +43,9 @@ class DescriptorModel:
     """Arrays in the catalogue's order of descriptors.
 
     quantiles: float32 (33, D) of the pool. to_expectation: (D, D). to_text: (D, d). text_mean: (d,). mean, covariance:
-    (D,), (D, D) of z over the pool. reference: (R, D) z of recordings that stand for the pool. scale: (2,) mean spread of the first two scores over classes. temperature: of the
-    softmax. odds: (2,) intercept and slope of the log-odds that none of the actions happens, over `excess`.
+    (D,), (D, D) of z over the pool. reference: (R, D) z of recordings that stand for the pool. scale: (2,) mean spread
+    of the first two scores over classes. temperature: of the softmax. odds: (2,) intercept and slope of the log-odds
+    that none of the actions happens, over `excess`.
     """
 
     quantiles: NDArray[np.float32]
@@ -77,7 +78,7 @@ class DescriptorModel:
         return weight, offset - _HUB * _soft_maximum(self.reference @ weight.T + offset)
 
     def scores(self, z: Floats, expectations: Floats, vectors: Floats) -> Floats:
-        """(N, K), larger is better, with a spread of about 1.5 over the pool. An action's do not depend on the others."""
+        """(N, K), larger is better, with a spread of about 1.5 over the pool; no action changes another's."""
         weight, offset = self.directions(expectations, vectors)
         return np.asarray(z @ weight.T + offset)
 
