@@ -170,7 +170,7 @@ def test_a_bundle_takes_its_corrections_along(tmp_path: Path) -> None:
     taught = Taught(rows, ("one thing", "another thing"), labeller.spaces)
     write_taught_file(BUILTIN, taught, tmp_path / "mine.flora")
     folder = read_bundle_file(tmp_path / "mine.flora", tmp_path / "models")
-    assert load_manifest(folder).version == 4 and model_key(folder) != model_key(BUILTIN)
+    assert load_manifest(folder).version == 5 and model_key(folder) != model_key(BUILTIN)
     mine = Labeller(folder)
     for action, expected in ((10, "one thing"), (5, "another thing")):
         ranking = mine.label(synthesise(action, seed=3), texts)
