@@ -23,7 +23,7 @@ from flora_engine.project import Split
 from flora_engine.recipes.starting import place_of, prepared_for, trained_with
 
 Source = Literal["project", "folder", "published"]
-Origin = Literal["train", "checkpoint", "file"]
+Origin = Literal["train", "measure", "checkpoint", "file"]  # measure: no features, the recordings are measured
 OWN = "own"  # the data set of a project whose classes are its own
 PAGES = ("data", "split", "features", "texts", "method", "check")
 
@@ -108,6 +108,8 @@ def to_data(draft: Draft) -> dict[str, Any]:
     own = draft.source == "project"
     source = {"dataset": draft.dataset or OWN, "project": draft.project} if own else {}
     source = source or {"dataset": draft.dataset, "raw": draft.folder}
+    if draft.origin == "measure":
+        return {"kind": "descriptors", "data": [source]}
     split = [] if draft.split is None else [draft.split.model_dump(mode="json")]
     return {
         "kind": "pipeline",
@@ -150,6 +152,14 @@ def from_data(data: Mapping[str, Any]) -> Draft:
         checkpoints = tuple(str(path) for path in data.get("checkpoints") or ())
         origin: Origin = "checkpoint" if checkpoints else "train"
         return _with_source(replace(base, split=split, origin=origin, checkpoints=checkpoints), entries[0])
+    if kind == "descriptors":
+        entries = data.get("data") or []
+        if len(entries) != 1:
+            raise FloraError(
+                "the wizard shows one data set; this configuration has more",
+                remedy="Train it with `flora train --config`.",
+            )
+        return _with_source(replace(base, origin="measure"), entries[0])
     if kind == "flora":
         given = data.get("data") or {}
         return replace(
@@ -227,6 +237,8 @@ def _missing(draft: Draft) -> list[tuple[str, str]]:
         found.append(("data", "Choose which data set the folder holds."))
     if draft.source == "published" and not draft.benchmark:
         found.append(("data", "Choose a benchmark."))
+    if draft.source != "published" and draft.origin == "measure":
+        return found
     if draft.source != "published" and (draft.split is None or not draft.split.unseen):
         found.append(("split", "Choose at least one unseen class: without one nothing says how good the model is."))
     found += _missing_features(draft)
@@ -239,7 +251,7 @@ def _missing(draft: Draft) -> list[tuple[str, str]]:
 
 
 def _missing_features(draft: Draft) -> list[tuple[str, str]]:
-    if draft.origin == "train":
+    if draft.origin in ("train", "measure"):
         return []
     found: list[str] = []
     if draft.origin == "file" and not (draft.feature_file and Path(draft.feature_file).exists()):

@@ -22,7 +22,7 @@ from app.training.draft import (
     save_draft,
     to_data,
 )
-from flora_engine.config import FloraConfig, PipelineConfig, parse_config
+from flora_engine.config import DescriptorsConfig, FloraConfig, PipelineConfig, parse_config
 from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
 from flora_engine.datasets.catalogue import ClassText
 from flora_engine.datasets.published_files import PREPARATIONS_OF
@@ -52,6 +52,7 @@ def drafts(tmp_path: Path) -> dict[str, Draft]:
     return {
         "project": own,
         "folder": replace(own, source="folder", project="", folder=str(tmp_path), dataset="utd_mhad", texts=None),
+        "measure": replace(own, origin="measure", split=None, texts=None),
         "encoder": replace(own, origin="checkpoint", checkpoints=(str(tmp_path),)),
         "file": replace(published, feature_file=str(tmp_path / "features.npz")),
         "file and encoder": replace(
@@ -65,12 +66,13 @@ def drafts(tmp_path: Path) -> dict[str, Draft]:
     }
 
 
-@pytest.mark.parametrize("name", ["project", "folder", "encoder", "file", "file and encoder", "checkpoint"])
+@pytest.mark.parametrize("name", ["project", "folder", "measure", "encoder", "file", "file and encoder", "checkpoint"])
 def test_a_draft_is_a_configuration_and_comes_back(drafts: dict[str, Draft], name: str, tmp_path: Path) -> None:
     draft = drafts[name]
     assert problems(draft) == []
     config = parse_config(to_data(draft))
-    assert isinstance(config, PipelineConfig if name in ("project", "folder", "encoder") else FloraConfig)
+    kinds = dict.fromkeys(("project", "folder", "encoder"), PipelineConfig) | {"measure": DescriptorsConfig}
+    assert isinstance(config, kinds.get(name, FloraConfig))
     save_draft(draft, tmp_path / "a b.yaml")
     again = load_draft(tmp_path / "a b.yaml")
     assert to_data(replace(again, classes=draft.classes)) == to_data(draft)

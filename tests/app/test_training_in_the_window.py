@@ -182,7 +182,7 @@ def test_an_encoder_that_is_trained_already_serves_the_own_split(wizard: Wizard,
     split(wizard, qtbot)
     wizard.go_to(2)
     visible = [radio.text()[:9] for radio in wizard.features._choices.buttons() if radio.isVisible()]
-    assert visible == ["Train an ", "Use encod"] and wizard.features.origin == "train"
+    assert visible == ["Train an ", "None: mea", "Use encod"] and wizard.features.origin == "train"
     wizard.features.choose("checkpoint")
     wizard.go_to(5)
     assert [page for page, _ in wizard.check._found] == ["features"]
@@ -198,6 +198,23 @@ def test_an_encoder_that_is_trained_already_serves_the_own_split(wizard: Wizard,
     wizard.features.choose("train")
     wizard.go_to(5)
     assert "checkpoints" not in wizard.request().config
+
+
+def test_measurements_alone_need_no_split_and_no_encoder(wizard: Wizard) -> None:
+    wizard.go_to(2)
+    wizard.features.choose("measure")
+    assert wizard.features.trained.isVisible() and "measurements of the recordings" in wizard.features.trained.text()
+    assert not wizard.features.checkpoints.isVisible()
+    wizard.go_to(4)
+    assert not wizard.method.tabs.isEnabled()
+    wizard.go_to(5)
+    assert wizard.start_button.isEnabled(), wizard.check._found
+    config = wizard.request().config
+    assert config["kind"] == "descriptors" and Path(config["data"][0]["project"]).name == "study"
+    wizard.go_to(2)
+    wizard.features.choose("train")
+    wizard.go_to(5)
+    assert {page for page, _ in wizard.check._found} == {"split"} and wizard.request().config["kind"] == "pipeline"
 
 
 def test_the_published_downloads_become_a_training_that_labels(wizard: Wizard, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class DataPage(Page):
             return replace(
                 draft, project="", classes=len(load_dataset(draft.dataset).classes), origin=_trained_here(draft)
             )
-        origin: Origin = "file" if draft.origin == "train" else draft.origin
+        origin: Origin = "file" if draft.origin in ("train", "measure") else draft.origin
         return replace(draft, classes=_class_count(draft.benchmark), origin=origin)
 
     def _on_source(self) -> None:
@@ -147,6 +147,7 @@ class DataPage(Page):
 
 _ORIGINS: tuple[tuple[Origin, str], ...] = (
     ("train", "Train an encoder in this run, on the seen classes of the split"),
+    ("measure", "None: measure the recordings themselves, which takes seconds"),
     ("file", "Use a feature file: extracted with flora extract, or a published one"),
     ("checkpoint", "Use encoders that are trained already: runs, our checkpoints, or published .pt files"),
 )
@@ -164,7 +165,7 @@ class FeaturesPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._choices = _radios(_ORIGINS, self._on_origin)
-        self.trained = QLabel("It is the longest part of the work; its settings are on the page Method.", wordWrap=True)
+        self.trained = QLabel(wordWrap=True)
         self.trained.setProperty("role", "muted")
         self._source: Source = "project"
         self._persons: int | None = None  # of a configuration that was opened
@@ -236,7 +237,7 @@ class FeaturesPage(Page):
         published, file = self._source == "published", self.origin == "file"
         encoder = bool(self.encoder.chosen())
         self.form.show_row(self.file, file)
-        self.form.show_row(self.checkpoints, self.origin != "train")
+        self.form.show_row(self.checkpoints, self.origin not in ("train", "measure"))
         self.form.show_row(self.place, published and (encoder or not file))
         self.form.show_row(self.preparation, published and encoder)
         self.form.show_row(self.frames, published and encoder)
@@ -244,26 +245,32 @@ class FeaturesPage(Page):
         which = "That made the features; one per stream" if file else "One per stream"
         self.checkpoints.setPlaceholderText(f"{which}, with ; between them")
         self.place.setPlaceholderText(some if file else "A project, or a folder of raw files")
-        self.trained.setVisible(self.origin == "train")
+        self.trained.setVisible(self.origin in ("train", "measure"))
+        self.trained.setText(_MEASURED if self.origin == "measure" else _TRAINED)
         self.labels.setVisible(published)
         self.labels.setText(_WITH_ENCODER if encoder else _WITHOUT_ENCODER if file else "")
 
 
+_TRAINED = "It is the longest part of the work; its settings are on the page Method."
+_MEASURED = (
+    "The model compares class names with measurements of the recordings. It learns from all classes, so the pages "
+    "Split, Texts and Method do not matter; each half of the classes is left out once to say how good it is."
+)
 _WITH_ENCODER = "The training ends with a model that labels recordings."
 _WITHOUT_ENCODER = (
     "Without the encoder that made the features, the training gives numbers and no model that labels. It can be added "
     "later on the page of the run."
 )
 _POSSIBLE: dict[Source, tuple[Origin, ...]] = {
-    "project": ("train", "checkpoint"),
-    "folder": ("train", "checkpoint"),
+    "project": ("train", "measure", "checkpoint"),
+    "folder": ("train", "measure", "checkpoint"),
     "published": ("file", "checkpoint"),
 }
 
 
 def _trained_here(draft: Draft) -> Origin:
-    """Own recordings have no feature file: an encoder is trained, or there is one."""
-    return "checkpoint" if draft.origin == "checkpoint" else "train"
+    """Own recordings have no feature file: an encoder is trained, or there is one, or none is needed."""
+    return "train" if draft.origin == "file" else draft.origin
 
 
 def _radios(entries: tuple[tuple[object, str], ...], act: Callable[[], object]) -> QButtonGroup:

@@ -93,6 +93,9 @@ class MethodPage(Page):
         self.final.blockSignals(True)
         self.final.setChecked(draft.final)
         self.final.blockSignals(False)
+        for part in (self.preset, self.tabs):
+            part.setEnabled(draft.origin != "measure")
+            part.setToolTip("Measurements have no settings" if draft.origin == "measure" else "")
         published = draft.source == "published"
         self.final.setVisible(not published)
         self.tabs.setTabVisible(1, not published)
