@@ -12,6 +12,9 @@ RATE = 30.0  # frames per second of everything that is measured
 # A joint that leaves its neighbours in time by more than this is a spike: 0.2 torsos of noise, and 6 torsos (3 m) a
 # second of motion that neighbours do not show.
 _SPIKE_NOISE, _SPIKE_SPEED = 0.2, 6.0
+# A gap of at most so many seconds is bridged by a curve that goes on as the frames around it do: a straight line cuts
+# off the turning point of a hand that swings. Longer ones are not measured, and a curve might swing far out.
+_CURVED, _BEFORE = 0.35, 3  # frames before a gap that say how fast it is entered
 _SMALL = 250_000  # multiplications of a matrix product that BLAS does on one thread: waking others costs more
 
 
@@ -98,6 +101,32 @@ def interpolate(x: Floats, good: NDArray[np.bool_], grid: Floats | None = None) 
         mixed: Floats = x[low] * (1 - part) + x[high] * part
         return mixed
     return np.stack([np.interp(at, known, x[known, c]) for c in range(x.shape[1])], axis=1)
+
+
+def bridge(x: Floats, good: NDArray[np.bool_], fps: float) -> Floats:
+    """(T, C) with the frames that are not good filled: short gaps by a cubic curve with the speed of both sides, longer
+    ones and the ends along straight lines.
+    """
+    found = interpolate(x, good)
+    known = np.flatnonzero(good)
+    steps = np.diff(known)
+    for i in np.flatnonzero((steps > 1) & (steps <= _CURVED * fps + 1)):
+        first, last = known[i], known[i + 1]
+        gap, chord = last - first, (x[last] - x[first]) / (last - first)
+        into = _speed(x, good, first, -1, chord)
+        out = _speed(x, good, last, 1, chord)
+        at = (np.arange(first + 1, last) - first)[:, None] / gap
+        # What Hermite's cubic adds to the straight line.
+        found[first + 1 : last] += gap * at * (1 - at) * ((into - chord) * (1 - at) - (out - chord) * at)
+    return found
+
+
+def _speed(x: Floats, good: NDArray[np.bool_], frame: int, side: int, otherwise: Floats) -> Floats:
+    """(C,) per frame at the edge of a gap, from the good frames on its other side; `otherwise` if it stands alone."""
+    away = 0
+    while away < _BEFORE and 0 <= frame + side * (away + 1) < len(x) and good[frame + side * (away + 1)]:
+        away += 1
+    return otherwise if away == 0 else np.asarray((x[frame] - x[frame + side * away]) / (-side * away))
 
 
 def despike(points: Floats, fps: float) -> Floats:

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from flora_engine.descriptors.filters import RATE, Floats, despike, interpolate, quantile, resample, smooth, velocity
+from flora_engine.descriptors.filters import RATE, Floats, bridge, despike, quantile, resample, smooth, velocity
 from flora_engine.descriptors.opening import opening
 from flora_engine.descriptors.signals import Ints, angle, length
 from flora_engine.errors import FloraError
@@ -144,7 +144,7 @@ def _raw_points(sequences: Sequence[SkeletonSequence], person: int) -> tuple[Flo
     usable = 2 * counts >= np.maximum(present.sum(axis=1), 1)[:, None]
     joints = measured.astype(np.float64)
     for b, v in np.argwhere(usable & ~good.all(axis=1)):
-        joints[b, :, v] = interpolate(joints[b, :, v], good[b, :, v])
+        joints[b, :, v] = bridge(joints[b, :, v], good[b, :, v], sequences[0].fps)
     joints.swapaxes(1, 2)[~usable] = 0
     layout, found = sequences[0].layout, np.empty((*joints.shape[:2], POINTS, 3))
     for pattern in np.unique(usable, axis=0):
