@@ -77,6 +77,7 @@ def described_of(task: Task) -> Any:
     None if there is no such file.
     """
     from flora_engine.datasets.published_files import read_features
+    from flora_engine.descriptors import load_pool
     from flora_engine.evaluation.protocols import Described, low_shot
 
     path = Path(task["features"]).with_name(f"{task['split']}{DESCRIPTORS}")
@@ -85,12 +86,13 @@ def described_of(task: Task) -> Any:
     values = read_features(path, gaps=True)
     if task["low_shot"]:
         values = low_shot(values, task["low_shot"])
-    return Described(values, np.load(task["expectations"], allow_pickle=False))
+    pool = None if task["pool"] is None else load_pool(Path(task["pool"]))
+    return Described(values, np.load(task["expectations"], allow_pickle=False), pool)
 
 
 def fold_pieces(task: Task) -> Task:
     """One choice of a head on all folds, remembered below OUT.pieces."""
-    from flora_engine.evaluation.selection import make_folds, try_fold
+    from flora_engine.evaluation.selection import make_folds, piece_name, trainings, try_fold
     from flora_engine.heads import head
     from flora_engine.jobs import Job
     from flora_engine.runs.progress import Memory
@@ -100,8 +102,8 @@ def fold_pieces(task: Task) -> Task:
     name, number = task["head"], task["choice"]
     module = head(name)
     for f, fold in enumerate(make_folds(experiment.read_by(name).problem(0), settings)):
-        work = partial(try_fold, Job(), module, fold, module.choices(settings)[number], settings)
-        Memory(Path(task["pieces"])).recall(f"fold-{name}-{number}-{f}", work)
+        work = partial(try_fold, Job(), module, fold, trainings(module, settings)[number], settings)
+        Memory(Path(task["pieces"])).recall(piece_name(name, number, f, len(trainings(module, settings)[number])), work)
     return {"seconds": time.monotonic() - started}
 
 
@@ -198,6 +200,7 @@ def splits_of(given: argparse.Namespace) -> list[Task]:
                 "pieces": f"{given.out}.pieces/{name}",
                 "expectations": None if given_states else own_expectations(given),
                 "local": not given.no_local,
+                "pool": None if given.pool is None else str(given.pool),
             }
         )
     return found
@@ -241,6 +244,7 @@ def own_expectations(given: argparse.Namespace) -> str:
 
 def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
     """A task for every choice of every head on every split."""
+    from flora_engine.evaluation.selection import trainings
     from flora_engine.heads import head
 
     merged = {"scoring_tokens": given.selection_tokens}
@@ -248,7 +252,7 @@ def fold_tasks(splits: list[Task], given: argparse.Namespace) -> list[Task]:
     return [
         {**one, "choice": c}
         for one in tasks
-        for c in range(len(head(one["head"]).choices(FloraSettings(**one["settings"]))))
+        for c in range(len(trainings(head(one["head"]), FloraSettings(**one["settings"]))))
     ]
 
 
@@ -422,6 +426,7 @@ def main() -> None:
     parser.add_argument("--merge", nargs="+", type=Path, default=[], help="cells of other OUT.json of the same options")
     parser.add_argument("--without-own-names", action="store_true", help="take the classes' names from the lexicon")
     parser.add_argument("--no-local", action="store_true", help="no head attends to local features")
+    parser.add_argument("--pool", type=Path, help="of other sets (descriptor_pool.py --sets …), for few recordings")
     parser.add_argument("--plain", action="store_true", help="the plain version too, for the comparison of accuracy")
     parser.add_argument("--quick", action="store_true", help="no low-shot, no ablations")
     given = parser.parse_args()

@@ -59,16 +59,21 @@ class Pool:
         return np.asarray((places[first] + places[last]) / 2)
 
 
-def build_pool(values: Mapping[str, NDArray[np.float32]]) -> Pool:
+def build_pool(values: Mapping[str, NDArray[np.float32]], reference: Pool | None = None) -> Pool:
     """The pool of these data sets, from each one's values (N, D).
 
-    A set counts by the square root of its recordings, so that one large set does not rule.
+    A set counts by the square root of its recordings, so that one large set does not rule. reference: a pool of other
+    recordings, whose 33 quantiles count as a recording each; so a handful of recordings is ranked among others, and
+    among hundreds it hardly matters.
     """
     quantiles = np.full((QUANTILES, len(catalogue())), np.nan, np.float32)
     if not values:
-        return Pool(quantiles)
+        return Pool(quantiles) if reference is None else reference
     weights = np.concatenate([np.full(len(v), 1 / np.sqrt(max(len(v), 1))) for v in values.values()])
     everything = np.concatenate(list(values.values())).astype(np.float64)
+    if reference is not None:
+        weights = np.concatenate([weights, np.full(QUANTILES, weights.mean())])
+        everything = np.concatenate([everything, reference.quantiles.astype(np.float64)])
     at = np.linspace(0, 1, QUANTILES)
     for d in range(everything.shape[1]):
         known = np.flatnonzero(np.isfinite(everything[:, d]))
@@ -78,7 +83,7 @@ def build_pool(values: Mapping[str, NDArray[np.float32]]) -> Pool:
         reached = np.cumsum(weights[order]) - weights[order] / 2
         reached = (reached - reached[0]) / (reached[-1] - reached[0])
         quantiles[:, d] = np.interp(at, reached, everything[order, d])
-    return Pool(quantiles, tuple(values))
+    return Pool(quantiles, (*values, *(() if reference is None else reference.sets)))
 
 
 def save_pool(path: Path, pool: Pool) -> None:

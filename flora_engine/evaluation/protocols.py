@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -21,12 +21,13 @@ from torch import nn
 
 from flora_engine.config import FloraSettings, ProtocolName
 from flora_engine.datasets.features import STRETCHES, Features
+from flora_engine.descriptors.pool import Pool, reference_pool
 from flora_engine.errors import FloraError
 from flora_engine.evaluation import metrics
 from flora_engine.evaluation.gate import Gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels
 from flora_engine.evaluation.selection import Pick, select
-from flora_engine.heads import Choice, Fit, Problem, Scorer, head, reads, reads_local
+from flora_engine.heads import Choice, Fit, Problem, Scorer, as_chosen, head, reads, reads_local, training_of
 from flora_engine.heads.flora import FlowScorer
 from flora_engine.heads.learning.model import FloraModel
 from flora_engine.jobs import Job
@@ -35,17 +36,19 @@ from flora_engine.runs.progress import Memory, Progress
 from flora_engine.runs.results import Outcome
 
 Setting = Literal["zsl", "gzsl"]
+FEW = 100  # recordings of which a run says that they are few to rank measurements among
 Look = Callable[[Decisions], object]
 
 
 @dataclass(frozen=True)
 class Described:
     """Descriptors of the same recordings. values: the parts of `Experiment.features`, with D columns. expectations:
-    float64 (K, D), what the class texts make expect.
+    float64 (K, D), what the class texts make expect. pool: see `Problem`.
     """
 
     values: Features
     expectations: NDArray[np.float64]
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,21 @@ class Local:
     shape: tuple[int, int]
 
 
-def described_by(values: Features | None, expectations: NDArray[np.float64] | None) -> Described | None:
-    """Both together, or None if one is missing."""
-    return None if values is None or expectations is None else Described(values, expectations)
+def described_by(
+    job: Job, values: Features | None, expectations: NDArray[np.float64] | None, datasets: Collection[str]
+) -> Described | None:
+    """Both together, or None if one is missing; with the shipped pool, unless it holds recordings of one of `datasets`
+    (names in the catalogue): results would know their test part. Few recordings are told of.
+    """
+    if values is None or expectations is None:
+        return None
+    pool = reference_pool()
+    known = {"ntu" if name.startswith("ntu") else name for name in datasets} & set(pool.sets)
+    count = len(values.train_label)
+    if count < FEW:
+        among = "alone: the shipped pool holds some of this data set" if known else "among those of the shipped pool"
+        job.log(f"{count} recordings train, few to rank measurements among; they are ranked {among}")
+    return Described(values, expectations, None if known else pool)
 
 
 def local_by(values: Features | None, features: Features) -> Local | None:
@@ -89,10 +104,10 @@ class Experiment:
 
     def problem(self, seed: int) -> Problem:
         """The training part."""
-        expectations = None if self.described is None else self.described.expectations
-        data, labels = self.features.train_data, self.features.train_label
+        described, data, labels = self.described, self.features.train_data, self.features.train_label
+        expectations, pool = (None, None) if described is None else (described.expectations, described.pool)
         local = None if self.local is None else self.local.shape
-        return Problem(data, labels, self.states, seed, self.device, self.parts, expectations, local)
+        return Problem(data, labels, self.states, seed, self.device, self.parts, expectations, local, pool)
 
     def read_by(self, name: str) -> Experiment:
         """The same with what head `name` reads as its features. FloraError if there are no descriptors to read."""
@@ -255,8 +270,9 @@ def _held_out(
     progress: Progress,
 ) -> dict[str, Outcome]:
     """Train what was picked on all seen classes; settings that picked the same training share it."""
-    for number, choice in enumerate(_distinct([picks[setting].choice for setting in wanted])):
-        here: list[Setting] = [setting for setting in wanted if picks[setting].choice == choice]
+    picked = {setting: training_of(head(name), picks[setting].choice) for setting in wanted}
+    for number, choice in enumerate(_distinct(list(picked.values()))):
+        here: list[Setting] = [setting for setting in wanted if picked[setting] == choice]
 
         def watch(evaluation: int, score: Scorer, baseline: Scorer | None, here: list[Setting] = here) -> None:
             for setting in here:
@@ -267,7 +283,8 @@ def _held_out(
                     keep(setting, copy.deepcopy(score.model))
                 if baseline is not None and setting == "zsl":
                     progress.keep("nearest_aligned", evaluate_zsl(baseline, experiment))
-                outcome = _evaluate(setting, score, experiment, pick.bonus or 0.0, partial(look, setting), pick.gate)
+                chosen = as_chosen(score, pick.choice)
+                outcome = _evaluate(setting, chosen, experiment, pick.bonus or 0.0, partial(look, setting), pick.gate)
                 progress.keep(setting, _told(job, evaluation, outcome))
 
         last = max(picks[setting].evaluations for setting in here)

@@ -20,7 +20,7 @@ from flora_engine.errors import FloraError
 from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.gate import Gate, learn_gate
 from flora_engine.evaluation.metrics import Array, Generalised, Labels, accuracy, best_bonus
-from flora_engine.heads import Choice, Fit, Head, Problem, Scorer, head
+from flora_engine.heads import Choice, Fit, Head, Problem, Scorer, as_chosen, head, training_of
 from flora_engine.jobs import Job
 from flora_engine.runs.progress import Memory, Progress
 
@@ -57,6 +57,9 @@ def make_folds(problem: Problem, settings: FloraSettings) -> list[Fold]:
         inner = replace(problem, data=problem.data[~kept], labels=problem.labels[~kept])
         folds.append(Fold(inner, unseen, problem.data[kept], problem.labels[kept]))
     return folds
+
+
+_Tried = tuple[int, int, int]  # which training, after how many evaluations, which of its choices
 
 
 @dataclass(frozen=True)
@@ -104,41 +107,65 @@ def select(
     pick of "zsl" serves "gzsl" too. folds: other ones than `make_folds` makes.
     """
     module, memory = head(name), memory or Memory()
-    folds, choices = folds or make_folds(problem, settings), module.choices(settings)
-    zsl: dict[tuple[int, int], list[float]] = {}
-    gzsl: dict[tuple[int, int], list[Generalised]] = {}
-    soft: dict[tuple[int, int], float | None] = {}
-    for c, choice in enumerate(choices):
+    folds, tried = folds or make_folds(problem, settings), trainings(module, settings)
+    zsl: dict[_Tried, list[float]] = {}
+    gzsl: dict[_Tried, list[Generalised]] = {}
+    soft: dict[_Tried, float | None] = {}
+    for c, choices in enumerate(tried):
         for f, fold in enumerate(folds):
-            job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}: {dict(choice)}")
-            compute = partial(try_fold, job, module, fold, choice, settings)
-            with job.part(f"fold {f + 1} of {len(folds)}, choice {c + 1} of {len(choices)}"):
-                piece = memory.recall(f"fold-{name}-{c}-{f}", compute)
-            for evaluation, found in piece["evaluations"].items():
-                zsl.setdefault((c, int(evaluation)), []).append(found["zsl"])
-                soft.setdefault((c, int(evaluation)), found.get("temperature"))
+            said = dict(training_of(module, choices[0]))
+            job.log(f"{name}: fold {f + 1} of {len(folds)}, choice {c + 1} of {len(tried)}: {said}")
+            compute = partial(try_fold, job, module, fold, choices, settings)
+            with job.part(f"fold {f + 1} of {len(folds)}, choice {c + 1} of {len(tried)}"):
+                piece = memory.recall(piece_name(name, c, f, len(choices)), compute)
+            for number, found in piece["evaluations"].items():
+                evaluation, _, place = number.partition(" ")
+                key = (c, int(evaluation), int(place or 0))
+                zsl.setdefault(key, []).append(found["zsl"])
+                soft.setdefault(key, found.get("temperature"))
                 if found["gzsl"] is not None:
                     arrays = {key: value.numpy() for key, value in found["gzsl"].items()}
-                    gzsl.setdefault((c, int(evaluation)), []).append(Generalised(**arrays))
+                    gzsl.setdefault(key, []).append(Generalised(**arrays))
     values = {key: float(np.mean(found)) for key, found in zsl.items()}
-    best = max(values, key=lambda key: (values[key], key[1]))
-    picks = {"zsl": Pick(choices[best[0]], best[1], values[best], temperature=soft[best])}
+    best = max(values, key=lambda key: (values[key], key[1], -key[2]))
+    picks = {"zsl": Pick(tried[best[0]][best[2]], best[1], values[best], temperature=soft[best])}
     complete = {key: best_bonus(found) for key, found in gzsl.items() if len(found) == len(folds)}
     if complete:
-        best = max(complete, key=lambda key: (complete[key][1], key[1]))
+        best = max(complete, key=lambda key: (complete[key][1], key[1], -key[2]))
         gate = learn_gate(gzsl[best])
         bonus, value = complete[best]
-        picks["gzsl"] = Pick(choices[best[0]], best[1], value, bonus, gate, soft[best])
+        picks["gzsl"] = Pick(tried[best[0]][best[2]], best[1], value, bonus, gate, soft[best])
     else:
         job.warn("too few samples to hold any out: the calibration factor is the published one, not a chosen one")
         picks["gzsl"] = replace(picks["zsl"], bonus=fallback_bonus)
     return picks
 
 
+def trainings(module: Head, settings: FloraSettings) -> list[list[Choice]]:
+    """The choices of a head, those of one training together, in their order."""
+    found: list[list[Choice]] = []
+    for choice in module.choices(settings):
+        wanted = training_of(module, choice)
+        known = next((one for one in found if training_of(module, one[0]) == wanted), None)
+        if known is None:
+            found.append([choice])
+        else:
+            known.append(choice)
+    return found
+
+
+def piece_name(name: str, training: int, fold: int, choices: int) -> str:
+    """By which `select` remembers one training of a head on one fold, that serves so many choices."""
+    return f"fold-{name}-{training}-{fold}" + (f"-{choices}" if choices > 1 else "")
+
+
 def try_fold(
-    job: Job, module: Head, fold: Fold, choice: Choice, settings: FloraSettings, progress: Progress
+    job: Job, module: Head, fold: Fold, choices: Sequence[Choice], settings: FloraSettings, progress: Progress
 ) -> dict[str, Any]:
-    """What each evaluation of one training on one fold gives: a piece that `select` remembers by choice and fold.
+    """What each evaluation of one training on one fold gives: a piece that `select` remembers by training and fold.
+
+    choices: those that the training serves. What the first gives has the number of the evaluation as its key; the
+    others' keys have their place in `choices` after it.
 
     Events: metrics ``held_out_zsl`` and ``held_out_harmonic`` (at its best calibration) by evaluation.
     """
@@ -147,7 +174,10 @@ def try_fold(
     is_unseen = np.isin(fold.labels, fold.unseen)
 
     def watch(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
-        scores = score(fold.data, classes)
+        for place, choice in enumerate(choices):
+            look(evaluation, place, as_chosen(score, choice)(fold.data, classes))
+
+    def look(evaluation: int, place: int, scores: Array) -> None:
         among = scores[is_unseen][:, len(seen) :]
         predicted = fold.unseen[among.argmax(axis=1)]
         here: dict[str, Any] = {"zsl": accuracy(predicted, fold.labels[is_unseen]), "gzsl": None}
@@ -155,9 +185,11 @@ def try_fold(
         if not is_unseen.all():
             generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)
             here["gzsl"] = {key: torch.from_numpy(value) for key, value in vars(generalised).items()}
-            job.emit("metric", name="held_out_harmonic", step=evaluation, value=best_bonus([generalised])[1])
-        job.emit("metric", name="held_out_zsl", step=evaluation, value=here["zsl"])
-        progress.keep(str(evaluation), here)
+            if place == 0:
+                job.emit("metric", name="held_out_harmonic", step=evaluation, value=best_bonus([generalised])[1])
+        if place == 0:
+            job.emit("metric", name="held_out_zsl", step=evaluation, value=here["zsl"])
+        progress.keep(f"{evaluation} {place}" if place else str(evaluation), here)
 
-    module.fit(Fit(job, fold.problem, choice, settings, watch, checkpoint=progress.checkpoint()))
+    module.fit(Fit(job, fold.problem, choices[0], settings, watch, checkpoint=progress.checkpoint()))
     return {"evaluations": progress.found}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flora_engine.choices import modules_of
 from flora_engine.config import FloraSettings
+from flora_engine.descriptors.pool import Pool
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.semantics.class_parts import PARTS
@@ -47,6 +48,7 @@ class Problem:
     expectations: float64 (K, D), what the texts make expect of D descriptors, if the head reads them; `data` is then
     (N, D), or (N, F + D) with the descriptors last. local: (S, V) if the head reads local features and there are any;
     `data` is then (N, F + S·V·F), those of V joints in S stretches of time last.
+    pool: of other recordings, among which few are ranked.
     """
 
     data: Array
@@ -57,6 +59,7 @@ class Problem:
     parts: Array | None = None
     expectations: NDArray[np.float64] | None = None
     local: tuple[int, int] | None = None
+    pool: Pool | None = None
 
     @property
     def seen(self) -> Labels:
@@ -107,6 +110,7 @@ class Head(Protocol):
     FLOW: whether the head trains Flora and keeps it; the published calibration belongs to such heads. A head that reads
     `Problem.part` says so with PARTS = True; one that does not read encoder features alone has READS, see `reads`. One
     with LOCAL = True attends to joints and stretches of time if there are local features, and does without if not.
+    Keys of a choice that change the scores of a training and not the training stand in AFTER; see `as_chosen`.
     """
 
     FLOW: bool
@@ -116,6 +120,18 @@ class Head(Protocol):
 
     def fit(self, task: Fit) -> Any:
         """Learn. Returns the trained model: a FloraModel if FLOW, else modules or arrays with all that was learned."""
+
+
+def training_of(module: Head, choice: Choice) -> Choice:
+    """The part of a choice that a training depends on."""
+    after = getattr(module, "AFTER", ())
+    return {key: value for key, value in choice.items() if key not in after}
+
+
+def as_chosen(score: Scorer, choice: Choice) -> Scorer:
+    """The scorer of the same training with another choice of what comes after it."""
+    again = getattr(score, "as_chosen", None)
+    return score if again is None else cast(Scorer, again(choice))
 
 
 def head(name: str) -> Head:

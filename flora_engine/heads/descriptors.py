@@ -1,7 +1,8 @@
 """Measured descriptors against what the class texts make expect (docs/method.md, section 9), learned on seen classes.
 
-Direct attribute prediction (Lampert et al., CVPR 2009) with the lexicon's expectations as attributes. The pool, the map
-from descriptors to expectations and the one to text vectors come from the training samples alone.
+Direct attribute prediction (Lampert et al., CVPR 2009) with the lexicon's expectations as attributes. The map from
+descriptors to expectations and the one to text vectors come from the training samples alone; the pool does too, as far
+as they are many (`Problem.pool`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def train(problem: Problem, values: Array) -> DescriptorModel:
     """The model of these measured `values` (N, D), in the rows of the problem's labels."""
     assert problem.expectations is not None  # `Experiment.read_by` sees to it
     vectors = problem.vectors.astype(np.float64)
-    return fit_descriptors({"training": (values, problem.labels, problem.expectations, vectors)})
+    return fit_descriptors({"training": (values, problem.labels, problem.expectations, vectors)}, problem.pool)
 
 
 def scores(model: DescriptorModel, problem: Problem, values: Array, classes: Labels, learned: bool) -> Array:

@@ -1,46 +1,103 @@
 """The ensemble and the descriptors together, as a bundle of a user's own training ranks.
 
 The sum of the ensemble's scores, whose parts have a spread of about 1 each, and of the descriptors', brought to a
-spread of 1 over the training samples and seen classes.
+spread of 1 over the training samples and seen classes. Held-out folds choose how much each counts (`together.GRID`),
+for with few recordings the encoder may take away more than it adds.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads import Array, Choice, Fit, Labels, Scorer, descriptors, ensemble
-from flora_engine.heads.learning.model import FloraModel
+from flora_engine.heads import Array, Choice, Fit, Head, Labels, Scorer, descriptors, ensemble
 from flora_engine.models.descriptors import DescriptorModel
+from flora_engine.models.together import GRID, UNCHOSEN, Weights, spread
 
 FLOW = False  # no model of the sum is kept: a bundle adds descriptors by itself
 READS = "both"
-WEIGHT = 1.0  # of the descriptors beside each part of the ensemble
+AFTER = ("graphs", "descriptors")
 
 
 def choices(settings: FloraSettings) -> list[Choice]:
-    """Those of the ensemble."""
-    return ensemble.choices(settings)
+    """Those of the ensemble, each with every pair of weights."""
+    return weighed(ensemble.choices(settings))
 
 
-def fit(task: Fit) -> tuple[FloraModel, DescriptorModel]:
-    """Train both; `task.watch` sees Flora's evaluations, with all else finished."""
+def weighed(trainings: list[Choice]) -> list[Choice]:
+    """Each with every pair of weights."""
+    return [{**choice, **vars(weights)} for choice in trainings for weights in GRID]
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A scorer: the weighed sum of two. What both gave is kept for the same scorer with other weights."""
+
+    graphs: Scorer
+    descriptors: Scorer
+    weights: Weights
+    kept: dict[tuple[int, bytes], tuple[Array, Array, Array]] = field(default_factory=dict)
+
+    def __call__(self, data: Array, classes: Labels) -> Array:
+        key = id(data), classes.tobytes()
+        if key not in self.kept:  # with the data themselves, so that nothing else takes their id
+            self.kept[key] = data, self.graphs(data, classes), self.descriptors(data, classes)
+        _, graphs, measured = self.kept[key]
+        return np.asarray(self.weights.graphs * graphs + self.weights.descriptors * measured, np.float32)
+
+    def as_chosen(self, choice: Choice) -> Summed:
+        """The same with the weights of another choice."""
+        return replace(self, weights=weights_of(choice))
+
+
+def weights_of(choice: Choice) -> Weights:
+    """Those of a choice; equal ones if it names none."""
+    found = {name: float(choice.get(name, value)) for name, value in vars(UNCHOSEN).items()}
+    return Weights(**found)
+
+
+def fit(task: Fit) -> tuple[Any, DescriptorModel]:
+    """Train both; `task.watch` sees the evaluations of the ensemble, with all else finished."""
+    return fit_beside(ensemble.fit, task)
+
+
+def fit_beside(train: Callable[[Fit], Any], task: Fit) -> tuple[Any, DescriptorModel]:
+    """Train a head that reads features by `train`, and the descriptors; the problem holds both side by side."""
     problem = task.problem
     assert problem.expectations is not None  # `Experiment.read_by` sees to it
     width = problem.data.shape[1] - problem.expectations.shape[1]
-    measured = problem.data[:, width:]
-    model = descriptors.train(problem, measured)
-    known = descriptors.scores(model, problem, measured, problem.seen, learned=True)
-    share = WEIGHT / max(float((known - known.mean(axis=1, keepdims=True)).std()), 1e-12)
+    inner = replace(problem, data=np.ascontiguousarray(problem.data[:, :width]), expectations=None)
+    known = problem.data[:, width:]
+    model = descriptors.train(problem, known)
+    share = 1 / spread(descriptors.scores(model, problem, known, problem.seen, learned=True))
+
+    def measured(data: Array, classes: Labels) -> Array:
+        return share * descriptors.scores(model, problem, data[:, width:], classes, learned=True)
 
     def watch(evaluation: int, score: Scorer, baseline: Scorer | None) -> None:
-        def both(data: Array, classes: Labels) -> Array:
-            added = descriptors.scores(model, problem, data[:, width:], classes, learned=True)
-            return np.asarray(score(data[:, :width], classes) + share * added, np.float32)
+        def graphs(data: Array, classes: Labels) -> Array:
+            return score(np.ascontiguousarray(data[:, :width]), classes)
 
-        task.watch(evaluation, both, None)
+        task.watch(evaluation, Summed(graphs, measured, weights_of(task.choice)), None)
 
-    inner = replace(problem, data=np.ascontiguousarray(problem.data[:, :width]), expectations=None)
-    return ensemble.fit(replace(task, problem=inner, watch=watch)), model
+    choice = {key: value for key, value in task.choice.items() if key not in AFTER}
+    return train(replace(task, problem=inner, choice=choice, watch=watch)), model
+
+
+def beside(module: Head) -> Head:
+    """The head that sums another one, which reads features, and the descriptors."""
+
+    class Both:
+        FLOW, READS, AFTER = False, "both", AFTER
+
+        def choices(self, settings: FloraSettings) -> list[Choice]:
+            return weighed(module.choices(settings))
+
+        def fit(self, task: Fit) -> Any:
+            return fit_beside(module.fit, task)
+
+    return Both()

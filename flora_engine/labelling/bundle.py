@@ -134,11 +134,14 @@ class Decision(_Part):
 
 
 class DescriptorReference(_Part):
-    """The bundle holds descriptors.npz. graphs: the weight of the graphs' logits beside the descriptors'; with 0 there
-    are none.
+    """The bundle holds descriptors.npz. graphs, descriptors: the weights of the logits of both. If graphs have 0, there
+    are none; if descriptors have 0, they only say why, and how probable none of the actions is. chosen: by held-out
+    folds of the training (earlier bundles weigh both alike, and say nothing).
     """
 
     graphs: float = Field(1.0, ge=0)
+    descriptors: float = Field(1.0, ge=0)
+    chosen: bool = False
 
 
 class Manifest(_Part):
@@ -242,4 +245,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     for text in hashed["seen_classes"]:
         if not text["more"]:
             del text["more"]
+    if manifest.descriptors is not None and not manifest.descriptors.chosen:
+        hashed["descriptors"] = {"graphs": manifest.descriptors.graphs}
     write_text(folder / MANIFEST, json.dumps(hashed, indent=2, ensure_ascii=False) + "\n")

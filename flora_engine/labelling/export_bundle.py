@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from flora_engine.errors import FloraError
 from flora_engine.inference import load_session
-from flora_engine.labelling.bundle import DESCRIPTORS, DIRECT, DescriptorReference, Manifest, write_manifest
+from flora_engine.labelling.bundle import DESCRIPTORS, DIRECT, GRAPHS, DescriptorReference, Manifest, write_manifest
 from flora_engine.models.flora.added import AddedFlora
 from flora_engine.models.flora.direct import DirectMap
 from flora_engine.models.flora.network import Flora
@@ -138,7 +138,10 @@ def export_bundle(
         _export(direct, {"feature": draw(2, flora.features)}, "vector", axes, fresh / DIRECT)
     if descriptors is not None:
         shutil.copyfile(descriptors, fresh / DESCRIPTORS)
-        manifest = manifest.model_copy(update={"descriptors": DescriptorReference()})
+        manifest = manifest.model_copy(update={"descriptors": manifest.descriptors or DescriptorReference()})
+    if not manifest.has_graphs:  # nothing would read them
+        for name in (*GRAPHS, DIRECT):
+            (fresh / name).unlink(missing_ok=True)
     write_manifest(fresh, manifest.model_copy(update={"streams": tuple(networks)}))
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)

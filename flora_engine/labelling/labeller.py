@@ -201,7 +201,8 @@ class Labeller:
             return logits, [None] * len(logits)
         scores, model = self._measured.scores(z, texts), self._measured.model
         none: list[float | None] = [float(p) for p in self._measured.none_of_these(z, scores)]
-        return self.manifest.descriptors.graphs * logits + scores / float(model.temperature), none
+        how = self.manifest.descriptors
+        return how.graphs * logits + how.descriptors * scores / float(model.temperature), none
 
     def _ranking(
         self,

@@ -160,12 +160,13 @@ def _weights(labels: NDArray[np.int64]) -> Floats:
     return np.asarray(weights / weights.sum() * np.sqrt((counts > 0).sum()))
 
 
-def fit_descriptors(sets: Training) -> DescriptorModel:
+def fit_descriptors(sets: Training, reference: Pool | None = None) -> DescriptorModel:
     """Learn from data sets: name → values (N, D), labels (N,), and its classes' expectations (K, D), vectors (K, d).
 
-    The pool is made of the same recordings. Not calibrated: temperature 1, and odds that say nothing.
+    The pool is made of the same recordings, and of `reference` as far as they are few (`build_pool`). Not calibrated:
+    temperature 1, and odds that say nothing.
     """
-    pool = build_pool({name: values for name, (values, *_) in sets.items()})
+    pool = build_pool({name: values for name, (values, *_) in sets.items()}, reference)
     z = np.concatenate([standardise(pool, values) for values, *_ in sets.values()])
     weights = np.concatenate([_weights(labels) for _, labels, *_ in sets.values()])
     weights /= weights.sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from flora_engine.labelling.bundle import (
     DESCRIPTORS,
     Attunement,
     Decision,
+    DescriptorReference,
     Manifest,
     PreparationReference,
     SeenClass,
@@ -30,9 +32,11 @@ from flora_engine.labelling.bundle import (
     bundle_title,
 )
 from flora_engine.models.shift_gcn.several import Networks
+from flora_engine.recipes.weighing import Weighed, weigh
 from flora_engine.runs.results import Outcome
 from flora_engine.semantics.class_texts import ClassText
-from flora_engine.semantics.text_encoder import MINILM_SHA256
+from flora_engine.semantics.text_encoder import MINILM_SHA256, load_text_encoder
+from flora_engine.semantics.text_vectors import text_vectors
 
 
 def summary(outcome: Outcome) -> dict[str, float]:
@@ -75,20 +79,41 @@ def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, 
     from flora_engine.labelling.export_bundle import export_bundle
 
     model = trained.model
-    manifest = _manifest(job, folder, data, words, trained)
+    weighed = _weighed(job, words, trained)
+    manifest = _manifest(job, folder, data, words, trained, weighed)
     same_words = words.encoder.sha256 == MINILM_SHA256  # with the built-in bundle, whose descriptors serve
     stored = BUILTIN / DESCRIPTORS
-    export_bundle(
-        folder,
-        encoder,
-        model.network.cpu().eval(),
-        manifest,
-        direct=None if model.direct is None else model.direct.cpu(),
-        descriptors=stored if same_words and stored.is_file() else None,
-    )
+    with tempfile.TemporaryDirectory(prefix="flora-") as place:
+        if weighed is not None:
+            stored = Path(place) / DESCRIPTORS
+            weighed.model.save(stored)
+        export_bundle(
+            folder,
+            encoder,
+            model.network.cpu().eval(),
+            manifest,
+            direct=None if model.direct is None else model.direct.cpu(),
+            descriptors=stored if (weighed is not None or same_words) and stored.is_file() else None,
+        )
 
 
-def _manifest(job: Job, folder: Path, data: DataSettings, words: Words, trained: Trained) -> Manifest:
+def _weighed(job: Job, words: Words, trained: Trained) -> Weighed | None:
+    """Descriptors learned on the training part, and the weights; None if its recordings are not at hand."""
+    if trained.experiment.described is None:
+        job.log("no recordings were measured: the built-in model's measurements count as much as the graphs")
+        return None
+    pick = trained.chosen.get("zsl") or trained.chosen["gzsl"]
+    vectors = text_vectors(load_text_encoder(words.encoder.name), [text.motion for text in words.texts])
+    with job.part("weights"):
+        found = weigh(job, trained.head, trained.experiment, trained.settings, pick, trained.seed, vectors)
+    if found is not None:
+        job.log(found.said)
+    return found
+
+
+def _manifest(
+    job: Job, folder: Path, data: DataSettings, words: Words, trained: Trained, weighed: Weighed | None
+) -> Manifest:
     model, chosen = trained.model, trained.chosen
     seen = [words.texts[label] for label in np.unique(trained.experiment.features.train_label)]
     return Manifest(
@@ -100,8 +125,9 @@ def _manifest(job: Job, folder: Path, data: DataSettings, words: Words, trained:
             time=model.decision_time,
             sigma_min=model.sigma_min,
             calibration=float(chosen.get("gzsl", {}).get("calibration_factor", trained.settings.calibration)),
-            temperature=_temperature(job, trained),
+            temperature=_temperature(job, trained) if weighed is None else weighed.temperature,
         ),
+        descriptors=None if weighed is None else DescriptorReference(**vars(weighed.weights), chosen=True),
         seen_classes=tuple(SeenClass(**t.as_data()) for t in seen),
         files={},
         accuracy=dict(trained.accuracy),

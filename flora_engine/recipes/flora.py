@@ -249,7 +249,7 @@ def experiment_of(
         descriptors, local = (one and low_shot(one, config.low_shot) for one in (descriptors, local))
         job.log(f"low-shot: {len(features.train_label)} training samples")
     unseen = np.array(load_benchmark(config.benchmark).unseen)
-    described = described_by(descriptors, texts.expectations)
+    described = described_by(job, descriptors, texts.expectations, [_data(config).dataset])
     experiment = Experiment(
         *(features, texts.states, unseen, device, texts.parts, described), local=local_by(local, features)
     )

@@ -114,8 +114,7 @@ class SplitRun:
         clips = self.material.clips
         with self.job.part("features"):
             data = extract_streams(self.job, checkpoints, clips.joints, device=self.device)
-        nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
-        return Features(data, clips.labels, *nothing, *nothing)
+        return _all_train(data, clips.labels)
 
     def experiment(
         self,
@@ -124,13 +123,16 @@ class SplitRun:
         parts: Parts | None = None,
         local: Features | None = None,
     ) -> Experiment:
-        """Features and class states, for the heads. parts: of the split, for heads that read descriptors. local: see
+        """Features and class states, for the heads. parts: of the split; None if every recording trains. local: see
         `local`.
         """
         material, values = self.material, None
-        if parts is not None and material.descriptors is not None:
-            values = split_features(material.descriptors, material.clips.labels, parts)
-        described = described_by(values, material.expectations)
+        if material.descriptors is not None:
+            if parts is None:
+                values = _all_train(material.descriptors, material.clips.labels)
+            else:
+                values = split_features(material.descriptors, material.clips.labels, parts)
+        described = described_by(self.job, values, material.expectations, [one.dataset for one in self.config.data])
         classes = np.array(unseen, np.int64)
         return Experiment(
             *(features, material.states, classes, self.device, material.parts, described),
@@ -181,3 +183,9 @@ class SplitRun:
         words = Words(self.material.text_encoder, self.material.texts)
         trained = Trained(self.head, model, experiment, self.config.flora, chosen, self.seed, accuracy)
         write_bundle(self.job, self.folder.bundle, encoder, self.config.data[0], words, trained)
+
+
+def _all_train(data: Array, labels: NDArray[np.int64]) -> Features:
+    """Every recording trains; the test parts are empty."""
+    nothing = np.empty((0, data.shape[1]), np.float32), np.empty(0, np.int64)
+    return Features(data, labels, *nothing, *nothing)

@@ -14,7 +14,7 @@ from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.datasets.settings import DataSettings
 from flora_engine.errors import FloraError
 from flora_engine.heads import reads, reads_parts
-from flora_engine.labelling.bundle import TextEncoderReference
+from flora_engine.labelling.bundle import TextEncoderReference, bundled
 from flora_engine.project import Project
 from flora_engine.semantics.class_parts import class_parts
 from flora_engine.semantics.class_texts import load_class_texts, several_states, texts_of_names, with_more
@@ -29,7 +29,7 @@ SHIPPED = "shipped"  # under `more`: our own texts of the data set
 class EncodedTexts:
     """texts: of each class, with its further ones. states: float32 (K, T, 2d), see `several_states`. parts: see
     `class_parts`. reference: how a model finds the encoder again, and joins several texts. expectations: float64 (K, D)
-    of descriptors. Parts and expectations are None if no head reads them.
+    of descriptors. Parts and expectations are None if nothing reads them.
     """
 
     texts: list[ClassText]
@@ -70,8 +70,9 @@ def more_texts(data: Sequence[DataSettings], settings: TextSettings) -> list[lis
 
 
 def reads_descriptors(heads: Iterable[str]) -> bool:
-    """Whether one of these heads reads descriptors of the recordings."""
-    return any(reads(name) != "features" for name in heads)
+    """Whether a run of these heads measures its recordings: for one of them, or for the model that labels."""
+    names = list(heads)
+    return bundled(names) is not None or any(reads(name) != "features" for name in names)
 
 
 def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:

@@ -42,6 +42,22 @@ def test_a_large_set_counts_by_the_square_root() -> None:
     assert pool.sets == ("large", "small")
 
 
+def test_few_recordings_are_ranked_among_those_of_a_reference_and_many_are_not() -> None:
+    reference = build_pool({"others": _column(np.linspace(0, 100, 500))})
+    few = build_pool({"own": _column(np.array([40.0, 50, 60]))}, reference)
+    np.testing.assert_allclose(few.scores(_column(np.array([10.0, 50, 90])))[:, 0], [-0.8, 0, 0.8], atol=0.1)
+    many = _column(np.random.default_rng(0).uniform(40, 60, 5000))
+    alone, blended = build_pool({"own": many}), build_pool({"own": many}, reference)
+    tried = _column(np.array([42.0, 50, 55]))
+    np.testing.assert_allclose(blended.scores(tried), alone.scores(tried), atol=0.03)
+    values = many.copy()
+    values[:, 5] = np.nan  # nobody shows it here: the reference alone ranks it
+    np.testing.assert_array_equal(
+        build_pool({"own": values}, reference).scores(tried)[:, 5] > 0, reference.scores(tried)[:, 5] > 0
+    )
+    assert blended.sets == ("own", "others") and build_pool({}, reference) == reference
+
+
 def test_what_too_few_recordings_have_gets_no_score() -> None:
     values = _column(np.arange(50))
     values[7:, 5] = np.nan

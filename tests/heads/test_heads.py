@@ -11,10 +11,24 @@ import torch
 
 from flora_engine.config import FloraSettings
 from flora_engine.descriptors import catalogue
-from flora_engine.heads import Fit, Problem, descriptors, ensemble, ensemble_descriptors, flora, smie
+from flora_engine.heads import (
+    Fit,
+    Problem,
+    Scorer,
+    as_chosen,
+    descriptors,
+    ensemble,
+    ensemble_descriptors,
+    eszsl,
+    flora,
+    smie,
+    training_of,
+)
+from flora_engine.heads.ensemble_descriptors import beside
 from flora_engine.heads.learning.model import load_model, save_model
 from flora_engine.heads.learning.optimise import EVALUATIONS, bounds_of
 from flora_engine.jobs import Job
+from flora_engine.models.together import GRID
 
 
 def test_evaluations_begin_early_and_end_with_the_last_step() -> None:
@@ -95,6 +109,26 @@ def test_descriptors_alone_are_the_cosine_to_what_is_expected() -> None:
     for column, label in enumerate(classes):
         wanted = z @ expected[label] / np.linalg.norm(expected[label])
         np.testing.assert_allclose(watched[0][:, column], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_after_a_training_are_those_of_the_choice() -> None:
+    """One training serves every pair of weights, and 0 leaves a part out."""
+    problem, classes = _described_problem(np.random.default_rng(2)), np.array([4, 5, 1])
+    task = Fit(Job(), problem, {"features": 1.0, "texts": 1.0}, FloraSettings())
+    found: dict[tuple[float, float], np.ndarray] = {}
+
+    def watch(_: int, score: Scorer, baseline: Scorer | None) -> None:
+        for weights in GRID:
+            again = as_chosen(score, vars(weights))
+            found[weights.graphs, weights.descriptors] = again(problem.data, classes)
+
+    beside(eszsl).fit(replace(task, watch=watch))
+    one, other = found[1, 0], found[0, 1]
+    np.testing.assert_allclose(found[0.25, 1], 0.25 * one + other, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1, 0.5], one + 0.5 * other, rtol=1e-4, atol=1e-4)
+    assert np.abs(one - other).max() > 0.1
+    assert training_of(beside(eszsl), {"features": 1.0, "graphs": 0.5, "descriptors": 1}) == {"features": 1.0}
+    assert training_of(eszsl, {"features": 1.0}) == {"features": 1.0}
 
 
 def test_the_sum_with_descriptors_is_the_sum_of_both_heads() -> None:

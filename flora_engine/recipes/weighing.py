@@ -1,0 +1,103 @@
+"""A bundle's descriptors, learned on the recordings of its own training, and how much they count beside its graphs.
+
+Held-out folds of the training part choose the weights, by the rule of the head `ensemble_descriptors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flora_engine.config import FloraSettings
+from flora_engine.evaluation.calibration import best_temperature
+from flora_engine.evaluation.metrics import accuracy
+from flora_engine.evaluation.protocols import Experiment
+from flora_engine.evaluation.selection import Fold, make_folds
+from flora_engine.heads import Array, Fit, Scorer, as_chosen, head
+from flora_engine.heads.ensemble_descriptors import beside
+from flora_engine.jobs import Job
+from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS
+from flora_engine.models.descriptors import DescriptorModel, fit_descriptors, load_descriptor_model
+from flora_engine.models.together import GRID, Weights, spread
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """weights: as the folds chose. validation: their accuracy on the folds, by pair of `GRID`. temperature: of the
+    graphs' scores; that of the model makes its scores count as the weights say.
+    """
+
+    weights: Weights
+    validation: tuple[float, ...]
+    temperature: float
+    model: DescriptorModel
+
+    @property
+    def said(self) -> str:
+        """The choice in a sentence."""
+        best, alone, graphs = max(self.validation), self.validation[0], self.validation[-1]
+        return (
+            f"graphs count {self.weights.graphs:g} and measurements {self.weights.descriptors:g}: {best:.1%} on "
+            f"held-out folds ({alone:.1%} by measurements alone, {graphs:.1%} by graphs alone)"
+        )
+
+
+def weigh(
+    job: Job,
+    name: str,
+    experiment: Experiment,
+    settings: FloraSettings,
+    pick: Mapping[str, Any],
+    seed: int,
+    words: Floats,
+) -> Weighed | None:
+    """Choose the weights for the trained head `name`; None if no descriptors of the recordings are at hand.
+
+    pick: what the folds chose for the head. words: (K, d) text vectors of all classes. Raises Cancelled.
+    """
+    if experiment.described is None:
+        return None
+    problem = experiment.read_by("ensemble_descriptors").problem(seed)
+    found = [_try(job, name, fold, settings, pick) for fold in make_folds(problem, settings)]
+    validation = [float(np.mean([one.accuracies[i] for one in found])) for i in range(len(GRID))]
+    best = int(np.argmax(validation))  # of equals the first, which has the least of the graphs
+    temperature = best_temperature(
+        np.concatenate([one.scores[best] for one in found]), np.concatenate([one.labels for one in found])
+    )
+    values, labels = experiment.described.values.train_data, experiment.features.train_label
+    described = experiment.described
+    model = fit_descriptors({"training": (values, labels, described.expectations, words)}, described.pool)
+    z, seen = model.standardise(values), np.unique(labels)
+    unit = spread(np.asarray(model.scores(z, experiment.described.expectations[seen], words[seen]), np.float32))
+    known = load_descriptor_model(BUILTIN / DESCRIPTORS)  # few classes say nothing of “none of these”
+    model = model.calibrated(temperature * unit, (float(known.odds[0]), float(known.odds[1])))
+    return Weighed(GRID[best], tuple(validation), temperature, model)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Of one fold: by pair of weights the accuracy and the scores (N, U); labels (N,) are their columns."""
+
+    accuracies: list[float]
+    scores: list[Array]
+    labels: NDArray[np.int64]
+
+
+def _try(job: Job, name: str, fold: Fold, settings: FloraSettings, pick: Mapping[str, Any]) -> _Found:
+    rows = np.isin(fold.labels, fold.unseen)
+    data, labels = np.ascontiguousarray(fold.data[rows]), fold.labels[rows]
+    found: list[Array] = []
+
+    def watch(evaluation: int, score: Scorer, _baseline: Scorer | None) -> None:
+        if evaluation == pick["evaluations"]:
+            found.extend(as_chosen(score, vars(weights))(data, fold.unseen) for weights in GRID)
+
+    beside(head(name)).fit(Fit(job, fold.problem, pick["choice"], settings, watch, pick["evaluations"]))
+    right = [accuracy(fold.unseen[one.argmax(axis=1)], labels) for one in found]
+    return _Found(right, found, np.searchsorted(fold.unseen, labels))
