@@ -16,6 +16,7 @@ from flora_engine.datasets.settings import DataSettings
 from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.protocols import Experiment
 from flora_engine.evaluation.selection import make_folds
+from flora_engine.files import write_text
 from flora_engine.heads import Array, Fit, head
 from flora_engine.heads.learning.model import FloraModel
 from flora_engine.jobs import Job
@@ -31,6 +32,7 @@ from flora_engine.labelling.bundle import (
     TextEncoderReference,
     bundle_title,
 )
+from flora_engine.labelling.bundle_file import CARD
 from flora_engine.models.shift_gcn.several import Networks
 from flora_engine.recipes.weighing import Weighed, weigh
 from flora_engine.runs.results import Outcome
@@ -49,6 +51,9 @@ def summary(outcome: Outcome) -> dict[str, float]:
     if "nearest_aligned" in outcome:
         numbers["zsl_nearest_mean_in_aligned_space"] = outcome["nearest_aligned"]["accuracy"]
     return {key: float(value["mean"] if isinstance(value, dict) else value) for key, value in numbers.items()}
+
+
+UNWEIGHED = "the built-in model's measurements count as much as the graphs, for no recordings were at hand to choose by"
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,10 @@ class Trained:
     accuracy: Mapping[str, float]
 
 
-def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, words: Words, trained: Trained) -> None:
+def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, words: Words, trained: Trained) -> str:
     """Write the model that labels into `folder`. encoder: one network, or one per stream; data: how recordings are
-    prepared for it. Raises FloraError if the parts do not fit, Cancelled.
+    prepared for it. Returns how much its graphs and its measurements count, in a sentence. Raises FloraError if the
+    parts do not fit, Cancelled.
     """
     from flora_engine.labelling.export_bundle import export_bundle
 
@@ -95,12 +101,25 @@ def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, 
             direct=None if model.direct is None else model.direct.cpu(),
             descriptors=stored if (weighed is not None or same_words) and stored.is_file() else None,
         )
+    said = UNWEIGHED if weighed is None else weighed.said
+    write_text(folder / CARD, card(bundle_title(folder), words, trained, said))
+    return said
+
+
+def card(title: str, words: Words, trained: Trained, weights: str) -> str:
+    """The model card of a training with an encoder."""
+    labels = trained.experiment.features.train_label
+    names = ", ".join(words.texts[label].name for label in np.unique(labels))
+    numbers = [f"- {name.replace('_', ' ')}: {value:.1%}" for name, value in trained.accuracy.items()]
+    lines = [f"# {title}", "", f"Trained on {len(labels):,} recordings of these classes: {names}.", ""]
+    lines += [f"In its ranking {weights}.", "", f"Of the head {trained.head}, on classes that it never saw:", ""]
+    return "\n".join([*lines, *numbers, ""])
 
 
 def _weighed(job: Job, words: Words, trained: Trained) -> Weighed | None:
     """Descriptors learned on the training part, and the weights; None if its recordings are not at hand."""
     if trained.experiment.described is None:
-        job.log("no recordings were measured: the built-in model's measurements count as much as the graphs")
+        job.log(UNWEIGHED)
         return None
     pick = trained.chosen.get("zsl") or trained.chosen["gzsl"]
     vectors = text_vectors(load_text_encoder(words.encoder.name), [text.motion for text in words.texts])

@@ -85,10 +85,10 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
             features = _extract(job, config, source, path, place)
             ready = experiment_of(job, config, features, texts, place, path)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
-        heads = _heads(job, config, ready, folder, scheduler)
+        heads, said = _heads(job, config, ready, folder, scheduler), ""
         if labels and not has_bundle(folder):
             encoding = encoding or _encoding_of(job, config, None)
-            _write_bundle(job, folder, config, heads, encoding, ready, texts)
+            said = _write_bundle(job, folder, config, heads, encoding, ready, texts)
         result = FloraResult(
             benchmark=config.benchmark,
             texts=config.texts.model_dump(mode="json"),
@@ -97,6 +97,7 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
             heads=heads,
             minutes=(time.monotonic() - started) / 60,
             run=folder.path,
+            weights=said,
             **_label_facts(folder, config),
         )
         folder.write_result(result.stored())
@@ -152,7 +153,7 @@ def _write_bundle(
     encoding: Encoding,
     experiment: Experiment,
     texts: EncodedTexts,
-) -> None:
+) -> str:
     name, seed = bundled(config.heads), config.flora.seeds[0]
     assert name is not None
     outcome = heads[name]["held-out"]
@@ -167,7 +168,7 @@ def _write_bundle(
     trained = Trained(name, model, experiment, config.flora, outcome["chosen"], seed, summary(outcome))
     with job.part("bundle"):
         words = Words(texts.reference, texts.texts)
-        write_bundle(job, folder.bundle, encoding.networks, encoding.data, words, trained)
+        return write_bundle(job, folder.bundle, encoding.networks, encoding.data, words, trained)
 
 
 def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | None = None) -> Encoding:
@@ -191,8 +192,8 @@ def add_bundle(job: Job, folder: RunFolder, config: FloraConfig, device: str | N
             path=config.features or folder.path / FEATURES,
             remedy="Put the file of the training back, or train again.",
         )
-    _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
-    folder.write_result(result.model_copy(update=_label_facts(folder, config)).stored())
+    said = _write_bundle(job, folder, config, result.heads, encoding, experiment, texts)
+    folder.write_result(result.model_copy(update={**_label_facts(folder, config), "weights": said}).stored())
     return encoding
 
 

@@ -144,7 +144,8 @@ def run_split(run: SplitRun, split: Split, parts: Parts) -> SplitResult:
         chosen = heads[run.head]["held-out"]["chosen"]
         model = load_model(kept, run.device)
         with run.job.part("bundle"):
-            run.write_bundle(experiment, model, checkpoints, chosen, summary(heads[run.head]["held-out"]))
+            said = run.write_bundle(experiment, model, checkpoints, chosen, summary(heads[run.head]["held-out"]))
+        result = result.model_copy(update={"weights": said})
     run.folder.write_result(result.stored())
     return result
 
@@ -177,11 +178,12 @@ def run_final(run: SplitRun, results: dict[str, SplitResult]) -> FinalResult:
     summaries = [summary(result.heads[run.head]["held-out"]) for result in results.values()]
     accuracy = {key: math.fsum(one[key] for one in summaries) / len(summaries) for key in summaries[0]}
     with run.job.part("bundle"):
-        run.write_bundle(experiment, model, checkpoints, chosen, accuracy)
+        said = run.write_bundle(experiment, model, checkpoints, chosen, accuracy)
     result = FinalResult(
         clips=len(clips.labels),
         classes=len(np.unique(clips.labels)),
         accuracy_of_splits=accuracy,
+        weights=said,
         encoder={name: stream.brief() for name, stream in streams.items()},
     )
     run.folder.write_result(result.stored())

@@ -177,12 +177,12 @@ class SplitRun:
         checkpoints: dict[str, Path],
         chosen: dict[str, Any],
         accuracy: dict[str, float],
-    ) -> None:
-        """Write the model that labels. chosen: what the folds chose, by setting."""
+    ) -> str:
+        """Write the model that labels, and return how its parts count. chosen: what the folds chose, by setting."""
         encoder = {stream: load_any_encoder(path)[0] for stream, path in checkpoints.items()}
         words = Words(self.material.text_encoder, self.material.texts)
         trained = Trained(self.head, model, experiment, self.config.flora, chosen, self.seed, accuracy)
-        write_bundle(self.job, self.folder.bundle, encoder, self.config.data[0], words, trained)
+        return write_bundle(self.job, self.folder.bundle, encoder, self.config.data[0], words, trained)
 
 
 def _all_train(data: Array, labels: NDArray[np.int64]) -> Features:

@@ -47,7 +47,7 @@ class EncoderResult(_Result):
 class FloraResult(_Result):
     """samples: of the parts train, zsl and gzsl. bundle: the path of the model that labels, in the run's folder.
 
-    to_label: in one sentence what is missing if there is no bundle.
+    to_label: in one sentence what is missing if there is no bundle. weights: in a sentence, see `SplitResult`.
     """
 
     kind: Literal["flora"] = "flora"
@@ -59,10 +59,13 @@ class FloraResult(_Result):
     minutes: float
     bundle: str | None = None
     to_label: str = ""
+    weights: str = ""
 
 
 class SplitResult(_Result):
-    """One split of a pipeline. counts: recordings of the parts train, zsl and gzsl. minutes: encoder, all."""
+    """One split of a pipeline. counts: recordings of the parts train, zsl and gzsl. minutes: encoder, all. weights: how
+    much graphs and measurements count in the bundle, and what held-out folds said of it, in a sentence.
+    """
 
     kind: Literal["split"] = "split"
     unseen: list[int]
@@ -71,6 +74,7 @@ class SplitResult(_Result):
     encoder: dict[str, Stream]
     heads: Heads
     minutes: dict[str, float]
+    weights: str = ""
 
 
 class FinalResult(_Result):
@@ -81,6 +85,7 @@ class FinalResult(_Result):
     classes: int
     accuracy_of_splits: dict[str, float]
     encoder: dict[str, Stream]
+    weights: str = ""
 
 
 class PipelineResult(_Result):

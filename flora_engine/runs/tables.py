@@ -50,11 +50,14 @@ def result_table(result: AnyResult) -> str:
         chance = next(iter(next(iter(result.heads.values())).values()))["chance"]
         lines = [*_head(_base(result.heads)), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"]
         missing = result.to_label if isinstance(result, FloraResult) else ""
-        return "\n".join([*lines, *(["", missing] if missing else [])])
+        weights = f"In the model {result.weights}." if result.weights else ""
+        return "\n".join([*lines, *(part for text in (missing, weights) if text for part in ("", text))])
     if isinstance(result, PipelineResult):
         rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
         base = _base(next(iter(result.splits.values())).heads)
-        return "\n".join([*_head(base, "split", "chance"), *rows])
+        finished = [*result.splits.items(), *([("final", result.final)] if result.final is not None else [])]
+        said = [f"In the model of {name} {one.weights}." for name, one in finished if one.weights]
+        return "\n".join([*_head(base, "split", "chance"), *rows, *(part for text in said for part in ("", text))])
     if isinstance(result, DescriptorsResult):
         return "\n".join(_left_out(result))
     streams = result.streams if isinstance(result, EncoderResult) else result.encoder
@@ -90,11 +93,21 @@ def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[st
             label = "published (best on test)" if protocol == "published" else protocol
             zsl = percent(outcome["zsl"]["accuracy"]) if "zsl" in outcome else ""
             beyond = "" if protocols is base else _beyond(outcome, base.get(protocol, {}))
-            rows.append([*before, name, label, zsl, beyond, *_generalised(outcome), *_cost(outcome), *after])
+            rows.append(
+                [*before, _weighed(name, outcome), label, zsl, beyond, *_generalised(outcome), *_cost(outcome), *after]
+            )
             if "nearest_aligned" in outcome:
                 nearest = percent(outcome["nearest_aligned"]["accuracy"])
                 rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 5 + len(after))])
     return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _weighed(name: str, outcome: Outcome) -> str:
+    """The name of a head; of one that weighs graphs and measurements, with both weights for ZSL."""
+    choice = outcome.get("chosen", {}).get("zsl", {}).get("choice", {})
+    if not {"graphs", "descriptors"} <= choice.keys():
+        return name
+    return f"{name} (graphs {choice['graphs']:g}, measurements {choice['descriptors']:g})"
 
 
 def _generalised(outcome: Outcome) -> list[str]:
