@@ -85,7 +85,9 @@ def train(job: Job, start: Start, config: FloraConfig, device: str | None, sched
             features = _extract(job, config, source, path, place)
             ready = experiment_of(job, config, features, texts, place, path)
         keep_classes(folder.path, [text.name for text in _texts(config)], ready)
-        heads, said = _heads(job, config, ready, folder, scheduler), ""
+        before = read_result(folder.result() or {})
+        said = before.weights if isinstance(before, FloraResult) else ""
+        heads = _heads(job, config, ready, folder, scheduler)
         if labels and not has_bundle(folder):
             encoding = encoding or _encoding_of(job, config, None)
             said = _write_bundle(job, folder, config, heads, encoding, ready, texts)

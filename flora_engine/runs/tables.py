@@ -55,8 +55,9 @@ def result_table(result: AnyResult) -> str:
     if isinstance(result, PipelineResult):
         rows = [row for name, split in result.splits.items() for row in _rows(split.heads, name, split.chance)]
         base = _base(next(iter(result.splits.values())).heads)
-        finished = [*result.splits.items(), *([("final", result.final)] if result.final is not None else [])]
-        said = [f"In the model of {name} {one.weights}." for name, one in finished if one.weights]
+        each = {name: split.weights for name, split in result.splits.items()}
+        each |= {} if result.final is None else {"final": result.final.weights}
+        said = [f"In the model of {name} {text}." for name, text in each.items() if text]
         return "\n".join([*_head(base, "split", "chance"), *rows, *(part for text in said for part in ("", text))])
     if isinstance(result, DescriptorsResult):
         return "\n".join(_left_out(result))

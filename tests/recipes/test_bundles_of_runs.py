@@ -125,13 +125,13 @@ def test_a_run_without_an_encoder_says_so_and_gets_it_later(
     assert cli.main(["bundle", str(tmp_path / "runs"), "--encoder", *map(str, files), *how, "--device", "cpu"]) == 0
     assert "joint, bone; clip, 16 frames, 1 person" in capsys.readouterr().out
     after = json.loads((run / "result.json").read_text())
-    assert after == before | {"bundle": "bundle", "to_label": ""}
+    assert after == before | {"bundle": "bundle", "to_label": "", "weights": bundling.UNWEIGHED}
     decision = load_manifest(run / "bundle").decision
     assert decision is not None
     assert decision.temperature == after["heads"]["flora"]["held-out"]["chosen"]["zsl"]["temperature"]
     assert len(Labeller(run / "bundle").label(synthesise(20), TEXTS).labels) == 3
     resumed = perform(Job(), "train", {"resume": str(run), "device": "cpu"})
-    assert resumed["bundle"] == "bundle"  # what was added stays
+    assert resumed["bundle"] == "bundle" and resumed["weights"] == bundling.UNWEIGHED  # what was added stays
     kept = (run / "bundle" / "manifest.json").read_bytes()
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"not weights")

@@ -32,7 +32,7 @@ from flora_engine.recipes.pipeline import load_material
 from flora_engine.runs import remaining
 from flora_engine.runs.analysis import read_analysis
 from flora_engine.runs.folder import RunFolder
-from flora_engine.runs.results import PipelineResult, read_result
+from flora_engine.runs.results import PipelineResult, SplitResult, read_result
 from flora_engine.runs.tables import numbers, result_table
 from flora_engine.semantics.class_texts import parse_typed
 from flora_engine.training.encoder.state import load_encoder
@@ -98,7 +98,10 @@ def test_recordings_become_a_bundle_that_labels(
         assert len(labeller.manifest.seen_classes) == seen
         assert labeller.manifest.streams == tuple(streams)
         assert labeller.manifest.accuracy["zsl"] == split["heads"][head]["held-out"]["zsl"]["accuracy"]["mean"]
-        assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble")
+        how = labeller.manifest.descriptors
+        assert how is not None and how.chosen and how.graphs + how.descriptors >= 1
+        assert (bundle / "skeleton_to_text.onnx").exists() == (head == "ensemble" and how.graphs > 0)
+        assert f"graphs count {how.graphs:g} and measurements" in (bundle / "MODEL_CARD.md").read_text("utf-8")
         assert len(labeller.label(synthesise(20), parse_typed("walk; wave; sit down")).labels) == 3
     kept = read_analysis(run / "a")
     assert set(kept.files) == {(name, setting) for name in (head, "eszsl") for setting in ("zsl", "gzsl")}
@@ -115,6 +118,8 @@ def test_recordings_become_a_bundle_that_labels(
     typed = read_result(result)
     assert isinstance(typed, PipelineResult)
     assert f"| a | {head} |" in result_table(typed)
+    assert typed.final is not None and "on held-out folds" in typed.final.weights
+    assert f"In the model of final {typed.final.weights}." in result_table(typed)
     zsl = split["heads"]["eszsl"]["held-out"]["zsl"]["accuracy"]["mean"]
     assert numbers(typed)["a, eszsl, held-out: ZSL"] == f"{zsl:.1%}"
     assert RunFolder.open(run).status() == "finished"
@@ -138,7 +143,8 @@ def test_heads_read_descriptors_and_local_features_of_a_pipeline(
     assert read_analysis(Path(result["run"]) / "a").view("descriptors", "gzsl").labels.size == 32
     kept = {name: np.load(Path(result["run"]) / "a" / f"{name}.npz") for name in ("features", "local")}
     assert kept["local"]["zsl_data"].shape == (8, 3 * 25 * kept["features"]["zsl_data"].shape[1])
-    assert load_material(Job(), config(recordings)).descriptors is None
+    assert "ensemble_descriptors (graphs " in result_table(SplitResult.model_validate(result["splits"]["a"]))
+    assert load_material(Job(), config(recordings, heads=["eszsl"])).descriptors is None
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tmp_path: Path) -> None:
