@@ -154,6 +154,18 @@ def trainings(module: Head, settings: FloraSettings) -> list[list[Choice]]:
     return found
 
 
+def remembered(
+    memory: Memory, name: str, settings: FloraSettings, choice: Choice, fold: int, evaluation: int
+) -> Array | None:
+    """What head `name` scored in a finished fold, (N, U): its pseudo-unseen samples and classes; None if not kept."""
+    tried = trainings(head(name), settings)
+    number = next((c for c, choices in enumerate(tried) if dict(choice) == dict(choices[0])), None)
+    if number is None or not memory.has(piece := piece_name(name, number, fold, len(tried[number]))):
+        return None
+    found = memory.recall(piece, lambda _: {})["evaluations"].get(str(evaluation), {}).get("among")
+    return None if found is None else np.asarray(found.numpy(), np.float32)
+
+
 def piece_name(name: str, training: int, fold: int, choices: int) -> str:
     """By which `select` remembers one training of a head on one fold, that serves so many choices."""
     return f"fold-{name}-{training}-{fold}" + (f"-{choices}" if choices > 1 else "")
@@ -181,6 +193,8 @@ def try_fold(
         among = scores[is_unseen][:, len(seen) :]
         predicted = fold.unseen[among.argmax(axis=1)]
         here: dict[str, Any] = {"zsl": accuracy(predicted, fold.labels[is_unseen]), "gzsl": None}
+        if not place:  # for whoever adds another part to the sum afterwards (`recipes.weighing`)
+            here["among"] = torch.from_numpy(np.ascontiguousarray(among))
         here["temperature"] = best_temperature(among, np.searchsorted(fold.unseen, fold.labels[is_unseen]))
         if not is_unseen.all():
             generalised = Generalised.of(scores, fold.labels, seen, fold.unseen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from flora_engine.labelling.bundle import (
 from flora_engine.labelling.bundle_file import CARD
 from flora_engine.models.shift_gcn.several import Networks
 from flora_engine.recipes.weighing import Weighed, weigh
+from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Outcome
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.semantics.text_encoder import MINILM_SHA256, load_text_encoder
@@ -66,7 +67,9 @@ class Words:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained head. chosen: what the folds chose, by setting. seed: of its training. accuracy: see `summary`."""
+    """A trained head. chosen: what the folds chose, by setting. seed: of its training. accuracy: see `summary`. memory:
+    of the run, with what its folds scored.
+    """
 
     head: str
     model: FloraModel
@@ -75,6 +78,7 @@ class Trained:
     chosen: Mapping[str, Any]
     seed: int
     accuracy: Mapping[str, float]
+    memory: Memory = field(default_factory=Memory)
 
 
 def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, words: Words, trained: Trained) -> str:
@@ -124,7 +128,8 @@ def _weighed(job: Job, words: Words, trained: Trained) -> Weighed | None:
     pick = trained.chosen.get("zsl") or trained.chosen["gzsl"]
     vectors = text_vectors(load_text_encoder(words.encoder.name), [text.motion for text in words.texts])
     with job.part("weights"):
-        found = weigh(job, trained.head, trained.experiment, trained.settings, pick, trained.seed, vectors)
+        how = (trained.experiment, trained.settings, pick, trained.seed)
+        found = weigh(job, trained.head, *how, vectors, trained.memory)
     if found is not None:
         job.log(found.said)
     return found

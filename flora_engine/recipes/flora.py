@@ -42,6 +42,7 @@ from flora_engine.recipes.kept import keep_classes, keep_recordings
 from flora_engine.recipes.starting import Start, check_recordings, run_folder
 from flora_engine.recipes.texts import EncodedTexts, encode_texts, more_texts, reads_descriptors, texts_for
 from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import FloraResult, Heads, read_result
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.text_encoder import load_text_encoder
@@ -167,7 +168,8 @@ def _write_bundle(
             path=folder.path,
             remedy="Bring back the texts that its configuration names, or train again.",
         )
-    trained = Trained(name, model, experiment, config.flora, outcome["chosen"], seed, summary(outcome))
+    how = (config.flora, outcome["chosen"], seed, summary(outcome), Memory(folder.path / "checkpoints"))
+    trained = Trained(name, model, experiment, *how)
     with job.part("bundle"):
         words = Words(texts.reference, texts.texts)
         return write_bundle(job, folder.bundle, encoding.networks, encoding.data, words, trained)

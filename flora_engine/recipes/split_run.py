@@ -27,6 +27,7 @@ from flora_engine.recipes.evaluating import evaluate_heads
 from flora_engine.recipes.features import Extraction
 from flora_engine.recipes.kept import keep_classes, keep_recordings
 from flora_engine.runs.folder import RunFolder
+from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Heads, Stream
 from flora_engine.semantics.class_texts import ClassText
 from flora_engine.training.extraction import extract_streams, load_any_encoder, split_features
@@ -181,7 +182,8 @@ class SplitRun:
         """Write the model that labels, and return how its parts count. chosen: what the folds chose, by setting."""
         encoder = {stream: load_any_encoder(path)[0] for stream, path in checkpoints.items()}
         words = Words(self.material.text_encoder, self.material.texts)
-        trained = Trained(self.head, model, experiment, self.config.flora, chosen, self.seed, accuracy)
+        memory = Memory(self.folder.path / "checkpoints")
+        trained = Trained(self.head, model, experiment, self.config.flora, chosen, self.seed, accuracy, memory)
         return write_bundle(self.job, self.folder.bundle, encoder, self.config.data[0], words, trained)
 
 

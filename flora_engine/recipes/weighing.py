@@ -16,13 +16,13 @@ from flora_engine.config import FloraSettings
 from flora_engine.evaluation.calibration import best_temperature
 from flora_engine.evaluation.metrics import accuracy
 from flora_engine.evaluation.protocols import Experiment
-from flora_engine.evaluation.selection import Fold, make_folds
-from flora_engine.heads import Array, Fit, Scorer, as_chosen, head
-from flora_engine.heads.ensemble_descriptors import beside
+from flora_engine.evaluation.selection import Fold, make_folds, remembered
+from flora_engine.heads import Array, Fit, Scorer, descriptors, head
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS
 from flora_engine.models.descriptors import DescriptorModel, fit_descriptors, load_descriptor_model
 from flora_engine.models.together import GRID, Weights, spread
+from flora_engine.runs.progress import Memory
 
 Floats = NDArray[np.float64]
 
@@ -56,15 +56,22 @@ def weigh(
     pick: Mapping[str, Any],
     seed: int,
     words: Floats,
+    memory: Memory,
 ) -> Weighed | None:
     """Choose the weights for the trained head `name`; None if no descriptors of the recordings are at hand.
 
-    pick: what the folds chose for the head. words: (K, d) text vectors of all classes. Raises Cancelled.
+    pick: what the folds chose for the head. words: (K, d) text vectors of all classes. memory: of the run; what folds
+    of it scored is taken from there, and trained anew if it is not. Raises Cancelled.
     """
     if experiment.described is None:
         return None
-    problem = experiment.read_by("ensemble_descriptors").problem(seed)
-    found = [_try(job, name, fold, settings, pick) for fold in make_folds(problem, settings)]
+    graphs = make_folds(experiment.read_by(name).problem(seed), settings)
+    measured = make_folds(experiment.read_by("descriptors").problem(seed), settings)  # the same recordings
+    found = []
+    for number, (one, other) in enumerate(zip(graphs, measured, strict=True)):
+        scores = remembered(memory, name, settings, pick["choice"], number, pick["evaluations"])
+        scores = _by_graphs(job, name, one, settings, pick) if scores is None else scores
+        found.append(_sums(scores, other))
     validation = [float(np.mean([one.accuracies[i] for one in found])) for i in range(len(GRID))]
     best = int(np.argmax(validation))  # of equals the first, which has the least of the graphs
     temperature = best_temperature(
@@ -89,15 +96,26 @@ class _Found:
     labels: NDArray[np.int64]
 
 
-def _try(job: Job, name: str, fold: Fold, settings: FloraSettings, pick: Mapping[str, Any]) -> _Found:
+def _by_graphs(job: Job, name: str, fold: Fold, settings: FloraSettings, pick: Mapping[str, Any]) -> Array:
+    """(N, U): what the head scores on a fold's pseudo-unseen samples and classes, trained once more as picked."""
     rows = np.isin(fold.labels, fold.unseen)
-    data, labels = np.ascontiguousarray(fold.data[rows]), fold.labels[rows]
     found: list[Array] = []
 
     def watch(evaluation: int, score: Scorer, _baseline: Scorer | None) -> None:
         if evaluation == pick["evaluations"]:
-            found.extend(as_chosen(score, vars(weights))(data, fold.unseen) for weights in GRID)
+            found.append(score(np.ascontiguousarray(fold.data[rows]), fold.unseen))
 
-    beside(head(name)).fit(Fit(job, fold.problem, pick["choice"], settings, watch, pick["evaluations"]))
-    right = [accuracy(fold.unseen[one.argmax(axis=1)], labels) for one in found]
-    return _Found(right, found, np.searchsorted(fold.unseen, labels))
+    head(name).fit(Fit(job, fold.problem, pick["choice"], settings, watch, pick["evaluations"]))
+    return found[0]
+
+
+def _sums(graphs: Array, fold: Fold) -> _Found:
+    """Of the weighed sums with what descriptors say of the same fold, learned without its pseudo-unseen classes."""
+    rows, problem = np.isin(fold.labels, fold.unseen), fold.problem
+    model = descriptors.train(problem, problem.data)
+    share = 1 / spread(descriptors.scores(model, problem, problem.data, problem.seen, learned=True))
+    measured = share * descriptors.scores(model, problem, fold.data[rows], fold.unseen, learned=True)
+    sums = [np.asarray(one.graphs * graphs + one.descriptors * measured, np.float32) for one in GRID]
+    labels = fold.labels[rows]
+    right = [accuracy(fold.unseen[one.argmax(axis=1)], labels) for one in sums]
+    return _Found(right, sums, np.searchsorted(fold.unseen, labels))

@@ -17,7 +17,9 @@ from flora_engine.heads import head
 from flora_engine.jobs import Event, Job
 from flora_engine.labelling.bundle import DescriptorReference, Manifest, TextEncoderReference, write_manifest
 from flora_engine.models.together import GRID, Weights
+from flora_engine.recipes import weighing
 from flora_engine.recipes.weighing import weigh
+from flora_engine.runs.progress import Memory
 
 SETTINGS = FloraSettings(folds=2, validation_classes=3, attunements=((0, 0.0),))
 PICK = {"choice": {"features": 1.0, "texts": 1.0}, "evaluations": 1}
@@ -42,7 +44,7 @@ def experiment(telling: str) -> Experiment:
 def test_what_tells_the_classes_apart_counts(telling: str, wanted: Weights) -> None:
     given = experiment(telling)
     words = np.random.default_rng(0).normal(size=(CLASSES, 8))
-    found = weigh(Job(), "eszsl", given, SETTINGS, PICK, 0, words)
+    found = weigh(Job(), "eszsl", given, SETTINGS, PICK, 0, words, Memory())
     assert found is not None and len(found.validation) == len(GRID)
     assert (found.weights.graphs > found.weights.descriptors) == (wanted.graphs > 0)
     assert found.validation[GRID.index(found.weights)] == max(found.validation) > 0.6
@@ -53,9 +55,22 @@ def test_what_tells_the_classes_apart_counts(telling: str, wanted: Weights) -> N
     assert found.model.to_text.shape == (len(catalogue()), 8) and float(found.model.temperature) > 0
 
 
+def test_what_the_folds_of_a_run_scored_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, words = experiment("features"), np.random.default_rng(0).normal(size=(CLASSES, 8))
+    memory = Memory(tmp_path)
+    pick = select(Job(), "eszsl", given.read_by("eszsl").problem(0), SETTINGS, 0.0, memory)["zsl"].summary()
+    fresh = weigh(Job(), "eszsl", given, SETTINGS, pick, 0, words, Memory())
+    monkeypatch.setattr(weighing, "_by_graphs", lambda *_: pytest.fail("trained again"))
+    again = weigh(Job(), "eszsl", given, SETTINGS, pick, 0, words, memory)
+    assert fresh is not None and again is not None and again.weights == fresh.weights
+    assert again.validation == pytest.approx(fresh.validation) and again.validation[-1] == pytest.approx(
+        pick["validation"]
+    )
+
+
 def test_without_recordings_nothing_is_chosen() -> None:
     bare = replace(experiment("features"), described=None)
-    assert weigh(Job(), "eszsl", bare, SETTINGS, PICK, 0, np.zeros((CLASSES, 8))) is None
+    assert weigh(Job(), "eszsl", bare, SETTINGS, PICK, 0, np.zeros((CLASSES, 8)), Memory()) is None
 
 
 def test_the_sum_is_trained_once_for_all_weights() -> None:
