@@ -71,7 +71,7 @@ def main() -> None:
     settings = {"tokens_per_step": 2, "evaluations": 4, "align": 800, "total": 1600, "learning_rate": 1e-4}
     for option, one in {**settings, "published_training": "fast", "attunements": ["0:0"], "device": "cpu"}.items():
         setattr(given, option, one)
-    given.without_own_names, given.pool = False, None
+    given.without_own_names, given.pool, given.no_local = False, None, True
     print("|".join(["", "split, seed", *(f"{w.graphs:g} : {w.descriptors:g}" for w in GRID), "chosen", ""]))
     chosen = []
     for task in splits_of(given):

@@ -208,7 +208,7 @@ def texts_of(job: Job, config: FloraConfig) -> EncodedTexts:
     """The texts of the benchmark's classes, as the heads of the configuration see them. FloraError."""
     encoder = load_text_encoder(config.texts.encoder, job)
     more = more_texts([_data(config)], config.texts)
-    return encode_texts(encoder, _texts(config), config.texts, config.heads, more)
+    return encode_texts(encoder, _texts(config), config.texts, config.heads, more, recordings=config.features is None)
 
 
 def _texts(config: FloraConfig) -> list[ClassText]:

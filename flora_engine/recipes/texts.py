@@ -45,12 +45,15 @@ def encode_texts(
     settings: TextSettings,
     heads: Sequence[str],
     more: Sequence[Sequence[ClassText]] = (),
+    recordings: bool = True,
 ) -> EncodedTexts:
-    """What `heads` see of the class texts. more: further texts of the same classes. FloraError as in `class_states`."""
+    """What `heads` see of the class texts. more: further texts of the same classes. recordings: whether the run has
+    any, so that its model measures them. FloraError as in `class_states`.
+    """
     tokens = settings.tokens
     parts = class_parts(encoder, texts, tokens) if reads_parts(heads) else None
     expectations = None
-    if reads_descriptors(heads):
+    if reads_descriptors(heads, recordings):
         read = Reader(users_lexicon(), encoder).read_all(texts)
         expectations = np.stack([one.values for one in read])
     every = with_more(texts, more)
@@ -69,10 +72,12 @@ def more_texts(data: Sequence[DataSettings], settings: TextSettings) -> list[lis
     return found
 
 
-def reads_descriptors(heads: Iterable[str]) -> bool:
-    """Whether a run of these heads measures its recordings: for one of them, or for the model that labels."""
+def reads_descriptors(heads: Iterable[str], recordings: bool = True) -> bool:
+    """Whether a run of these heads measures its recordings: for one of them, or for the model that labels, if it has
+    recordings.
+    """
     names = list(heads)
-    return bundled(names) is not None or any(reads(name) != "features" for name in names)
+    return (recordings and bundled(names) is not None) or any(reads(name) != "features" for name in names)
 
 
 def texts_for(data: DataSettings, settings: TextSettings) -> list[ClassText]:
