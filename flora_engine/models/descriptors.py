@@ -32,7 +32,7 @@ _SHRINK, _TOWARDS, _TEXT_RIDGE = 3.0, 0.3, 0.3
 _LARGEST, _POWER = 2.5, 0.8  # z is cut there, then raised to this power: one extreme value must not decide alone
 # An action loses this share of the soft maximum, with this softness, of its scores over the reference.
 _HUB, _SOFTNESS = 0.35, 0.3
-_REFERENCE = 600  # recordings that stand for the pool
+REFERENCE = 600  # recordings that stand for the pool
 _RIVALS = 5
 _LENGTH = 3.0  # of a class's target in expectation space
 Training = Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64], Floats, Floats]]
@@ -149,7 +149,7 @@ def _soft_maximum(scores: Floats) -> Floats:
 
 def _stand_ins(weights: Floats) -> NDArray[np.int64]:
     """(R,): rows that stand for all, each about as often as it weighs; the same each time."""
-    places = (np.arange(_REFERENCE) + 0.5) / _REFERENCE
+    places = (np.arange(REFERENCE) + 0.5) / REFERENCE
     return np.asarray(np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1))
 
 

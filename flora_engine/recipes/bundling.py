@@ -34,6 +34,7 @@ from flora_engine.labelling.bundle import (
 )
 from flora_engine.labelling.bundle_file import CARD
 from flora_engine.models.shift_gcn.several import Networks
+from flora_engine.recipes.descriptor_model import HELD
 from flora_engine.recipes.weighing import Weighed, weigh
 from flora_engine.runs.progress import Memory
 from flora_engine.runs.results import Outcome
@@ -106,18 +107,19 @@ def write_bundle(job: Job, folder: Path, encoder: Networks, data: DataSettings, 
             descriptors=stored if (weighed is not None or same_words) and stored.is_file() else None,
         )
     said = UNWEIGHED if weighed is None else weighed.said
-    write_text(folder / CARD, card(bundle_title(folder), words, trained, said))
+    held = "" if weighed is None else HELD
+    write_text(folder / CARD, card(bundle_title(folder), words, trained, said, held))
     return said
 
 
-def card(title: str, words: Words, trained: Trained, weights: str) -> str:
-    """The model card of a training with an encoder."""
+def card(title: str, words: Words, trained: Trained, weights: str, held: str) -> str:
+    """The model card of a training with an encoder. held: what its measurements keep of the recordings."""
     labels = trained.experiment.features.train_label
     names = ", ".join(words.texts[label].name for label in np.unique(labels))
     numbers = [f"- {name.replace('_', ' ')}: {value:.1%}" for name, value in trained.accuracy.items()]
     lines = [f"# {title}", "", f"Trained on {len(labels):,} recordings of these classes: {names}.", ""]
     lines += [f"In its ranking {weights}.", "", f"Of the head {trained.head}, on classes that it never saw:", ""]
-    return "\n".join([*lines, *numbers, ""])
+    return "\n".join([*lines, *numbers, "", *([held, ""] if held else [])])
 
 
 def _weighed(job: Job, words: Words, trained: Trained) -> Weighed | None:

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from flora_engine.evaluation.open_sets import Left, Outcome, measure, odds, temperature
 from flora_engine.jobs import Job
 from flora_engine.labelling.bundle import BUILTIN, DESCRIPTORS
-from flora_engine.models.descriptors import DescriptorModel, fit_descriptors, load_descriptor_model
+from flora_engine.models.descriptors import REFERENCE, DescriptorModel, fit_descriptors, load_descriptor_model
 
 Floats = NDArray[np.float64]
 _GROUPS = 2  # of the classes of a single set; each is left out once, as whole sets are of several
 _FEWEST = 2  # classes that a group needs
+# For model cards.
+HELD = (
+    f"The bundle holds statistics, regression weights, and of up to {REFERENCE} recordings how each measurement ranks "
+    "among all; movements cannot be made from that, and no names of recordings are kept."
+)
 
 
 @dataclass(frozen=True)

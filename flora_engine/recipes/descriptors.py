@@ -30,7 +30,7 @@ from flora_engine.labelling.bundle import (
     write_manifest,
 )
 from flora_engine.labelling.bundle_file import CARD
-from flora_engine.recipes.descriptor_model import Evidence, Learned, learn
+from flora_engine.recipes.descriptor_model import HELD, Evidence, Learned, learn
 from flora_engine.recipes.starting import Start, run_folder
 from flora_engine.runs.results import DescriptorsResult, SetFacts, SetOutcome, read_result
 from flora_engine.semantics.class_texts import typed_name
@@ -160,7 +160,7 @@ def card(title: str, result: DescriptorsResult) -> str:
     lines += ["|---|---|---|---|"]
     for one in result.sets.values():
         lines.append(f"| {one.title} | {one.recordings:,} | {one.classes} | {one.terms or 'unknown'} |")
-    lines += ["", "The bundle holds statistics and regression weights, no recordings.", "", "## What was measured", ""]
+    lines += ["", HELD, "", "## What was measured", ""]
     if not result.left_out:
         lines.append("Nothing: there are too few classes to leave some out.")
     else:

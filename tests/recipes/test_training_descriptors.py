@@ -71,6 +71,7 @@ def test_recordings_of_three_kinds_become_a_model_that_labels(data: dict[str, An
     bundle = result.run / result.bundle
     card = (bundle / "MODEL_CARD.md").read_text("utf-8")
     assert "| mine | 12 | 4 | your own recordings |" in card and "NTU RGB+D 120" in card
+    assert "of up to 600 recordings how each measurement ranks" in card
     labeller = Labeller(bundle)
     right = [
         labeller.label(synthesise(action, seed=9), parse_typed("\n".join(OWN))).labels[0].name == name
