@@ -100,7 +100,9 @@ def need(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
 
 def show_demo(window: MainWindow) -> None:
     """The demo project as it opens, at its first recording, in the middle of the action."""
+    before = window.session.project
     window.run_command("file.demo")
+    need(lambda: window.session.project is not before and not window.library.is_busy, "the demo project", 120)
     need(lambda: window.player.sequence is not None and bool(window.library.model.table), "the demo project", 120)
     show_row(window, 0)
 
@@ -109,7 +111,7 @@ def show_row(window: MainWindow, row: int) -> None:
     """A recording in the middle of its action, with its ranking where there is a model."""
     name = window.library.model.table.names[row]
     window.library.select_row(row)
-    need(lambda: window.player.sequence is not None and window.player.sequence.name == name, name, 20)
+    need(lambda: window.player.sequence is not None and window.player.sequence.name == name, name)
     if not wait(lambda: window.labels.answer is not None, 60 if (BUILTIN / "manifest.json").is_file() else 0):
         print("no ranking is shown: there is no model at", BUILTIN, file=sys.stderr)
     window.player.playback.pause()
@@ -156,7 +158,7 @@ def take_timeline(window: MainWindow, out: Path, theme: str) -> None:
     window.run_command("file.clear")
     window.labels.set_text("\n".join(ACTIONS[i].name for i in (0, 2, 3, 5, 6, 10, 11, 12)))
     window.opening.open_paths([file])
-    need(lambda: window.player.sequence is not None and window.player.sequence.name == "stream", "the stream", 20)
+    need(lambda: window.player.sequence is not None and window.player.sequence.name == "stream", "the stream")
     window.player.playback.pause()
     timelines = window.timelines
     timelines.find()
@@ -186,7 +188,7 @@ def take_review(window: MainWindow, out: Path, theme: str) -> None:
     typed = window.labels.text()
     window.labels.set_text("\n".join(ACTIONS[i].name for i in (0, 2, 3, 5, 10, 11)))
     window.opening.open_paths([study])
-    need(lambda: window.session.project is not None and window.session.project.folder == study, "the study", 20)
+    need(lambda: window.session.project is not None and window.session.project.folder == study, "the study")
     need(lambda: window.session.can_edit and not window.library.is_busy and window.library.model.rowCount() > 1, "rows")
     window.batches.rank_many()
     need(lambda: not window.jobs.jobs and len(window.review.model.queue) > 1, "the rankings", 300)
