@@ -1,4 +1,4 @@
-"""`flora convert IN OUT`: a recording in another format, as the suffix of OUT says; features as one npz file."""
+"""`flora convert IN OUT`: recordings into another format, chosen by the suffix of OUT; features into one npz file."""
 
 from __future__ import annotations
 
