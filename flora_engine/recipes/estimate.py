@@ -27,9 +27,10 @@ from flora_engine.config import (
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.feature_sources import part_sizes
+from flora_engine.datasets.features import STRETCHES
 from flora_engine.datasets.importing.find import find_recordings
 from flora_engine.datasets.labelled import find_items, forget_projects
-from flora_engine.datasets.settings import DataSettings
+from flora_engine.datasets.settings import DataSettings, RecordingSettings
 from flora_engine.datasets.split_checks import of_project
 from flora_engine.descriptors import catalogue, measure
 from flora_engine.errors import FloraError
@@ -107,9 +108,18 @@ def estimate_of(job: Job, start: Start, device: str | None) -> Estimate:
     if not isinstance(config, EncoderConfig):
         stages += _head_stages(job, config, sizes, width, place, times)
     clip = 0 if data is None else 4 * 3 * data.frames * 25 * data.persons
+    if _keeps_local(config):
+        width *= 1 + STRETCHES * 25
     memory = (memory_used() or 0) + 2 * sizes.all * clip + 4 * sizes.all * width
     disk = sizes.all * (clip + 4 * width) + times * 100 * 2**20
     return Estimate(tuple(stages), sizes, memory, disk, _free(start.out), place)
+
+
+def _keeps_local(config: FloraConfig | EncoderConfig | PipelineConfig) -> bool:
+    """Whether a head attends to local features, which the training then keeps beside the features."""
+    from flora_engine.heads import reads_local
+
+    return not isinstance(config, EncoderConfig) and _data_of(config) is not None and reads_local(config.heads)
 
 
 def _of_measurements(job: Job, config: DescriptorsConfig, out: Path) -> Estimate:
@@ -127,11 +137,20 @@ def _of_measurements(job: Job, config: DescriptorsConfig, out: Path) -> Estimate
         seconds += (time.monotonic() - started) / max(1, len(some)) * len(items)
         count += len(items)
     forget_projects()
-    classes = sum(len(load_dataset(one.dataset).classes) for one in config.data if one.dataset in dataset_names())
+    classes, counted = sum(map(_classes_of, config.data)), all(one.project is not None for one in config.data)
     width = 4 * len(catalogue())
     stages = (("Read and measure the recordings", seconds), ("Learn", None))
-    sizes, disk = Sizes(count, count, classes, classes, False), count * width + 2**20
+    sizes, disk = Sizes(count, count, classes, classes, counted), count * width + 2**20
     return Estimate(stages, sizes, (memory_used() or 0) + 2 * count * width, disk, _free(out), "cpu")
+
+
+def _classes_of(settings: RecordingSettings) -> int:
+    """The classes that have recordings in a project, else all of the data set; 0 if neither is known."""
+    if settings.project is not None:
+        with Project.open(settings.project, "read") as project:
+            labels = of_project(project).labels
+        return len(np.unique(labels[labels >= 0]))
+    return len(load_dataset(settings.dataset).classes) if settings.dataset in dataset_names() else 0
 
 
 def sizes_of(config: FloraConfig | EncoderConfig | PipelineConfig) -> Sizes:

@@ -24,6 +24,7 @@ from flora_engine.runs.results import (
 )
 
 GZSL = ("seen", "unseen", "harmonic", "area")
+NOTHING = "–"  # in a cell: Qt merges empty ones with their neighbours
 FLOW_OFF = "nearest mean in Flora's aligned space"
 
 
@@ -100,7 +101,7 @@ def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[st
             if "nearest_aligned" in outcome:
                 nearest = percent(outcome["nearest_aligned"]["accuracy"])
                 rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 5 + len(after))])
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return [f"| {' | '.join(cell or NOTHING for cell in row)} |" for row in rows]
 
 
 def _weighed(name: str, outcome: Outcome) -> str:

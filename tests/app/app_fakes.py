@@ -12,6 +12,7 @@ from PySide6.QtCore import QDeadlineTimer, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
+from flora_engine.cli import main
 from flora_engine.errors import FloraError
 from flora_engine.labelling.ranking import RankedLabel, Ranking, Reason
 from flora_engine.skeleton import SkeletonSequence
@@ -84,3 +85,10 @@ class Driver:
             self._timer.stop()
             windows[0].close()
             windows[0].deleteLater()
+
+
+def run_story(driver: Driver, *arguments: str) -> None:
+    """`flora gui` with these arguments until the driver has done all its steps."""
+    steps = len(driver.steps)
+    assert main(["gui", *arguments]) == 0
+    assert driver.done == steps, f"stuck in {driver.stuck}"

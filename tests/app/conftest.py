@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,16 @@ def make_window(
 
     yield make
     QThreadPool.globalInstance().waitForDone(round(1000 * PATIENCE))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for a story through `main`; the text encoder of the machine is used."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("FLORA_SETTINGS", str(folder / "settings.json"))
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # `main` puts its own there
+    return folder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from patience import PATIENCE
 from PySide6.QtCore import QDeadlineTimer, Qt
 from PySide6.QtTest import QTest
@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QApplication
 from app.main_window import MainWindow
 from app.training.encoder_dialog import EncoderDialog
 from app.training.run_page import RunPage
-from flora_engine.cli import main
 from flora_engine.jobs import Job
 from flora_engine.labelling.labeller import Labeller
 from flora_engine.models.shift_gcn.network import ShiftGCN
@@ -140,8 +139,7 @@ def test_an_encoder_is_added_to_a_finished_run(qapp: QApplication, run: Path, tm
     steps += [add_the_right_one, cancel, cancelled, add_the_right_one, use, used]
     driver = Driver(*steps)
     driver._deadline = QDeadlineTimer(round(3000 * PATIENCE))
-    assert main(["gui"]) == 0
-    assert driver.done == len(steps), f"stuck at {driver.stuck}"
+    run_story(driver)
     result = read_result(RunFolder(run).result() or {})
     assert isinstance(result, FloraResult) and (result.bundle, result.to_label) == ("bundle", "")
     assert Labeller(run / "bundle").manifest.streams == ("joint",)

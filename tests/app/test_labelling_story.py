@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
-from flora_engine.cli import main
 from flora_engine.demo import synthesise, synthesise_stream
 from flora_engine.labelling.exchange import Recording, read_segments
 from flora_engine.labelling.segments import Segment
@@ -21,25 +19,9 @@ from flora_engine.project import Incoming, Project
 from flora_engine.skeleton import SkeletonSequence
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home; the text encoder of the machine is used."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("FLORA_SETTINGS", str(folder / "settings.json"))
-    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # `main` puts its own there
-    return folder
-
-
 def idle(window: MainWindow) -> bool:
     busy = window.labels.is_busy or window.session.is_busy or window.opening.is_busy or window.jobs.jobs
     return window.player.sequence is not None and not busy
-
-
-def run(driver: Driver, *arguments: str) -> None:
-    steps = len(driver.steps)
-    assert main(["gui", *arguments]) == 0
-    assert driver.done == steps, f"stuck in {driver.stuck}"
 
 
 def test_search_correct_export_to_elan_and_read_back(qapp: QApplication, home: Path, tmp_path: Path) -> None:
@@ -97,7 +79,7 @@ def test_search_correct_export_to_elan_and_read_back(qapp: QApplication, home: P
         window.run_command("library.redo")
         return True
 
-    run(Driver(opened, search, accept, correct, export, back, undone), str(tmp_path / "study"))
+    run_story(Driver(opened, search, accept, correct, export, back, undone), str(tmp_path / "study"))
     with Project.open(tmp_path / "study", "read") as project:
         labels = [label for label in project.labels.of(1) if label.begin is not None]
         assert labels[0].class_name == "own class" and len(labels) == len(kept["truth"])
@@ -159,7 +141,7 @@ def test_a_batch_survives_a_crash_and_corrections_change_the_ranking(
         shares.append(next(label.score for label in answer.labels if label.name == "first thing"))
         return answer.labels[0].name == "first thing"
 
-    run(Driver(opened, rank, crash, resume, before, confirm, better), str(tmp_path / "study"))
+    run_story(Driver(opened, rank, crash, resume, before, confirm, better), str(tmp_path / "study"))
     assert shares[1] > shares[0]
 
 
@@ -211,5 +193,5 @@ def test_odd_recordings_odd_texts_and_fast_typing(qapp: QApplication, home: Path
         content = window.timelines.content
         return idle(window) and [(s.start, s.end) for s in content.found] == [(0, 0)] and content.until is None
 
-    run(Driver(opened, type_fast, last_counts, every_text, search, found), str(tmp_path / "study"))
+    run_story(Driver(opened, type_fast, last_counts, every_text, search, found), str(tmp_path / "study"))
     assert np.isfinite(one.joints).all()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from patience import PATIENCE
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -23,7 +23,6 @@ from app.library.split_form import fitting_presets, judge, numbers_text, parse_n
 from app.library.table_model import COLUMNS
 from app.main_window import MainWindow
 from app.workers.tasks import InTurn
-from flora_engine.cli import main
 from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder, inspect_files
 from flora_engine.datasets.split_checks import of_project
@@ -135,7 +134,7 @@ def test_a_session_through_main(
         return window.session.project.splits.save(Split(name="mine", unseen=(0,), train=TrainRule(values=(1,))))
 
     driver = Driver(shown, label, undo, split)
-    assert main(["gui", str(project_folder)]) == 0 and driver.done == 4
+    run_story(driver, str(project_folder))
 
     def as_left(window: MainWindow) -> bool:
         project = window.session.project
@@ -148,7 +147,7 @@ def test_a_session_through_main(
         )
 
     driver = Driver(shown, as_left)
-    assert main(["gui", str(project_folder)]) == 0 and driver.done == 2
+    run_story(driver, str(project_folder))
 
 
 def test_selecting_plays_and_the_newest_wins(window: MainWindow, qtbot: Any, project_folder: Path) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.dialogs.import_dialog import ImportDialog
 from app.main_window import MainWindow
-from flora_engine.cli import main
 from flora_engine.demo import ACTIONS, write_demo
 from flora_engine.jobs import Job
 from flora_engine.project import Project
@@ -118,8 +117,7 @@ def test_import_filter_split_undo_redo_reopen(
     steps: list[Callable[[MainWindow], bool]] = [welcomed, new_project, drop_the_folder, import_it, imported]
     steps += [type_a_filter, filtered, label, split, undo, redo]
     driver = Driver(*steps)
-    assert main(["gui"]) == 0
-    assert driver.done == len(steps), f"stuck at {driver.stuck}"
+    run_story(driver)
     assert (home / ".config" / "flora-studio" / "settings.json").is_file()
 
     def all_there(window: MainWindow) -> bool:
@@ -136,7 +134,6 @@ def test_import_filter_split_undo_redo_reopen(
         return window.session.project.splits.all()["by person"].unseen == (0, 5)
 
     driver = Driver(all_there, redo_the_split)
-    assert main(["gui", str(study)]) == 0
-    assert driver.done == 2, f"stuck at {driver.stuck}"
+    run_story(driver, str(study))
     with Project.open(study, "read") as project:
         assert list(project.splits.all()) == ["by person"] and len(project.table) == ALL

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import pytest
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.main_window import MainWindow
-from flora_engine.cli import main
 from flora_engine.demo import synthesise
 from flora_engine.project import Incoming, Project
 from flora_engine.readers import write_ntu
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home; the text encoder of the machine is used."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("FLORA_SETTINGS", str(folder / "settings.json"))
-    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # `main` puts its own there
-    return folder
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def idle(window: MainWindow) -> bool:
     busy = window.labels.is_busy or window.session.is_busy or window.opening.is_busy or window.jobs.jobs
     return not busy and not window.folder_batch.is_busy
-
-
-def run(driver: Driver, *arguments: str) -> None:
-    steps = len(driver.steps)
-    assert main(["gui", *arguments]) == 0
-    assert driver.done == steps, f"stuck in {driver.stuck}"
 
 
 def test_a_folder_is_labelled_without_an_import(
@@ -91,8 +75,8 @@ def test_a_folder_is_labelled_without_an_import(
     def saved(window: MainWindow) -> bool:
         return idle(window) and "Wrote" in window.notice.text()
 
-    run(Driver(label, ranked, decide))
-    run(Driver(label, continued, accept, save, saved))
+    run_story(Driver(label, ranked, decide))
+    run_story(Driver(label, continued, accept, save, saved))
     rows = {Path(row["file"]).stem: row for row in csv.DictReader(out.read_text(encoding="utf-8").splitlines())}
     assert len(rows) == 5 and rows["broken"]["problem"] and len(decided) == 2
     assert {name: row["class"] for name, row in rows.items() if row["class"]} == decided
@@ -142,8 +126,8 @@ def test_segments_teach_and_still_do_the_next_day(qapp: QApplication, tmp_path: 
         answer = window.labels.answer
         return at(window, 1) and answer is not None and answer.learned == 2 and answer.labels[0].name == "first thing"
 
-    run(Driver(type_actions, opened, draw, to_another, draw_another, look, learned), str(tmp_path / "study"))
-    run(Driver(opened, look, learned), str(tmp_path / "study"))
+    run_story(Driver(type_actions, opened, draw, to_another, draw_another, look, learned), str(tmp_path / "study"))
+    run_story(Driver(opened, look, learned), str(tmp_path / "study"))
     with Project.open(tmp_path / "study", "read") as project:
         drawn = [
             [label.class_name for label in project.labels.of(id) if label.begin is not None] for id in (1, 2, 3, 4)

@@ -19,6 +19,7 @@ from app.main_window import MainWindow
 from app.training import wizard as wizard_module
 from app.training.draft import PAGES
 from app.training.pages import texts as texts_module
+from app.training.pages.check import needs_text
 from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob
 from flora_engine.datasets.catalogue import ClassText
@@ -200,13 +201,22 @@ def test_an_encoder_that_is_trained_already_serves_the_own_split(wizard: Wizard,
     assert "checkpoints" not in wizard.request().config
 
 
+def test_the_needs_say_what_trains() -> None:
+    found = {"seconds": 3.0, "device": "cpu", "memory": 2**30, "disk": 2**30, "free": 2**40}
+    found |= {"stages": [("Learn", None)]}
+    sizes = {"train": 20, "all": 46, "classes": 23, "seen": 20, "exact": False}
+    assert "\nAbout 20 of 46 recordings train, 20 seen classes.\n" in needs_text({**found, "sizes": sizes})
+    sizes |= {"train": 46, "seen": 23, "exact": True}
+    assert "\n46 recordings of 23 classes train.\n" in needs_text({**found, "sizes": sizes})
+
+
 def test_measurements_alone_need_no_split_and_no_encoder(wizard: Wizard) -> None:
     wizard.go_to(2)
     wizard.features.choose("measure")
     assert wizard.features.trained.isVisible() and "measurements of the recordings" in wizard.features.trained.text()
     assert not wizard.features.checkpoints.isVisible()
     wizard.go_to(4)
-    assert not wizard.method.tabs.isEnabled()
+    assert not wizard.method.tabs.isVisible() and "no settings" in wizard.method.nothing.text()
     wizard.go_to(5)
     assert wizard.start_button.isEnabled(), wizard.check._found
     config = wizard.request().config

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from app_fakes import Driver
+from app_fakes import Driver, run_story
 from patience import PATIENCE
 from PySide6.QtCore import QDeadlineTimer
 from PySide6.QtWidgets import QApplication
 
 from app.main_window import MainWindow
 from app.training.run_page import RunPage
-from flora_engine.cli import main
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.demo import write_demo
 from flora_engine.jobs import Job
@@ -138,8 +137,7 @@ def test_wizard_pause_kill_resume_and_use(qapp: QApplication, study: Path) -> No
     steps += [pause, paused, kill, told, use, used]
     driver = Driver(*steps)
     driver._deadline = QDeadlineTimer(round(6000 * PATIENCE))
-    assert main(["gui", str(study)]) == 0
-    assert driver.done == len(steps), f"stuck at {driver.stuck}"
+    run_story(driver, str(study))
     (run,) = list_runs(study / "runs")
     assert run.path == seen["killed"] and run.status() == "finished"
     result = read_result(run.result() or {})

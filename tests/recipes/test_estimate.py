@@ -56,6 +56,22 @@ def test_an_estimate(study: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+def test_local_features_are_counted(study: Path, tmp_path: Path) -> None:
+    """Each of 46 recordings keeps 3 stretches of 25 joints beside its 256 features."""
+    found = [
+        actions.perform(Job(), "estimate", {"config": config(study, heads=heads), "out": str(tmp_path)})
+        for heads in (["eszsl"], ["eszsl", "star"])
+    ]
+    assert found[1]["disk"] - found[0]["disk"] == 46 * 4 * 256 * 3 * 25
+
+
+def test_an_estimate_of_measurements_alone(study: Path, tmp_path: Path) -> None:
+    measured = {"kind": "descriptors", "data": [{"dataset": "own", "project": str(study)}]}
+    found = actions.perform(Job(), "estimate", {"config": measured, "out": str(tmp_path)})
+    assert found["sizes"] == {"train": 46, "all": 46, "classes": 23, "seen": 23, "exact": True}
+    assert dict(found["stages"])["Read and measure the recordings"] > 0
+
+
 def test_a_stop_ends_the_measuring(study: Path, tmp_path: Path) -> None:
     job = Job()
     job.stop()

@@ -69,6 +69,6 @@ def test_the_table_compares_each_head_with_flora_and_says_what_it_costs() -> Non
     assert read is not None
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in result_table(read).splitlines() if "|" in line]
     head, _, flora, devise = (dict(zip(rows[0], row, strict=True)) for row in rows)
-    assert "beyond flora" in head and flora["beyond flora"] == "" == flora["seconds"]
+    assert "beyond flora" in head and flora["beyond flora"] == "–" == flora["seconds"]
     assert devise["beyond flora"] == "+15.0 ± 5.0 (2 seeds)" and devise["gated"] == "40.0%"
     assert devise["seconds"] == "1.3" and devise["parameters"] == "123,456"

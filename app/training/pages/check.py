@@ -89,13 +89,16 @@ class CheckPage(Page):
 def needs_text(found: dict[str, Any]) -> str:
     """What a training needs on this machine, in lines."""
     sizes = found["sizes"]
-    about = "" if sizes["exact"] else "about "
+    about = "" if sizes["exact"] else "About "
     unmeasured = [name for name, seconds in found["stages"] if seconds is None]
     total = f"{'at least' if unmeasured else 'about'} {span(found['seconds'])}"
     lines = [f"{total.capitalize()} on this machine ({found['device']}), measured with a short step of each part:"]
     lines += [f"    {name}: {span(seconds)}" for name, seconds in found["stages"] if seconds is not None]
     lines += [f"    {name}: not measured" for name in unmeasured]
-    lines.append(f"{about}{sizes['train']:,} of {sizes['all']:,} recordings train, {sizes['seen']} seen classes.")
+    if sizes["seen"] == sizes["classes"]:  # nothing is left unseen
+        lines.append(f"{about}{sizes['all']:,} recordings of {sizes['classes']} classes train.")
+    else:
+        lines.append(f"{about}{sizes['train']:,} of {sizes['all']:,} recordings train, {sizes['seen']} seen classes.")
     memory, disk, free = (found[key] / 2**30 for key in ("memory", "disk", "free"))
     lines.append(f"Memory: about {memory:.1f} GB. Disk: about {disk:.1f} GB of {free:.0f} GB that are free.")
     if found["disk"] > _SHARE * found["free"]:

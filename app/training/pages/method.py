@@ -73,12 +73,22 @@ class MethodPage(Page):
         for name, form in self.forms.items():
             form.changed.connect(self._on_setting)
             self.tabs.addTab(form, f"Expert: {'the encoder' if name == 'encoder' else 'Flora'}")
+        self.settings, whole = QWidget(), QVBoxLayout()
+        whole.setContentsMargins(0, 0, 0, 0)
         form_row = QFormLayout()
         row = QHBoxLayout()
         row.addWidget(self.preset, 1)
         form_row.addRow(QLabel("Preset"), row)
-        self.column.addLayout(form_row)
-        self.column.addWidget(self.tabs, 1)
+        whole.addLayout(form_row)
+        whole.addWidget(self.tabs, 1)
+        self.settings.setLayout(whole)
+        self.nothing = QLabel(
+            "Measurements have no settings, so nothing is chosen here. Their model can rank in this window too.",
+            wordWrap=True,
+        )
+        self.column.addWidget(self.settings, 1)
+        self.column.addWidget(self.nothing)
+        self.column.addStretch()
 
     def show_draft(self, draft: Draft) -> None:
         for name, box in self.heads.items():
@@ -93,9 +103,8 @@ class MethodPage(Page):
         self.final.blockSignals(True)
         self.final.setChecked(draft.final)
         self.final.blockSignals(False)
-        for part in (self.preset, self.tabs):
-            part.setEnabled(draft.origin != "measure")
-            part.setToolTip("Measurements have no settings" if draft.origin == "measure" else "")
+        self.settings.setVisible(draft.origin != "measure")
+        self.nothing.setVisible(draft.origin == "measure")
         published = draft.source == "published"
         self.final.setVisible(not published)
         self.tabs.setTabVisible(1, not published)
