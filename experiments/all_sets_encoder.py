@@ -1,7 +1,7 @@
 """One encoder for all data sets together, with data sets left out whole: what does it add to the descriptor model?
 
     OMP_NUM_THREADS=1 python experiments/all_sets_encoder.py ../shared/data --keep FOLDER
-        [--variants both descriptors classes words] [--seeds 0]
+        [--variants both descriptors classes words] [--seeds 0] [--without-own-names]
         [--network shift_gcn --width 16 --epochs 10 --batch 32]
 
 The eight sets are left out in three groups; for each group a small network learns the other groups' recordings, with
@@ -10,7 +10,8 @@ alone, so that nothing is gained by knowing the sensor. Variants add further tar
 several variants or seeds lie side by side. FOLDER keeps them, so that a command continues where it was stopped.
 
 Printed: how each kind of score ranks the sets left out, alone and added to the descriptor model (the same draws of
-five as leave_one_out.py). The weight of the sum is the best one on the mean of the other seven sets.
+five as leave_one_out.py). The weight of the sum is the best one on the mean of the other seven sets. Without own names
+every set's classes are read with a lexicon that has none of them; encoders that were kept have learned with all names.
 """
 
 from __future__ import annotations
@@ -478,8 +479,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
     parser.add_argument("--out", type=Path, help="rows as JSON")
+    parser.add_argument("--without-own-names", action="store_true")
     given = parser.parse_args()
-    evidence = Evidence([load_set(given.data, name) for name in NAMES])
+    evidence = Evidence([load_set(given.data, name) for name in NAMES], own=not given.without_own_names)
     base: Table = {}
     for name in NAMES:
         model = evidence.model([other for other in NAMES if other != name])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from flora_engine.config import FloraSettings
-from flora_engine.heads import Array, Choice, Fit, Head, Labels, Scorer, descriptors, ensemble
+from flora_engine.heads import Array, Choice, Fit, Labels, Scorer, descriptors, ensemble
 from flora_engine.models.descriptors import DescriptorModel
 from flora_engine.models.together import GRID, UNCHOSEN, Weights, spread
 
@@ -25,12 +25,7 @@ AFTER = ("graphs", "descriptors")
 
 def choices(settings: FloraSettings) -> list[Choice]:
     """Those of the ensemble, each with every pair of weights."""
-    return weighed(ensemble.choices(settings))
-
-
-def weighed(trainings: list[Choice]) -> list[Choice]:
-    """Each with every pair of weights."""
-    return [{**choice, **vars(weights)} for choice in trainings for weights in GRID]
+    return [{**choice, **vars(weights)} for choice in ensemble.choices(settings) for weights in GRID]
 
 
 @dataclass(frozen=True)
@@ -86,18 +81,3 @@ def fit_beside(train: Callable[[Fit], Any], task: Fit) -> tuple[Any, DescriptorM
 
     choice = {key: value for key, value in task.choice.items() if key not in AFTER}
     return train(replace(task, problem=inner, choice=choice, watch=watch)), model
-
-
-def beside(module: Head) -> Head:
-    """The head that sums another one, which reads features, and the descriptors."""
-
-    class Both:
-        FLOW, READS, AFTER = False, "both", AFTER
-
-        def choices(self, settings: FloraSettings) -> list[Choice]:
-            return weighed(module.choices(settings))
-
-        def fit(self, task: Fit) -> Any:
-            return fit_beside(module.fit, task)
-
-    return Both()

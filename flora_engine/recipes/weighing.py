@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class Weighed:
     """weights: as the folds chose. validation: their accuracy on the folds, by pair of `GRID`. temperature: of the
-    graphs' scores; that of the model makes its scores count as the weights say.
+    graphs' scores, their spread on the folds included; that of the model makes its scores count as the weights say.
     """
 
     weights: Weights
@@ -84,16 +84,20 @@ def weigh(
     unit = spread(np.asarray(model.scores(z, experiment.described.expectations[seen], words[seen]), np.float32))
     known = load_descriptor_model(BUILTIN / DESCRIPTORS)  # few classes say nothing of “none of these”
     model = model.calibrated(temperature * unit, (float(known.odds[0]), float(known.odds[1])))
-    return Weighed(GRID[best], tuple(validation), temperature, model)
+    own = float(np.mean([one.spread for one in found]))
+    return Weighed(GRID[best], tuple(validation), temperature * own, model)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Of one fold: by pair of weights the accuracy and the scores (N, U); labels (N,) are their columns."""
+    """Of one fold: by pair of weights the accuracy and the scores (N, U); labels (N,) are their columns; the spread of
+    what the graphs alone scored.
+    """
 
     accuracies: list[float]
     scores: list[Array]
     labels: NDArray[np.int64]
+    spread: float
 
 
 def _by_graphs(job: Job, name: str, fold: Fold, settings: FloraSettings, pick: Mapping[str, Any]) -> Array:
@@ -115,7 +119,8 @@ def _sums(graphs: Array, fold: Fold) -> _Found:
     model = descriptors.train(problem, problem.data)
     share = 1 / spread(descriptors.scores(model, problem, problem.data, problem.seen, learned=True))
     measured = share * descriptors.scores(model, problem, fold.data[rows], fold.unseen, learned=True)
-    sums = [np.asarray(one.graphs * graphs + one.descriptors * measured, np.float32) for one in GRID]
+    own = spread(graphs)
+    sums = [np.asarray(one.graphs / own * graphs + one.descriptors * measured, np.float32) for one in GRID]
     labels = fold.labels[rows]
     right = [accuracy(fold.unseen[one.argmax(axis=1)], labels) for one in sums]
-    return _Found(right, sums, np.searchsorted(fold.unseen, labels))
+    return _Found(right, sums, np.searchsorted(fold.unseen, labels), own)

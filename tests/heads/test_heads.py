@@ -24,7 +24,6 @@ from flora_engine.heads import (
     smie,
     training_of,
 )
-from flora_engine.heads.ensemble_descriptors import beside
 from flora_engine.heads.learning.model import load_model, save_model
 from flora_engine.heads.learning.optimise import EVALUATIONS, bounds_of
 from flora_engine.jobs import Job
@@ -122,12 +121,12 @@ def test_weights_after_a_training_are_those_of_the_choice() -> None:
             again = as_chosen(score, vars(weights))
             found[weights.graphs, weights.descriptors] = again(problem.data, classes)
 
-    beside(eszsl).fit(replace(task, watch=watch))
+    ensemble_descriptors.fit_beside(eszsl.fit, replace(task, watch=watch))
     one, other = found[1, 0], found[0, 1]
     np.testing.assert_allclose(found[0.25, 1], 0.25 * one + other, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found[1, 0.5], one + 0.5 * other, rtol=1e-4, atol=1e-4)
     assert np.abs(one - other).max() > 0.1
-    assert training_of(beside(eszsl), {"features": 1.0, "graphs": 0.5, "descriptors": 1}) == {"features": 1.0}
+    assert training_of(ensemble_descriptors, {"features": 1.0, "graphs": 0.5, "descriptors": 1}) == {"features": 1.0}
     assert training_of(eszsl, {"features": 1.0}) == {"features": 1.0}
 
 

@@ -55,6 +55,20 @@ def test_what_tells_the_classes_apart_counts(telling: str, wanted: Weights) -> N
     assert found.model.to_text.shape == (len(catalogue()), 8) and float(found.model.temperature) > 0
 
 
+def test_the_unit_of_the_graphs_scores_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flora's −log e and a ridge regression have units of their own; each counts in units of its spread."""
+    given, words = experiment("features"), np.random.default_rng(0).normal(size=(CLASSES, 8))
+    scored, found = weighing._by_graphs, []
+    for scale in (1, 1000):
+        monkeypatch.setattr(weighing, "_by_graphs", lambda *given, scale=scale: np.float32(scale) * scored(*given))
+        found.append(weigh(Job(), "eszsl", given, SETTINGS, PICK, 0, words, Memory()))
+    one, other = found
+    assert one is not None and other is not None
+    assert one.weights == other.weights and one.validation == pytest.approx(other.validation)
+    assert other.temperature == pytest.approx(1000 * one.temperature, rel=1e-3)
+    assert float(other.model.temperature) == pytest.approx(float(one.model.temperature), rel=1e-3)
+
+
 def test_what_the_folds_of_a_run_scored_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, words = experiment("features"), np.random.default_rng(0).normal(size=(CLASSES, 8))
     memory = Memory(tmp_path)
