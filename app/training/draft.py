@@ -53,6 +53,7 @@ PRESETS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]
 @dataclass(frozen=True)
 class Draft:
     """encoder, flora: what differs from the defaults, as plain values. texts: of all classes, None for the usual ones.
+    wording: what a configuration says of texts beside them, as plain values (text encoder, tokens, files of texts).
 
     recordings: of a published benchmark, a project or a folder of raw files. prepared: how they are prepared for its
     encoder, as far as it is given (preparation, frames, persons); the rest is as its run says, or as published.
@@ -74,6 +75,7 @@ class Draft:
     recordings: str = ""
     prepared: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[ClassText, ...] | None = None
+    wording: Mapping[str, Any] = field(default_factory=dict)
     preset: str = "quick"
     heads: tuple[str, ...] = PRESETS["quick"][3]
     encoder: Mapping[str, Any] = field(default_factory=lambda: dict(PRESETS["quick"][1]))
@@ -95,7 +97,7 @@ class Draft:
 
 def to_data(draft: Draft) -> dict[str, Any]:
     """The configuration as plain data; it may have problems."""
-    texts = {} if draft.texts is None else {"texts": {"classes": [text.as_data() for text in draft.texts]}}
+    texts = {"texts": said} if (said := _said_of_texts(draft)) else {}
     if draft.source == "published":
         data: dict[str, Any] = {"kind": "flora", "benchmark": draft.benchmark}
         if draft.origin == "file":
@@ -124,6 +126,14 @@ def to_data(draft: Draft) -> dict[str, Any]:
     }
 
 
+def _said_of_texts(draft: Draft) -> dict[str, Any]:
+    """The section `texts`: classes count in place of the file that they were read from."""
+    if draft.texts is None:
+        return dict(draft.wording)
+    others = {name: value for name, value in draft.wording.items() if name != "texts"}
+    return {**others, "classes": [text.as_data() for text in draft.texts]}
+
+
 def usable_heads(draft: Draft) -> list[str]:
     """The heads of a draft, without those that its source cannot serve."""
     file = draft.source == "published" and draft.origin == "file"
@@ -135,6 +145,7 @@ def from_data(data: Mapping[str, Any]) -> Draft:
     kind = data.get("kind")
     base = Draft(
         texts=_texts(data.get("texts")),
+        wording={name: value for name, value in (data.get("texts") or {}).items() if name != "classes"},
         preset="",
         heads=tuple(str(head) for head in data.get("heads") or PRESETS["quick"][3]),
         encoder=dict(data["encoder"]) if isinstance(data.get("encoder"), dict) else {},

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from flora_engine.errors import FloraError
-from flora_engine.semantics.class_texts import ClassText, parse_typed, with_known_texts
+from flora_engine.semantics.class_texts import ClassText, parse_typed, typed_motions, with_known_texts
 from flora_engine.semantics.lexicon import Lexicon
 from flora_engine.semantics.text_encoder import TextEncoder
 from flora_engine.semantics.text_vectors import text_vectors
@@ -43,7 +43,7 @@ def from_typed(text: str) -> list[Action]:
     rows = []
     for part in parse_typed(text.replace("\t", ": ")):
         bare = part.motion == part.name
-        described = "" if bare else " | ".join([part.motion, *(one.motion for one in part.more)])
+        described = "" if bare else typed_motions(part)
         rows.append(Action(part.name, described, known=part.definition == part.name or not bare))
     return rows
 

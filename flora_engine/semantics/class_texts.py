@@ -21,6 +21,8 @@ from flora_engine.errors import FloraError
 from flora_engine.files import write_text
 from flora_engine.semantics.text_encoder import TextEncoder
 
+_BETWEEN = " | "  # several texts of one class, as they are typed
+
 __all__ = [
     "ClassText",
     "class_states",
@@ -30,9 +32,14 @@ __all__ = [
     "parse_typed",
     "read_texts",
     "several_states",
+    "several_typed",
     "texts_of_names",
+    "typed_definitions",
+    "typed_motions",
+    "with_definitions",
     "with_known_texts",
     "with_more",
+    "with_motions",
     "write_texts",
 ]
 
@@ -142,11 +149,63 @@ def parse_typed(text: str) -> list[ClassText]:
         refused = bool(name and colon and not description)
         name, description = name or description, description if name else ""
         if name:
-            first, *more = [one for part in description.split("|") if (one := part.strip())] or [""]
-            definition = f"{name}: {first}" if first else f"{name}." if refused else name
-            further = tuple(Text(one, f"{name}: {one}") for one in more)
+            first, *more = several_typed(description) or [""]
+            definition = _meaning(name, first) if first else f"{name}." if refused else name
+            further = tuple(Text(one, _meaning(name, one)) for one in more)
             found[name.casefold()] = ClassText(name, first or name, definition, further)
     return list(found.values())
+
+
+def several_typed(text: str) -> list[str]:
+    """The texts of one class as they are typed, with | between them."""
+    return [one for part in text.split(_BETWEEN.strip()) if (one := " ".join(part.split()))]
+
+
+def typed_motions(text: ClassText) -> str:
+    """How the body moves, in all texts of a class as `with_motions` takes them."""
+    return _BETWEEN.join([text.motion, *(one.motion for one in text.more)])
+
+
+def typed_definitions(text: ClassText) -> str:
+    """What the action is, in all texts of a class as `with_definitions` takes them."""
+    return _BETWEEN.join([text.definition, *(one.definition for one in text.more)])
+
+
+def with_motions(text: ClassText, typed: str) -> ClassText:
+    """The class with the motions that were typed. A motion that was there keeps its definition, one that was changed
+    takes that of its place, and a new one is defined as `parse_typed` does.
+    """
+    before = [Text(text.motion, text.definition), *text.more]
+    known = {one.motion: one.definition for one in reversed(before)}
+    motions = several_typed(typed) or [""]
+    free = {place: one.definition for place, one in enumerate(before) if one.motion not in motions}
+    first, *more = [
+        Text(motion, known[motion] if motion in known else free.get(place, _meaning(text.name, motion)))
+        for place, motion in enumerate(motions)
+    ]
+    return replace(text, motion=first.motion, definition=first.definition, more=tuple(more))
+
+
+def with_definitions(text: ClassText, typed: str) -> ClassText:
+    """The class with the definitions that were typed. FloraError if there are not as many as motions."""
+    first, *more = several_typed(typed) or [""]
+    if len(more) != len(text.more):
+        raise FloraError(
+            f"“{text.name}” has {_count(len(text.more) + 1, 'motion')} and would have"
+            f" {_count(len(more) + 1, 'definition')}",
+            remedy="Write one definition for each motion, with | between them.",
+        )
+    further = tuple(replace(one, definition=definition) for one, definition in zip(text.more, more, strict=True))
+    return replace(text, definition=first, more=further)
+
+
+def _meaning(name: str, motion: str) -> str:
+    """The definition of a class whose motion alone is typed."""
+    return f"{name}: {motion}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def typed_name(name: str) -> ClassText:
@@ -179,9 +238,13 @@ def with_known_texts(texts: list[ClassText]) -> list[ClassText]:
     """
     known = _known_names()
     return [
-        replace(known.get(text.name.casefold(), text), name=text.name, more=text.more) if _is_bare(text) else text
+        _completed(text, known[text.name.casefold()]) if _is_bare(text) and text.name.casefold() in known else text
         for text in texts
     ]
+
+
+def _completed(bare: ClassText, known: ClassText) -> ClassText:
+    return replace(known, name=bare.name, more=(*known.more, *bare.more))
 
 
 def _is_bare(text: ClassText) -> bool:

@@ -51,21 +51,26 @@ def _missing(texts: Sequence[ClassText], names: Sequence[str]) -> list[str]:
 
 
 def _doubled(texts: Sequence[ClassText], part: Part) -> list[str]:
+    """Texts that several classes share, and those that one class has twice."""
     classes: dict[str, list[str]] = {}
+    problems = []
     for text in texts:
-        if words := _plain(getattr(text, part)):
+        said = [words for one in text.versions if (words := _plain(getattr(one, part)))]
+        for words in dict.fromkeys(said):
             classes.setdefault(words, []).append(text.name)
+        if part != "name" and len(set(said)) < len(said):
+            problems.append(f"“{text.name}” has the same {part} twice")
     groups = [" and ".join(f"“{name}”" for name in names) for names in classes.values() if len(names) > 1]
-    return [f"{group} have the same {part}" for group in groups]
+    return [f"{group} have the same {part}" for group in groups] + problems
 
 
 def _too_long(texts: Sequence[ClassText], encoder: TextEncoder, tokens: int) -> list[str]:
-    problems = []
+    problems, versions = [], [one for text in texts for one in text.versions]
     for part in PARTS[1:]:
-        counts = encoder.count_tokens([getattr(text, part) for text in texts])
+        counts = encoder.count_tokens([getattr(one, part) for one in versions])
         problems += [
-            f"the {part} of “{text.name}” has {count} tokens; what is beyond {tokens} is cut off"
-            for text, count in zip(texts, counts, strict=True)
+            f"the {part} of “{one.name}” has {count} tokens; what is beyond {tokens} is cut off"
+            for one, count in zip(versions, counts, strict=True)
             if count > tokens
         ]
     return problems

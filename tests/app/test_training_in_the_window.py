@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PySide6.QtWidgets import QMessageBox
 
 from app.controllers import training
@@ -22,13 +24,15 @@ from app.training.pages import texts as texts_module
 from app.training.pages.check import needs_text
 from app.training.wizard import TrainRequest, Wizard
 from app.workers.jobs import HeavyJob
-from flora_engine.datasets.catalogue import ClassText
+from flora_engine.config import parse_config
+from flora_engine.datasets.catalogue import ClassText, Text, load_dataset
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.demo import write_demo
 from flora_engine.jobs import Job
 from flora_engine.project import Project, Split, TrainRule
 from flora_engine.recipes import estimate
 from flora_engine.recipes import training as recipe
+from flora_engine.semantics.class_texts import write_texts
 
 _WORKER = """
 import json, pathlib, sys, time
@@ -268,6 +272,59 @@ def test_texts_that_are_alike_or_empty_are_named(wizard: Wizard, qtbot: Any, mon
     assert any(f"“{names[6]}” has an empty definition" in text for text in said)
     assert any(f"“{names[1]}” and “{names[4]}” are nearly the same (0.99)" in text for text in said)
     assert wizard.texts.map.names == names
+
+
+def test_a_class_may_have_several_texts(wizard: Wizard, qtbot: Any, tmp_path: Path) -> None:
+    split(wizard, qtbot)
+    wizard.go_to(3)
+    page = wizard.texts
+    shown = lambda row: [page.table.item(row, column).text() for column in range(3)]  # noqa: E731
+    name, _, definition = shown(2)
+    page.set_text(2, 1, " swing  one hand |greet | ")
+    assert shown(2) == [f"{name} (2 texts)", "swing one hand | greet", f"{definition} | {name}: greet"]
+    page.set_text(2, 2, "Waving. | A greeting. | From afar.")
+    assert "has 2 motions and would have 3 definitions" in page.message.text()
+    assert shown(2)[2] == f"{definition} | {name}: greet", "what does not fit is not taken"
+    page.set_text(2, 2, "Waving. | A greeting.")
+    assert page.message.text() == ""
+    said = {"name": name, "motion": "swing one hand", "definition": "Waving."}
+    said |= {"more": ({"motion": "greet", "definition": "A greeting."},)}
+    for place in (0, 3, 5):
+        wizard.go_to(place)
+    config = wizard.request().config
+    assert config["texts"]["classes"][2] == said and "more" not in config["texts"]["classes"][1]
+    assert parse_config(config).texts.classes[2].more == (Text("greet", "A greeting."),)  # type: ignore[union-attr, index]
+    wizard.save_file(tmp_path / "mine.yaml")
+    wizard.go_to(3)
+    page.set_text(2, 1, "greet")
+    assert shown(2) == [name, "greet", "A greeting."]
+    wizard.open_file(tmp_path / "mine.yaml")
+    for place in (3, 5):
+        wizard.go_to(place)
+    assert wizard.request().config == config
+    page.set_text(1, 1, "")
+    qtbot.waitUntil(lambda: not page.is_busy)
+    page.fill_in()
+    qtbot.waitUntil(lambda: not page.is_busy)
+    assert shown(2)[0] == f"{name} (2 texts)"
+
+
+def test_what_a_configuration_says_of_texts_stays(wizard: Wizard, tmp_path: Path) -> None:
+    write_texts(tmp_path / "own.yaml", [replace(text, motion="own") for text in load_dataset("utd_mhad").classes])
+    wording = {"tokens": 24, "several": "kept", "more": ["shipped"]}
+    data = {"kind": "pipeline", "data": [{"dataset": "utd_mhad", "raw": str(tmp_path)}]}
+    data |= {"texts": {**wording, "texts": str(tmp_path / "own.yaml")}}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(data))
+    wizard.open_file(tmp_path / "a.yaml")
+    assert wizard.request().config["texts"] == data["texts"]
+    wizard.go_to(3)
+    texts = wizard.request().config["texts"]
+    assert {text["motion"] for text in texts.pop("classes")} == {"own"} and texts == wording
+    (tmp_path / "own.yaml").write_text("[")
+    wizard.open_file(tmp_path / "a.yaml")
+    wizard.go_to(5)
+    assert "not readable as YAML" in dict(wizard.check._found)["texts"]
+    assert wizard.request().config["texts"] == data["texts"]
 
 
 def test_known_texts_are_filled_in(wizard: Wizard, qtbot: Any) -> None:

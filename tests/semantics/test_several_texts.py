@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,15 @@ from flora_engine.semantics.class_texts import (
     parse_typed,
     read_texts,
     several_states,
+    typed_definitions,
+    typed_motions,
+    with_definitions,
+    with_known_texts,
     with_more,
+    with_motions,
     write_texts,
 )
+from flora_engine.semantics.text_checks import check_texts
 from flora_engine.semantics.text_encoder import load_text_encoder
 
 
@@ -142,3 +149,39 @@ def test_encode_command_takes_the_texts_of_a_configuration(
     config.write_text(yaml.safe_dump({**given, "texts": {"encoder": str(clip), "tokens": 4}}), encoding="utf-8")
     assert main(["texts", "encode", "--config", str(config)]) == 0
     assert "51 classes, 1 version of two texts each: 5 states" in capsys.readouterr().out
+
+
+def test_texts_of_a_class_are_edited_as_they_are_typed() -> None:
+    (wave,) = parse_typed("wave: swing a hand | greet")
+    assert (typed_motions(wave), typed_definitions(wave)) == (
+        "swing a hand | greet",
+        "wave: swing a hand | wave: greet",
+    )
+    for text in (wave, *TEXTS):
+        assert with_motions(text, typed_motions(text)) == text == with_definitions(text, typed_definitions(text))
+    defined = with_definitions(wave, "Waving. |  A   greeting.")
+    assert typed_definitions(defined) == "Waving. | A greeting."
+    assert with_motions(defined, "greet | beckon") == ClassText(
+        "wave", "greet", "A greeting.", (Text("beckon", "wave: beckon"),)
+    )
+    changed = with_motions(defined, "swing both hands | greet | beckon")
+    assert typed_definitions(changed) == "Waving. | A greeting. | wave: beckon"
+    assert with_motions(defined, "|") == ClassText("wave", "", "Waving.")
+    for typed in ("Waving.", "", "a | b | c"):
+        with pytest.raises(FloraError, match=r"“wave” has 2 motions and would have [13] definitions?\b"):
+            with_definitions(defined, typed)
+
+
+def test_known_texts_keep_further_ones() -> None:
+    own = Text("hop on the spot", "Hopping.")
+    text = ClassText("hopping", "hopping", "hopping", (own,))
+    found = with_known_texts([text])[0]
+    assert found.motion != "hopping" and found.more == (own,)
+
+
+def test_further_texts_are_checked() -> None:
+    texts = [replace(TEXTS[0], more=(Text("legs step", "A greeting."), Text("greet", "A greeting!"))), TEXTS[1]]
+    assert check_texts(texts) == [
+        "“wave” and “walk” have the same motion",
+        "“wave” has the same definition twice",
+    ]

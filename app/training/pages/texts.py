@@ -28,16 +28,21 @@ from app.training.draft import Draft
 from app.training.heat_map import HeatMap
 from app.training.pages.page import Page
 from app.widgets import button, sentence
-from app.workers.tasks import Newest
+from app.workers.tasks import Newest, attempt
 from flora_engine.datasets.benchmarks import load_benchmark
-from flora_engine.datasets.catalogue import ClassText, dataset_names, load_dataset
+from flora_engine.datasets.catalogue import ClassText, dataset_names
 from flora_engine.errors import FloraError
 from flora_engine.semantics.class_texts import (
-    class_states,
     class_vectors,
+    load_class_texts,
     read_texts,
+    several_states,
     texts_of_names,
+    typed_definitions,
+    typed_motions,
+    with_definitions,
     with_known_texts,
+    with_motions,
     write_texts,
 )
 from flora_engine.semantics.lexicon import users_lexicon, with_lexicon_texts
@@ -56,13 +61,14 @@ class TextsPage(Page):
     title = "What are the classes?"
     explanation = (
         "A model knows a class by two texts: how the body moves, and what the action is. Say what tells a class from "
-        "the classes that are like it."
+        "the classes that are like it. Several texts of one class have | between them."
     )
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
         self._texts: list[ClassText] = []
+        self._unread = ""  # why the file of texts that a configuration names cannot be read
         self.table = _table()
         self.table.cellChanged.connect(self._on_cell)
         self.table.currentCellChanged.connect(lambda *_: self._show_neighbours())
@@ -90,12 +96,16 @@ class TextsPage(Page):
         return self._timer.isActive() or self._task.is_busy or self._filling.is_busy
 
     def show_draft(self, draft: Draft) -> None:
-        usual = usual_texts(draft, self._session)
+        usual, self._unread = attempt(lambda: usual_texts(draft, self._session))
+        self.message.setText(sentence(self._unread))
         given = {text.name.casefold(): text for text in draft.texts or ()}
-        self._set([given.get(text.name.casefold(), text) for text in usual])
+        self._set([given.get(text.name.casefold(), text) for text in usual or ()])
 
     def fill(self, draft: Draft) -> Draft:
         return replace(draft, texts=tuple(self._texts)) if self._texts else draft
+
+    def trouble(self, draft: Draft) -> str:
+        return "" if draft.origin == "measure" else self._unread
 
     def set_text(self, row: int, column: int, text: str) -> None:
         """Edit a cell as the user does."""
@@ -155,22 +165,37 @@ class TextsPage(Page):
         with QSignalBlocker(self.table):
             self.table.setRowCount(len(self._texts))
             for row, text in enumerate(self._texts):
-                for column, value in enumerate((text.name, text.motion, text.definition)):
-                    item = QTableWidgetItem(value)
-                    item.setToolTip(value)
-                    if column == 0:
-                        item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-                    self.table.setItem(row, column, item)
+                self._show_row(row, text)
         self._check()
+
+    def _show_row(self, row: int, text: ClassText) -> None:
+        """Show a class; the number of its texts stands behind its name if there are several."""
+        count = len(text.versions)
+        name = f"{text.name} ({count} texts)" if count > 1 else text.name
+        for column, value in enumerate((name, typed_motions(text), typed_definitions(text))):
+            item = self.table.item(row, column)
+            if item is None:
+                item = QTableWidgetItem()
+                self.table.setItem(row, column, item)
+            if column == 0:
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+            item.setText(value)
+            item.setToolTip(value)
 
     def _on_cell(self, row: int, column: int) -> None:
         item = self.table.item(row, column)
         if item is None or column == 0:
             return
-        before, text = self._texts[row], " ".join(item.text().split())
-        self._texts[row] = replace(before, motion=text) if column == 1 else replace(before, definition=text)
-        self._check()
-        self.changed.emit()
+        before, typed = self._texts[row], item.text()
+        take = with_motions if column == 1 else with_definitions
+        text, problem = attempt(lambda: take(before, typed))
+        self.message.setText(sentence(problem))
+        self._texts[row] = text or before
+        with QSignalBlocker(self.table):
+            self._show_row(row, self._texts[row])
+        if self._texts[row] != before:
+            self._check()
+            self.changed.emit()
 
     def _check(self) -> None:
         self._show_warnings([])
@@ -235,7 +260,9 @@ class TextsPage(Page):
 
 
 def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
-    """The texts that the data would have without any others; empty if the classes are not known."""
+    """The texts that the data would have without any others; empty if the classes are not known. FloraError if they are
+    in a file that cannot be read.
+    """
     if draft.source == "project":
         if session.project is None:
             return []
@@ -246,12 +273,13 @@ def usual_texts(draft: Draft, session: Session) -> list[ClassText]:
         dataset = load_benchmark(draft.benchmark).dataset if draft.source == "published" else draft.dataset
     except FloraError:
         return []
-    return list(load_dataset(dataset).classes) if dataset in dataset_names() else []
+    place = draft.wording.get("texts")
+    return load_class_texts(dataset, Path(place) if place else None) if dataset in dataset_names() else []
 
 
 def filled(texts: Sequence[ClassText]) -> list[tuple[ClassText, str]]:
     """Each text, filled in if it is only a name, and where that is from: "ours", "lexicon", "" if it stays."""
-    bare = [ClassText(t.name, t.name, t.name) if t.motion in ("", t.name) else t for t in texts]
+    bare = [replace(t, motion=t.name, definition=t.name) if t.motion in ("", t.name) else t for t in texts]
     ours = with_known_texts(bare)
     known = with_lexicon_texts(ours, users_lexicon())
     origins = [
@@ -262,8 +290,8 @@ def filled(texts: Sequence[ClassText]) -> list[tuple[ClassText, str]]:
 
 
 def similarity_of(texts: list[ClassText]) -> Matrix:
-    """Cosines (K, K) between the classes' pooled text vectors."""
-    vectors = class_vectors(class_states(load_text_encoder("minilm"), texts, _TOKENS))
+    """Cosines (K, K) between the classes' pooled text vectors, each the mean of its texts."""
+    vectors = class_vectors(several_states(load_text_encoder("minilm"), texts, _TOKENS))
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     matrix: Matrix = (vectors @ vectors.T).astype(np.float32)
     return matrix
