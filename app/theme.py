@@ -82,6 +82,7 @@ QLineEdit, QPlainTextEdit, QListView, QTableView, QTreeView {{
     selection-background-color: {accent}; selection-color: {on_accent}; }}
 QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTableView:focus, QTreeView:focus {{
     border: 1px solid {accent}; }}
+QListView {{ outline: none; }}
 QListView::item {{ padding: 5px 6px; border-radius: 4px; }}
 QListView::item:hover {{ background: {raised}; }}
 QListView::item:selected, QTableView::item:selected {{ background: {accent}; color: {on_accent}; }}

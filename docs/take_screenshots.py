@@ -1,6 +1,6 @@
 """Take the pictures of the documentation again: `xvfb-run -s "-screen 0 1700x1100x24" python docs/take_screenshots.py`.
 
-Synthetic demo recordings only. `--out DIR` puts the pictures elsewhere.
+Synthetic demo recordings only. `--out DIR` puts the pictures elsewhere, `--only PART` takes some of them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ from app.application import make_application  # noqa: E402
 from app.demo import demo_folder  # noqa: E402
 from app.main_window import MainWindow  # noqa: E402
 from flora_engine.demo import ACTIONS, synthesise, synthesise_stream  # noqa: E402
+from flora_engine.jobs import Job  # noqa: E402
 from flora_engine.labelling.bundle import BUILTIN  # noqa: E402
 from flora_engine.project import Incoming, Project  # noqa: E402
 from flora_engine.project.splits import Split, TrainRule  # noqa: E402
 from flora_engine.readers import write_ntu  # noqa: E402
+from flora_engine.recipes.actions import perform  # noqa: E402
+from flora_engine.recipes.demo_downloads import BENCHMARK, ENCODER, RECORDINGS, write_downloads  # noqa: E402
 from flora_engine.runs.folder import list_runs  # noqa: E402
 
 SIZES = ((1024, 640), (1600, 1000))
@@ -67,7 +70,7 @@ def with_few_colours(image: QImage) -> QImage:
     )
 
 
-def take(out: Path) -> None:
+def take(out: Path, only: str | None) -> None:
     application = make_application()
     font = QFont(application.font())
     font.setStyleStrategy(QFont.StyleStrategy.NoSubpixelAntialias)  # coloured edges make pictures large
@@ -76,20 +79,25 @@ def take(out: Path) -> None:
     window.show()
     for theme in ("light", "dark"):
         window.run_command(f"view.theme_{theme}")
-        for width, height in SIZES:
-            window.resize(width, height)
-            window.run_command("view.layout")
-            window.run_command("file.clear")
-            wait()
-            save(window, out / f"welcome-{theme}-{width}.png")
-            show_demo(window)
-            save(window, out / f"window-{theme}-{width}.png")
-        take_dialogs(window, out, theme)
-        take_timeline(window, out, theme)
-        take_review(window, out, theme)
-        take_actions(window, out, theme)
-        take_training(window, out, theme)
+        window.resize(*SIZES[-1])
+        for name, part in PARTS.items():
+            if only in (None, name):
+                if only is not None:  # else the part before left it there
+                    show_demo(window)
+                part(window, out, theme)
     window.close()
+
+
+def take_window(window: MainWindow, out: Path, theme: str) -> None:
+    """The welcome page and the demo project, in a small and in a large window."""
+    for width, height in SIZES:
+        window.resize(width, height)
+        window.run_command("view.layout")
+        window.run_command("file.clear")
+        wait()
+        save(window, out / f"welcome-{theme}-{width}.png")
+        show_demo(window)
+        save(window, out / f"window-{theme}-{width}.png")
 
 
 def need(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
@@ -262,6 +270,26 @@ def take_training(window: MainWindow, out: Path, theme: str) -> None:
     pages.close()
 
 
+def take_encoder(window: MainWindow, out: Path, theme: str) -> None:
+    """The dialog that gives an encoder to a run from synthetic downloads, in the folder of their guide."""
+    before, home = Path.cwd(), Path(_SETTINGS.name) / "guide"
+    place = home / "downloads"
+    if not home.exists():
+        features, *_ = write_downloads(Job(), place)
+        settings = {"hidden": 24, "align_iterations": 10, "total_iterations": 20, "evaluations": 1, "folds": 1}
+        config = {"kind": "flora", "benchmark": BENCHMARK, "features": str(features), "setting": "zsl"}
+        config |= {"texts": {"tokens": 12}, "heads": ["flora"], "flora": {**settings, "attunements": [[1, 0.3]]}}
+        perform(Job(), "train", {"config": config, "out": str(home / "runs"), "device": "cpu"})
+    os.chdir(home)
+    dialog = window.training.encoders.ask(next(run.path for run in list_runs(home / "runs")))
+    dialog.fields.paths.setText(f"downloads/{ENCODER}")
+    dialog.recordings.setText(f"downloads/{RECORDINGS}")
+    need(dialog.go_button.isEnabled, "the plan of the encoder")
+    save(dialog, out / f"encoder-{theme}.png")
+    dialog.reject()
+    os.chdir(before)
+
+
 def raw_files() -> Path:
     """The demo's recordings under a path that looks like a user's, not like a cache."""
     folder = Path(_SETTINGS.name) / "nturgb+d_skeletons"
@@ -270,10 +298,23 @@ def raw_files() -> Path:
     return folder
 
 
+PARTS: dict[str, Callable[[MainWindow, Path, str], None]] = {
+    "window": take_window,
+    "dialogs": take_dialogs,
+    "timeline": take_timeline,
+    "review": take_review,
+    "actions": take_actions,
+    "training": take_training,
+    "encoder": take_encoder,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "img")
-    take(parser.parse_args().out)
+    parser.add_argument("--only", choices=PARTS)
+    arguments = parser.parse_args()
+    take(arguments.out.absolute(), arguments.only)
     return 0
 
 

@@ -51,7 +51,7 @@ class Form(QFormLayout):
             if not isinstance(field.widget, QLabel):
                 field.widget.setAccessibleName(field.name or field.title)
             self._rows[field.widget] = row = _row(field)
-            self.addRow(field.title, row)
+            self.addRow(_title(field), row)
 
     def show_row(self, widget: QWidget, shown: bool) -> None:
         """Show or hide the row of this widget."""
@@ -79,11 +79,15 @@ class FormDialog(QDialog):
         self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE)
         self._timer.timeout.connect(self._check)
 
-    def build(self, fields: Sequence[Field], size: tuple[int, int]) -> None:
-        """Lay out the fields; the dialog has this size at first."""
+    def build(self, fields: Sequence[Field], size: tuple[int, int], explanation: str = "") -> None:
+        """Lay out the fields under an explanation; the dialog has this size at first."""
         self.form = Form(fields)
         column = QVBoxLayout(self)
         column.setSpacing(12)
+        if explanation:
+            text = QLabel(explanation, wordWrap=True)
+            text.setProperty("role", "muted")
+            column.addWidget(text)
         column.addLayout(self.form)
         column.addStretch(1)
         column.addLayout(buttons_row(self.message, self.go_button, button("Cancel", self.reject)))
@@ -165,6 +169,14 @@ def file_choice(line: QLineEdit, title: str, filter: str, text: str = "File…")
             line.setText(name)
 
     return text, choose
+
+
+def _title(field: Field) -> QLabel:
+    """The title of a row, as high as its field: Qt puts lower ones above the middle."""
+    title = QLabel(field.title)
+    title.setBuddy(field.widget)
+    title.setMinimumHeight(round(1.5 * title.fontMetrics().height()))
+    return title
 
 
 def _row(field: Field) -> QWidget:

@@ -48,6 +48,7 @@ PRESETS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]
     ),
     "published": ("The settings of the paper; hours without a GPU", {}, {}, ("flora",)),
 }
+_NOT_OF_MEASUREMENTS = ("split", "texts", "method")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ class Draft:
         """What the training is called."""
         name = {"project": Path(self.project).name, "folder": self.dataset, "published": self.benchmark}[self.source]
         return name.replace("/", " ") or "training"
+
+
+def asks_nothing(draft: Draft, page: str) -> bool:
+    """Whether a page does not matter for a draft: measurements alone have no split, texts or settings."""
+    return draft.source != "published" and draft.origin == "measure" and page in _NOT_OF_MEASUREMENTS
 
 
 def to_data(draft: Draft) -> dict[str, Any]:

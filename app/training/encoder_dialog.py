@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.dialogs.form import Field, FormDialog, folder_choice
 from app.training.encoder_fields import EncoderFields
+from app.widgets import sentence
 from flora_engine.recipes import bundle
+
+_EXPLANATION = (
+    "A model labels only with the encoder that made its features. With recordings, their features are compared with "
+    "those of the file: that finds a wrong encoder, a wrong preparation and wrong class numbers."
+)
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,15 @@ class EncoderDialog(FormDialog):
         super().__init__("Add the encoder", "Add encoder", parent)
         self._run = request.run
         self.fields = EncoderFields()
-        self.fields.paths.setPlaceholderText("That made the features; one per stream, with ; between them")
+        self.fields.paths.setPlaceholderText("One per stream, with ; between them")
         self.recordings = QLineEdit(placeholderText="Some that the feature file holds; may be left out")
-        explanation = QLabel(
-            "A model labels only with the encoder that made its features. With recordings, their features are compared "
-            "with those of the file: that finds a wrong encoder, a wrong preparation and wrong class numbers.",
-            wordWrap=True,
-        )
-        explanation.setProperty("role", "muted")
         choices = (folder_choice(self.recordings, "A project, or a folder of raw files"),)
         rows = (
             self.fields.path_field("Encoders"),
             Field("Recordings", self.recordings, "Recordings to compare", choices),
-            Field("", explanation),
             *self.fields.preparation_fields(),
         )
-        self.build(rows, size=(680, 330))
+        self.build(rows, (680, 300), _EXPLANATION)
         self.fields.show(request.encoders, request.prepared)
         self.recordings.setText(request.recordings)
 
@@ -64,4 +63,4 @@ class EncoderDialog(FormDialog):
         return "" if self.fields.chosen() else "Choose the encoder: files, or a run that trained it."
 
     def check(self, request: Any) -> str:
-        return f"{bundle.plan(bundle.Request.of(**request.arguments())).said}."
+        return sentence(f"{bundle.plan(bundle.Request.of(**request.arguments())).said}.")

@@ -24,6 +24,8 @@ class EncoderFields:
         self.preparation.setMinimumContentsLength(len(_USUAL))
         self.frames = QSpinBox(maximum=2000)
         self.frames.setSpecialValueText(_USUAL)  # at 0
+        self.frames.lineEdit().setTextMargins(4, 0, 0, 0)  # where the box above it begins
+        self.frames.setMinimumWidth(self.preparation.sizeHint().width())
 
     def path_field(self, title: str) -> Field:
         """The row of the paths, with a button for files and one for a run."""

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QSplitter,
     QTabWidget,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from app.training.analysis_view import AnalysisView
 from app.training.curves import CurvesView
 from app.training.log_view import LogView
 from app.training.metrics import drawn
+from app.training.results_view import ResultsView
 from app.training.stages import StagesTree, span
 from app.widgets import button, sentence
 from app.workers.tasks import Newest
@@ -37,7 +37,6 @@ from flora_engine.runs.folder import CONFIG, RunFolder
 from flora_engine.runs.listing import read_config, read_notes
 from flora_engine.runs.remaining import left
 from flora_engine.runs.results import FloraResult, read_result
-from flora_engine.runs.tables import result_table
 
 _LOOK = 500  # ms between two looks at the run's folder
 _STATES = {
@@ -46,7 +45,7 @@ _STATES = {
     "stopped": "stopped; the run resumes from its checkpoint",
 }
 ALIVE = ("running", "paused")
-_LACKS_ENCODER = "To label recordings, this run lacks the encoder that made its features."
+_LACKS_ENCODER = "To label recordings, this run lacks the encoder that made its features: click “Add encoder…”."
 
 
 class RunPage(QWidget):
@@ -148,8 +147,7 @@ class RunPage(QWidget):
         self.stages.chosen.connect(lambda _: self._draw())
         self.curves = CurvesView()
         self.curves.trouble.connect(self.say)
-        self.results = QTextBrowser()
-        self.results.setAccessibleName("Results")
+        self.results = ResultsView()
         self.log = LogView()
         self.settings = QPlainTextEdit(readOnly=True)
         self.settings.setAccessibleName("Settings of the run")
@@ -266,10 +264,7 @@ class RunPage(QWidget):
             self.encoder_button.setVisible(lacks)
             self.lacks.setText(_LACKS_ENCODER if lacks else result.to_label)
             self.lacks.setVisible(bool(self.lacks.text()))
-        if result is None:
-            self.results.setPlainText("The results come when the run has finished. Curves show what is known so far.")
-        else:
-            self.results.setMarkdown(result_table(result))
+        self.results.show_result(result)
 
     def _on_tab(self, place: int) -> None:
         if self.tabs.widget(place) is self._analysis_place:

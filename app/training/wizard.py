@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.session import Session
-from app.training.draft import PAGES, Draft, load_draft, save_draft, to_data
+from app.training.draft import PAGES, Draft, asks_nothing, load_draft, save_draft, to_data
 from app.training.pages.check import CheckPage
 from app.training.pages.data import DataPage, FeaturesPage
 from app.training.pages.method import MethodPage
@@ -33,6 +33,9 @@ from app.workers.supervisor import End
 from app.workers.tasks import attempt
 
 _DEBOUNCE = 200  # ms
+_UNUSED = Qt.ItemFlag.NoItemFlags
+_USED = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+_NOTHING_ASKED = "Measurements alone ask nothing here"
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,11 @@ class Wizard(QDialog):
         self._show_page(place)
 
     def next(self) -> None:
-        self.go_to(min(self._at + 1, len(self.pages) - 1))
+        """The next page that asks something."""
+        self._step(range(self._at + 1, len(self.pages)))
 
     def back(self) -> None:
-        self.go_to(max(self._at - 1, 0))
+        self._step(range(self._at - 1, -1, -1))
 
     def start(self) -> None:
         """Ask for the training and close, if nothing is wrong."""
@@ -164,6 +168,11 @@ class Wizard(QDialog):
         column.addLayout(middle, 1)
         column.addLayout(row)
 
+    def _step(self, places: Iterable[int]) -> None:
+        self._collect()
+        place = next((place for place in places if not asks_nothing(self.draft, PAGES[place])), self._at)
+        self._show_page(place)
+
     def _collect(self) -> None:
         """Take what the page on screen says into the draft."""
         self._timer.stop()
@@ -192,13 +201,17 @@ class Wizard(QDialog):
             self._measure()
 
     def _show_problems(self) -> None:
-        found = [(name, page.trouble(self.draft)) for name, page in zip(PAGES, self.pages, strict=True)]
+        pages = [one for one in zip(PAGES, self.pages, strict=True) if not asks_nothing(self.draft, one[0])]
+        found = [(name, page.trouble(self.draft)) for name, page in pages]
         good = self.check.show_problems(self.draft, [one for one in found if one[1]])
         self.start_button.setEnabled(good)
         wrong = {page for page, _ in self.check._found}
         for row, name in enumerate(PAGES):
             item = self.list.item(row)
             item.setText(f"{name.capitalize()}{'  ✕' if name in wrong else ''}")
+            unused = asks_nothing(self.draft, name)
+            item.setFlags(_UNUSED if unused else _USED)
+            item.setToolTip(_NOTHING_ASKED if unused else "")
 
     def _measure(self, again: bool = False) -> None:
         """Measure a short step of the training in a process of its own, once for each configuration."""

@@ -49,7 +49,7 @@ def result_table(result: AnyResult) -> str:
     """
     if isinstance(result, FloraResult | SplitResult):
         chance = next(iter(next(iter(result.heads.values())).values()))["chance"]
-        lines = [*_head(_base(result.heads)), *_rows(result.heads), "", f"Chance (ZSL): {chance:.1%}"]
+        lines = [*_table(_head(_base(result.heads)), _rows(result.heads)), "", f"Chance (ZSL): {chance:.1%}"]
         missing = result.to_label if isinstance(result, FloraResult) else ""
         weights = f"In the model {result.weights}." if result.weights else ""
         return "\n".join([*lines, *(part for text in (missing, weights) if text for part in ("", text))])
@@ -59,7 +59,9 @@ def result_table(result: AnyResult) -> str:
         each = {name: split.weights for name, split in result.splits.items()}
         each |= {} if result.final is None else {"final": result.final.weights}
         said = [f"In the model of {name} {text}." for name, text in each.items() if text]
-        return "\n".join([*_head(base, "split", "chance"), *rows, *(part for text in said for part in ("", text))])
+        return "\n".join(
+            [*_table(_head(base, "split", "chance"), rows), *(part for text in said for part in ("", text))]
+        )
     if isinstance(result, DescriptorsResult):
         return "\n".join(_left_out(result))
     streams = result.streams if isinstance(result, EncoderResult) else result.encoder
@@ -78,8 +80,15 @@ def _left_out(result: DescriptorsResult) -> list[str]:
 
 def _head(base: str, first: str = "", last: str = "") -> list[str]:
     columns = [*filter(None, [first]), "head", "protocol", "ZSL", f"beyond {base}", *GZSL, "gated"]
-    columns += ["seconds", "parameters", "minutes", *filter(None, [last])]
-    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return [*columns, "seconds", "parameters", "minutes", *filter(None, [last])]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a Markdown table, without columns that are empty in every row."""
+    kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    lines = [[row[place] or NOTHING for place in kept] for row in (head, *rows)]
+    first, *others = [f"| {' | '.join(cells)} |" for cells in lines]
+    return [first, "|---" * len(kept) + "|", *others]
 
 
 def _base(heads: Heads) -> str:
@@ -87,9 +96,10 @@ def _base(heads: Heads) -> str:
     return "flora" if "flora" in heads else next(iter(heads))
 
 
-def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[str]:
+def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[list[str]]:
     before, after = ([split], [f"{chance:.1%}"]) if chance is not None else ([], [])
-    rows, base = [], heads[_base(heads)]
+    rows: list[list[str]] = []
+    base = heads[_base(heads)]
     for name, protocols in heads.items():
         for protocol, outcome in protocols.items():
             label = "published (best on test)" if protocol == "published" else protocol
@@ -101,7 +111,7 @@ def _rows(heads: Heads, split: str = "", chance: float | None = None) -> list[st
             if "nearest_aligned" in outcome:
                 nearest = percent(outcome["nearest_aligned"]["accuracy"])
                 rows.append([*before, FLOW_OFF, label, nearest, *[""] * (len(GZSL) + 5 + len(after))])
-    return [f"| {' | '.join(cell or NOTHING for cell in row)} |" for row in rows]
+    return rows
 
 
 def _weighed(name: str, outcome: Outcome) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from run_samples import keep_decisions, make_run, outcome
+from run_samples import keep_decisions, make_run, outcome, result
 
 from app.main_window import MainWindow
 from app.theme import LIGHT
 from app.training.compare_page import as_text
 from app.training.metrics import as_csv, drawn
+from app.training.results_view import ResultsView
 from app.training.run_page import RunPage
 from app.training.runs_panel import changes_of
 from app.training.window import TrainingWindow
@@ -27,6 +28,7 @@ from flora_engine.runs.folder import RunFolder
 from flora_engine.runs.listing import Notes, row_of
 from flora_engine.runs.queue import Queue
 from flora_engine.runs.remaining import left, planned
+from flora_engine.runs.results import read_result
 
 _OTHER = """
 import sys, time
@@ -187,7 +189,7 @@ CANNOT = "This run cannot label: a model holds the head ensemble or flora, and t
 
 
 @pytest.mark.parametrize(
-    ("head", "to_label", "said"), [("flora", LACKS, "lacks the encoder"), ("eszsl", CANNOT, CANNOT)]
+    ("head", "to_label", "said"), [("flora", LACKS, "click “Add encoder…”"), ("eszsl", CANNOT, CANNOT)]
 )
 def test_a_run_without_a_model_says_what_is_missing(
     training: TrainingWindow, qtbot: Any, tmp_path: Path, head: str, to_label: str, said: str
@@ -204,6 +206,8 @@ def test_a_run_without_a_model_says_what_is_missing(
     page = training.open_run(run.path)
     qtbot.waitUntil(page.lacks.isVisible)
     assert said in page.lacks.text() and page.encoder_button.isVisible() == (head == "flora")
+    assert "flora bundle" not in page.lacks.text() + page.results.toPlainText(), "that is for the command line"
+    assert head in page.results.toPlainText() and to_label not in page.results.toPlainText()
     wanted: list[Path] = []
     training.encoder_wanted.connect(wanted.append)
     page.encoder_button.click()
@@ -323,3 +327,21 @@ def test_the_page_of_a_new_run_opens_when_it_starts(window: MainWindow, qtbot: A
     qtbot.waitUntil(lambda: bool(ended) and "not a run" in window.notice.text())
     assert window.notice.action().isHidden()
     assert window.training.may_close() and Job() is not None
+
+
+def test_results_in_a_narrow_window_break_no_word(qtbot: Any) -> None:
+    view = ResultsView()
+    qtbot.addWidget(view)
+    view.show_result(None)
+    assert "when the run has finished" in view.toPlainText()
+    view.resize(400, 300)
+    view.show()
+    view.show_result(read_result(result(0.6)))
+    assert view.horizontalScrollBar().maximum() > 0
+    block, broken = view.document().begin(), []
+    while block.isValid():
+        text, layout = block.text(), block.layout()
+        starts = [layout.lineAt(line).textStart() for line in range(1, layout.lineCount())]
+        broken += [text for start in starts if text[start - 1] not in " -"]
+        block = block.next()
+    assert not broken

@@ -214,19 +214,28 @@ def test_the_needs_say_what_trains() -> None:
     assert "\n46 recordings of 23 classes train.\n" in needs_text({**found, "sizes": sizes})
 
 
-def test_measurements_alone_need_no_split_and_no_encoder(wizard: Wizard) -> None:
+def test_measurements_alone_need_no_split_and_no_encoder(wizard: Wizard, qtbot: Any) -> None:
     wizard.go_to(2)
     wizard.features.choose("measure")
     assert wizard.features.trained.isVisible() and "measurements of the recordings" in wizard.features.trained.text()
     assert not wizard.features.checkpoints.isVisible()
-    wizard.go_to(4)
-    assert not wizard.method.tabs.isVisible() and "no settings" in wizard.method.nothing.text()
-    wizard.go_to(5)
+
+    def asking() -> list[str]:
+        return [wizard.list.item(row).text() for row in range(6) if wizard.list.item(row).flags()]
+
+    qtbot.waitUntil(lambda: asking() == ["Data", "Features", "Check"])
+    places = []
+    for step in (wizard.next, wizard.back, wizard.back, wizard.back, wizard.next, wizard.next):
+        step()
+        places.append(PAGES[wizard.list.currentRow()])
+    assert places == ["check", "features", "data", "data", "features", "check"]
     assert wizard.start_button.isEnabled(), wizard.check._found
     config = wizard.request().config
     assert config["kind"] == "descriptors" and Path(config["data"][0]["project"]).name == "study"
     wizard.go_to(2)
     wizard.features.choose("train")
+    wizard.next()
+    assert PAGES[wizard.list.currentRow()] == "texts" and wizard.list.item(1).text() == "Split  ✕"
     wizard.go_to(5)
     assert {page for page, _ in wizard.check._found} == {"split"} and wizard.request().config["kind"] == "pipeline"
 

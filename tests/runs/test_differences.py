@@ -72,3 +72,12 @@ def test_the_table_compares_each_head_with_flora_and_says_what_it_costs() -> Non
     assert "beyond flora" in head and flora["beyond flora"] == "–" == flora["seconds"]
     assert devise["beyond flora"] == "+15.0 ± 5.0 (2 seeds)" and devise["gated"] == "40.0%"
     assert devise["seconds"] == "1.3" and devise["parameters"] == "123,456"
+
+
+def test_columns_that_are_empty_in_every_row_are_left_out() -> None:
+    read = read_result(result([0], [0.5]))
+    assert read is not None
+    head, under, *rows = result_table(read).splitlines()
+    columns = [cell.strip() for cell in head.strip("|").split("|")]
+    assert columns == ["head", "protocol", "ZSL", "minutes"] and under == "|---|---|---|---|"
+    assert rows[0].startswith("| flora | held-out | 50.0% |")

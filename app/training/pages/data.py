@@ -253,8 +253,9 @@ class FeaturesPage(Page):
 
 _TRAINED = "It is the longest part of the work; its settings are on the page Method."
 _MEASURED = (
-    "The model compares class names with measurements of the recordings. It learns from all classes, so the pages "
-    "Split, Texts and Method do not matter; each half of the classes is left out once to say how good it is."
+    "The model compares class names with measurements of the recordings, and can rank in this window. It learns from "
+    "all classes, so the pages Split, Texts and Method ask nothing. Each half of the classes is left out once to say "
+    "how good it is."
 )
 _WITH_ENCODER = "The training ends with a model that labels recordings."
 _WITHOUT_ENCODER = (

@@ -73,22 +73,12 @@ class MethodPage(Page):
         for name, form in self.forms.items():
             form.changed.connect(self._on_setting)
             self.tabs.addTab(form, f"Expert: {'the encoder' if name == 'encoder' else 'Flora'}")
-        self.settings, whole = QWidget(), QVBoxLayout()
-        whole.setContentsMargins(0, 0, 0, 0)
         form_row = QFormLayout()
         row = QHBoxLayout()
         row.addWidget(self.preset, 1)
         form_row.addRow(QLabel("Preset"), row)
-        whole.addLayout(form_row)
-        whole.addWidget(self.tabs, 1)
-        self.settings.setLayout(whole)
-        self.nothing = QLabel(
-            "Measurements have no settings, so nothing is chosen here. Their model can rank in this window too.",
-            wordWrap=True,
-        )
-        self.column.addWidget(self.settings, 1)
-        self.column.addWidget(self.nothing)
-        self.column.addStretch()
+        self.column.addLayout(form_row)
+        self.column.addWidget(self.tabs, 1)
 
     def show_draft(self, draft: Draft) -> None:
         for name, box in self.heads.items():
@@ -103,8 +93,6 @@ class MethodPage(Page):
         self.final.blockSignals(True)
         self.final.setChecked(draft.final)
         self.final.blockSignals(False)
-        self.settings.setVisible(draft.origin != "measure")
-        self.nothing.setVisible(draft.origin == "measure")
         published = draft.source == "published"
         self.final.setVisible(not published)
         self.tabs.setTabVisible(1, not published)

@@ -82,7 +82,7 @@ class SplitPage(Page):
 
     def trouble(self, draft: Draft) -> str:
         """The first error that the split editor finds, such as a leak."""
-        if draft.source != "project" or draft.origin == "measure" or self.editor.judgement is None:
+        if draft.source != "project" or self.editor.judgement is None:
             return ""
         errors = (finding.text for finding in self.editor.judgement.findings if finding.level == "error")
         return next(errors, "")

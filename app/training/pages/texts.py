@@ -105,7 +105,7 @@ class TextsPage(Page):
         return replace(draft, texts=tuple(self._texts)) if self._texts else draft
 
     def trouble(self, draft: Draft) -> str:
-        return "" if draft.origin == "measure" else self._unread
+        return self._unread
 
     def set_text(self, row: int, column: int, text: str) -> None:
         """Edit a cell as the user does."""
