@@ -45,6 +45,7 @@ from app.workers.jobs import left_text
 from app.workers.tasks import Newest
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.importing import ImportLabels, ImportOptions
+from flora_engine.datasets.motion_archive import part_of
 from flora_engine.errors import FloraError
 from flora_engine.readers import Attempt, attempt_sequence
 from flora_engine.readers.corrections import Correction
@@ -52,6 +53,7 @@ from flora_engine.readers.corrections import Correction
 _TICK = 100  # ms between fetches of results
 _AT_ONCE = 400  # results per tick: more would block the window
 _ARRANGE = 1.0  # seconds between new orders of a table that is sorted or filtered by incoming results
+_SAYS_ALL = "{}: its format says all of it. Correct it in the form, if it is wrong."
 _WHOLE, _PART = "Import", "Import all now"
 
 
@@ -415,13 +417,15 @@ class ImportDialog(QDialog):
         rows = self.selected_rows().tolist()
         if len(rows) == 1:
             path = self.looks.files[rows[0]]
+            if part_of(path) is not None:
+                self._say(_SAYS_ALL.format(path.name))
+                return
             self._asking.submit(lambda: attempt_sequence(path))
 
     def _on_seen(self, found: object) -> None:
         assert isinstance(found, Attempt)
         if not found.names:
-            problem = f"{found.path.name}: its format says all of it. Correct it in the form, if it is wrong."
-            self._say(found.problem or problem)
+            self._say(found.problem or _SAYS_ALL.format(found.path.name))
             return
         self._say("")
         self.reading_dialog = dialog = ReadingDialog(found, self, keep=True)

@@ -213,7 +213,7 @@ class Listing:
 
 def list_files(paths: Sequence[Path], options: ImportOptions, known: Iterable[Seen | None] = ()) -> Listing:
     """Find the recordings. Known results are kept and labelled again. FloraError if there are no recordings."""
-    files, ignored = find_recordings(paths, leave_out=options.labels)
+    files, ignored = find_recordings(paths, options.labels, archives=True)
     import_labels, looks = ImportLabels(files, options), Looks(files, ignored)
     before = {found.source: found for found in known if found is not None}
     for row, path in enumerate(files) if before else ():

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from flora_engine.datasets.catalogue import dataset_names, load_dataset
 from flora_engine.datasets.clips import left_out
 from flora_engine.datasets.importing.find import find_recordings
-from flora_engine.datasets.motion_archive import SUFFIX, is_archive, open_archive
+from flora_engine.datasets.motion_archive import SUFFIX, is_archive, open_archive, part_of
 from flora_engine.datasets.settings import RecordingSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
@@ -121,9 +121,9 @@ def _of_project(folder: Path | None) -> list[Item]:
 def parted_source(source: str) -> tuple[Path, int | None]:
     """What `Item.source` says: a file and None, or the folder of a project or an archive and the recording's number."""
     folder, mark, id = source.rpartition("#")
-    if mark and id.isdecimal() and ((Path(folder) / DATABASE).is_file() or Path(folder).suffix.lower() == SUFFIX):
+    if mark and id.isdecimal() and (Path(folder) / DATABASE).is_file():
         return Path(folder), int(id)
-    return Path(source), None
+    return part_of(Path(source)) or (Path(source), None)
 
 
 def read_source(source: str) -> SkeletonSequence:

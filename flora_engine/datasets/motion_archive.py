@@ -26,6 +26,17 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and path.is_file() and {"joints_mm", "first", "frames"} <= array_names(path)
 
 
+def recordings_in(path: Path) -> list[Path]:
+    """A path for each recording of an archive, as `part_of` reads it: `sbu.npz#0` … FloraError as in `open_archive`."""
+    return [path.with_name(f"{path.name}#{row}") for row in range(len(open_archive(path)))]
+
+
+def part_of(path: Path) -> tuple[Path, int] | None:
+    """The archive that such a path names, and which recording of it; None if it names none."""
+    name, _, row = path.name.rpartition("#")
+    return (path.with_name(name), int(row)) if row.isdecimal() and name.lower().endswith(SUFFIX) else None
+
+
 @dataclass(frozen=True)
 class MotionArchive:
     """joints: (F, M, V, 3) in millimetres. first, frames, labels, subjects: (N,); subjects are numbered from 1."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from motion_archives import arrays_of, write_archive
 from patience import PATIENCE
 from PySide6.QtCore import QItemSelectionModel, Qt, QThreadPool, QTimer
 from PySide6.QtWidgets import QApplication
@@ -376,3 +377,21 @@ def test_known_files_stay_known(tmp_path: Path) -> None:
     listing.looks.put(1, seen(one, listing.looks.files[1]), "")
     again = list_files([folder], ImportOptions(labels_from="folders"), listing.looks.seen)
     assert again.looks.waiting().tolist() == [0, 2] and again.looks.classes == ["", "raw", ""]
+
+
+def test_a_motion_archive_is_shown_recording_by_recording(make_dialog: Any, qtbot: Any, tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "msr.npz", arrays_of(("walk", "drink"), (0, 3)))
+    dialog = make_dialog(archive)
+    qtbot.waitUntil(lambda: finished(dialog))
+    assert dialog.summary.text() == "6 files: 6 look human."
+    assert [text(dialog, row, "Class") for row in range(6)] == ["walk"] * 3 + ["drink"] * 3
+    assert text(dialog, 4, "File") == "msr.npz#4"
+    dialog.view.selectRow(4)
+    dialog.ask_differently()
+    assert dialog.message.text().startswith("msr.npz#4: its format says all of it.")
+    wanted: list[Any] = []
+    dialog.wanted.connect(wanted.append)
+    dialog.go()
+    arguments = {"project": str(tmp_path / "study"), "paths": [str(path) for path in wanted[0].paths]}
+    done = perform(Job(), "import", {**arguments, "options": options_data(wanted[0].options)})
+    assert (done["added"], done["failed"]) == (6, [])

@@ -44,7 +44,9 @@ class ImportLabels:
 
     def __init__(self, files: Sequence[Path], options: ImportOptions) -> None:
         self._from = options.labels_from
-        self._names = load_dataset(options.dataset).class_names if options.dataset else ()
+        dataset = load_dataset(options.dataset) if options.dataset else None
+        self._names = dataset.class_names if dataset else ()
+        self._places = dataset.places if dataset else {}
         self._rows: dict[str, LabelRow] = {}
         tables = [options.labels] if options.labels else sorted(_labels_files(files))
         for table in tables:
@@ -76,7 +78,8 @@ class ImportLabels:
         if self._from == "folders":
             return sequence.source.parent.name if sequence.source else ""
         if name := str(sequence.metadata.get("class_name", "")):
-            return name
+            place = self._places.get(name.casefold())
+            return name if place is None else self._names[place]
         action = whole_number(sequence.metadata, "action")
         names = self._names or _known_names(sequence)
         if 1 <= action <= len(names):

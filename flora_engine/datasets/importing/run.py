@@ -17,12 +17,14 @@ from flora_engine.datasets.catalogue import load_dataset
 from flora_engine.datasets.importing.find import find_recordings
 from flora_engine.datasets.importing.labels import ImportLabels
 from flora_engine.datasets.importing.options import ImportOptions
+from flora_engine.datasets.motion_archive import is_archive, open_archive, part_of
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.processes import cpu_count, in_order, workers_that
 from flora_engine.project import Incoming, Project, content_hash
 from flora_engine.project.columns import NAMES, whole_number
 from flora_engine.readers import read_sequence
+from flora_engine.readers._input import check_finite
 from flora_engine.readers.corrections import Correction, correct
 from flora_engine.readers.inspection import Inspection, inspect
 from flora_engine.readers.reading_recipes import ReadingRecipe, find_recipe
@@ -77,11 +79,14 @@ def import_folder(
     options = options or ImportOptions()
     _recipe(options)  # before anything else, that there is one
     start, report = time.monotonic(), ImportReport()
-    files, ignored = find_recordings(paths, leave_out=options.labels)
+    files, ignored = find_recordings(paths, options.labels, archives=True)
     report.ignored = ignored
     labels = ImportLabels(files, options)
     if options.dataset:
         project.classes.ensure(load_dataset(options.dataset).class_names)
+    elif options.labels_from == "names" and options.labels is None:
+        for archive in dict.fromkeys(part[0] for path in files if (part := part_of(path))):
+            project.classes.ensure(open_archive(archive).classes)  # in their order
     sources = project.recordings.sources()
     new = [path for path in files if str(path) not in sources]
     report.known = len(files) - len(new)
@@ -131,7 +136,7 @@ class Preview:
 def preview(job: Job, paths: Sequence[Path], options: ImportOptions | None = None) -> Iterator[Preview]:
     """Inspect each file as an import with these options would read it; nothing is written. FloraError as there."""
     options = options or ImportOptions()
-    files, _ = find_recordings(paths, leave_out=options.labels)
+    files, _ = find_recordings(paths, options.labels, archives=True)
     labels = ImportLabels(files, options)
     for found in inspect_files(job, files, options):
         yield found if found.inspection is None else replace(found, class_name=labels.class_name(found))
@@ -156,6 +161,7 @@ def inspect_files(
         for done, found in enumerate(results):
             job.progress("inspecting", done, len(files))
             yield found
+    open_archive.cache_clear()  # the window lives on
     job.progress("inspecting", len(files), len(files))
 
 
@@ -190,7 +196,7 @@ def _recipe(options: ImportOptions) -> ReadingRecipe | None:
 
 def _read(path: Path, own: Correction | None, options: ImportOptions, recipe: ReadingRecipe | None) -> _Read:
     try:
-        sequence = _correct(read_sequence(path, recipe=recipe), path, own, options)
+        sequence = _correct(_recording(path, recipe), path, own, options)
     except FloraError as error:
         return _Read(path, None, b"", str(error))
     return _Read(path, sequence, content_hash(sequence), "")
@@ -204,13 +210,23 @@ def _inspect_all(tasks: Sequence[_Task], options: ImportOptions) -> list[Preview
 def _inspect(path: Path, own: Correction | None, options: ImportOptions, recipe: ReadingRecipe | None) -> Preview:
     layout = ""
     try:
-        sequence = read_sequence(path, allow_nan=True, recipe=recipe)
+        sequence = _recording(path, recipe, allow_nan=True)
         layout = sequence.layout
         sequence = _correct(sequence, path, own, options)
     except FloraError as error:
         return Preview(path, "", "", None, str(error), layout)
     kept = {key: value for key, value in sequence.metadata.items() if key in ("action", "class_name")}
     return Preview(path, "", sequence.layout, inspect(sequence), "", layout, sequence.name, kept)
+
+
+def _recording(path: Path, recipe: ReadingRecipe | None, allow_nan: bool = False) -> SkeletonSequence:
+    """What a file holds, or a part of a motion archive. FloraError."""
+    if (part := part_of(path)) is not None:
+        sequence = open_archive(part[0]).read(part[1])
+        return sequence if allow_nan else check_finite(sequence, path)
+    if is_archive(path):
+        open_archive(path)  # says what is wrong with it: a good one is read in parts
+    return read_sequence(path, allow_nan=allow_nan, recipe=recipe)
 
 
 def _correct(
