@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel
 
-from flora_engine.config import EncoderSettings, FloraSettings, problems_of
+from flora_engine.config import EncoderSettings, FloraConfig, FloraSettings, PipelineConfig, problems_of
 from flora_engine.datasets.benchmarks import load_benchmark
 from flora_engine.datasets.catalogue import ClassText, Text, dataset_names
 from flora_engine.errors import FloraError
@@ -49,6 +49,16 @@ PRESETS: Mapping[str, tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]
     "published": ("The settings of the paper; hours without a GPU", {}, {}, ("flora",)),
 }
 _NOT_OF_MEASUREMENTS = ("split", "texts", "method")
+# By kind: the keys of a configuration that pages show, and the heads if it names none.
+_SHOWN = {
+    "flora": ("benchmark", "features", "data", "encoder", "texts", "heads", "flora"),
+    "pipeline": ("data", "splits", "texts", "encoder", "checkpoints", "flora", "heads", "final"),
+    "descriptors": ("data",),
+}
+_HEADS: Mapping[str, tuple[str, ...]] = {
+    "flora": FloraConfig.model_fields["heads"].default,
+    "pipeline": PipelineConfig.model_fields["heads"].default,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ class Draft:
 
     recordings: of a published benchmark, a project or a folder of raw files. prepared: how they are prepared for its
     encoder, as far as it is given (preparation, frames, persons); the rest is as its run says, or as published.
-    classes: how many classes the data has, 0 if that is not known.
+    classes: how many classes the data has, 0 if that is not known. rest: what else a configuration says that no page
+    shows, with its kind; it holds as long as the kind stays.
     """
 
     source: Source = "project"
@@ -83,6 +94,7 @@ class Draft:
     flora: Mapping[str, Any] = field(default_factory=lambda: dict(PRESETS["quick"][2]))
     final: bool = False
     classes: int = 0
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
     def with_preset(self, name: str) -> Draft:
         """The same with the settings of a preset."""
@@ -103,6 +115,16 @@ def asks_nothing(draft: Draft, page: str) -> bool:
 
 def to_data(draft: Draft) -> dict[str, Any]:
     """The configuration as plain data; it may have problems."""
+    return _shown(draft) | unshown(draft)
+
+
+def unshown(draft: Draft) -> dict[str, Any]:
+    """What the configuration says beside what pages show, if it still is of that kind."""
+    same = draft.rest.get("kind") == _shown(draft)["kind"]
+    return {name: value for name, value in draft.rest.items() if same and name != "kind"}
+
+
+def _shown(draft: Draft) -> dict[str, Any]:
     texts = {"texts": said} if (said := _said_of_texts(draft)) else {}
     if draft.source == "published":
         data: dict[str, Any] = {"kind": "flora", "benchmark": draft.benchmark}
@@ -148,12 +170,13 @@ def usable_heads(draft: Draft) -> list[str]:
 
 def from_data(data: Mapping[str, Any]) -> Draft:
     """The draft of a configuration; FloraError if it holds what the wizard cannot show."""
-    kind = data.get("kind")
+    kind = str(data.get("kind"))
     base = Draft(
+        rest={name: value for name, value in data.items() if name not in _SHOWN.get(kind, ())},
         texts=_texts(data.get("texts")),
         wording={name: value for name, value in (data.get("texts") or {}).items() if name != "classes"},
         preset="",
-        heads=tuple(str(head) for head in data.get("heads") or PRESETS["quick"][3]),
+        heads=tuple(str(head) for head in data.get("heads") or _HEADS.get(kind, PRESETS["quick"][3])),
         encoder=dict(data["encoder"]) if isinstance(data.get("encoder"), dict) else {},
         flora=dict(data.get("flora") or {}),
         final=bool(data.get("final", False)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from app.training.config_form import ConfigForm, plain
 from app.training.draft import (
@@ -21,6 +22,7 @@ from app.training.draft import (
     problems,
     save_draft,
     to_data,
+    unshown,
 )
 from flora_engine.config import DescriptorsConfig, FloraConfig, PipelineConfig, parse_config
 from flora_engine.datasets.benchmarks import all_benchmarks, load_benchmark
@@ -32,6 +34,7 @@ from flora_engine.project import Split, TrainRule
 from flora_engine.runs.folder import RunFolder
 
 BENCHMARK = all_benchmarks()[0].name
+CONFIGS = Path(__file__).parents[2] / "configs"
 SPLIT = Split(name="one", unseen=(0, 3), train=TrainRule(by="subject", values=(1,)))
 TEXTS = tuple(ClassText(name, f"move {name}", f"it is {name}") for name in "abcdefghij")
 
@@ -64,6 +67,36 @@ def drafts(tmp_path: Path) -> dict[str, Draft]:
         ),
         "checkpoint": replace(published, origin="checkpoint", checkpoints=(str(tmp_path),), recordings=str(tmp_path)),
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("file", {"low_shot": 0.1, "setting": "zsl"}),
+        ("project", {"final_epochs": 3}),
+        ("measure", {"text_encoder": "a"}),
+    ],
+)
+def test_what_no_page_shows_stays_as_the_configuration_says(
+    drafts: dict[str, Draft], kind: str, more: dict[str, Any]
+) -> None:
+    draft = from_data({**to_data(drafts[kind]), **more})
+    assert unshown(draft) == more and to_data(draft).items() >= more.items()
+    other = "file" if kind != "file" else "project"
+    assert unshown(replace(drafts[other], rest=draft.rest)) == {}, "of another kind"
+
+
+def test_opened_configurations_mean_what_their_files_say() -> None:
+    opened = 0
+    for path in sorted(CONFIGS.rglob("*.yaml")):
+        try:
+            draft = load_draft(path)
+        except FloraError as error:
+            assert "the wizard" in error.problem
+            continue
+        assert parse_config(to_data(draft)) == parse_config(yaml.safe_load(path.read_text(encoding="utf-8"))), path
+        opened += 1
+    assert opened > 30
 
 
 @pytest.mark.parametrize("name", ["project", "folder", "measure", "encoder", "file", "file and encoder", "checkpoint"])

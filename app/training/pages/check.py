@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QListWidgetItem
 
 from app.dialogs.form import Field, Form, folder_choice
-from app.training.draft import Draft, command_line, problems
+from app.training.draft import Draft, command_line, problems, unshown
 from app.training.pages.page import Page
 from app.training.stages import span
 from app.widgets import button, sentence
@@ -64,6 +64,8 @@ class CheckPage(Page):
             self.problems.addItem(f"✕  {page.capitalize()}: {sentence(text)}")
         if not self._found:
             self.problems.addItem(QListWidgetItem("✓  Everything fits. It can start."))
+        for name, value in unshown(draft).items():
+            self.problems.addItem(f"ⓘ  The configuration also says {name}: {value}. No page shows it; it stays.")
         self._show_command()
         return not self._found
 
