@@ -43,6 +43,13 @@ _TWO = re.compile(
 _PARENTHESIS = re.compile(r"\(([^()]*)\)")
 _SLASH = re.compile(r"(\w+)\s*/\s*(\w+)")
 _ENDINGS = ("ing", "ed", "es", "s")
+# Too short for the rule of endings.
+_SHORT = {
+    **dict.fromkeys(("using", "used"), "use"),
+    **dict.fromkeys(("going", "goes"), "go"),
+    **dict.fromkeys(("lying", "lies"), "lie"),
+    **dict.fromkeys(("tying", "tied"), "tie"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Clause:
 
 def stem(word: str) -> str:
     """A word without its usual ending: waving, waved and waves are one."""
+    if word in _SHORT:
+        return _SHORT[word]
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             word = word[: -len(ending)]

@@ -18,6 +18,10 @@ from flora_engine.semantics.lexicon import Entry, Lexicon
         ("sit down", "sitting down"),
         ("jumping jacks", "jumping jack"),
         ("clapped", "clap"),
+        ("using a wheelchair", "use the wheelchair"),
+        ("going up stairs", "goes up stairs"),
+        ("lying on the back", "lie on the back"),
+        ("tied shoelaces", "tying the shoelaces"),
     ],
 )
 def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
