@@ -161,11 +161,10 @@ def apply_theme(application: QApplication, choice: str) -> Theme:
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     # The hint is for title bars and native dialogs, on platforms that follow it; our palette does the rest.
     application.styleHints().setColorScheme(schemes.get(choice, Qt.ColorScheme.Unknown))
-    theme = {"light": LIGHT, "dark": DARK}.get(choice) or system_theme(application)
-    application.setStyle("Fusion")
+    theme = _current = {"light": LIGHT, "dark": DARK}.get(choice) or system_theme(application)
+    application.setStyle("Fusion")  # from here on widgets hear of a change, and ask for the theme
     application.setPalette(_palette(theme))
     application.setStyleSheet(_style_sheet(theme))
-    _current = theme
     return theme
 
 

@@ -83,8 +83,7 @@ class AnalysisView(QWidget):
         self._finding.submit(lambda: {part: read_analysis(path / part) for part in parts_of(path)})
 
     def set_theme(self) -> None:
-        """Take the colours of the theme."""
-        self.confusion.set_colours()
+        """Take the colours of the theme; the confusion does so by itself."""
         if self._loaded is not None:
             self._on_loaded(self._loaded)
 

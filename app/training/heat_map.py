@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.theme import current_theme
@@ -56,6 +56,7 @@ class HeatMap(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._chart, 1)
         column.addWidget(self.reading)
+        self._set_colours()
 
     def show_matrix(self, names: Sequence[str], matrix: Matrix, low: float, high: float) -> None:
         """Show (K, K); `low` and `high` are the ends of the colours."""
@@ -66,7 +67,6 @@ class HeatMap(QWidget):
         self._image.setImage(np.asarray(matrix, np.float32), levels=(low, max(high, low + 1e-6)))
         self._show_names()
         self._chart.setRange(xRange=(0, len(names)), yRange=(0, len(names)), padding=0.01)
-        self.set_colours()
 
     def _show_names(self) -> None:
         """As long as there is room; in a narrow map only the pointer names them."""
@@ -79,8 +79,12 @@ class HeatMap(QWidget):
     def resizeEvent(self, event: object) -> None:
         self._show_names()
 
-    def set_colours(self) -> None:
-        """Take the colours of the theme."""
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._set_colours()
+
+    def _set_colours(self) -> None:
         theme = current_theme()
         self._chart.setBackground(theme.surface)
         axis = self._chart.getAxis("left")

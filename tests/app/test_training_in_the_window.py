@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.controllers import training
 from app.main_window import MainWindow
+from app.theme import apply_theme
 from app.training import wizard as wizard_module
 from app.training.draft import PAGES
 from app.training.pages import texts as texts_module
@@ -212,6 +213,17 @@ def test_the_needs_say_what_trains() -> None:
     assert "\nAbout 20 of 46 recordings train, 20 seen classes.\n" in needs_text({**found, "sizes": sizes})
     sizes |= {"train": 46, "seen": 23, "exact": True}
     assert "\n46 recordings of 23 classes train.\n" in needs_text({**found, "sizes": sizes})
+
+
+def test_the_map_of_classes_follows_the_theme_while_the_wizard_is_open(wizard: Wizard, qapp: QApplication) -> None:
+    wizard.go_to(3)
+    try:
+        for choice in ("dark", "light"):
+            theme = apply_theme(qapp, choice)
+            background = wizard.texts.map._chart.backgroundBrush().color()
+            assert background.name() == theme.surface
+    finally:
+        apply_theme(qapp, "light")
 
 
 def test_measurements_alone_need_no_split_and_no_encoder(wizard: Wizard, qtbot: Any) -> None:
