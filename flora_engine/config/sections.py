@@ -136,6 +136,11 @@ class FloraSettings(Section):
         description="a Flora per stream of the features, whose scores are added with these weights (published: 0.6 0.6 "
         "0.4 0.4 for joint, bone and their motions); empty: one Flora on all streams side by side",
     )
+    attention: bool = Field(
+        True,
+        description="heads star and purls attend to joints if recordings and an encoder are at hand, as published; "
+        "off: they read one vector per recording, which was better with few recordings",
+    )
     scoring_tokens: int = Field(
         0, ge=0, description="merge the tokens of a class into so many when scoring with means; 0 scores exactly"
     )

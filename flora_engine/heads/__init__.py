@@ -144,9 +144,10 @@ def reads_parts(names: Iterable[str]) -> bool:
     return any(getattr(head(name), "PARTS", False) for name in names)
 
 
-def reads_local(names: Iterable[str]) -> bool:
-    """Whether one of the heads called so attends to local features, if there are any."""
-    return any(getattr(head(name), "LOCAL", False) for name in names)
+def reads_local(names: Iterable[str], settings: FloraSettings | None = None) -> bool:
+    """Whether one of the heads called so attends to local features, if there are any and the settings let it."""
+    lets = settings is None or settings.attention
+    return lets and any(getattr(head(name), "LOCAL", False) for name in names)
 
 
 def reads(name: str) -> Reads:

@@ -119,7 +119,9 @@ def _keeps_local(config: FloraConfig | EncoderConfig | PipelineConfig) -> bool:
     """Whether a head attends to local features, which the training then keeps beside the features."""
     from flora_engine.heads import reads_local
 
-    return not isinstance(config, EncoderConfig) and _data_of(config) is not None and reads_local(config.heads)
+    if isinstance(config, EncoderConfig) or _data_of(config) is None:
+        return False
+    return reads_local(config.heads, config.flora)
 
 
 def _of_measurements(job: Job, config: DescriptorsConfig, out: Path) -> Estimate:

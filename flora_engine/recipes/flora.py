@@ -226,7 +226,7 @@ def _extract(job: Job, config: FloraConfig, source: Extraction, path: Path, devi
     if reads_descriptors(config.heads):
         values = split_features(describe_clips(job, source.clips), source.clips.labels, source.parts)
         write_features(values, path.with_name(DESCRIPTORS))
-    if reads_local(config.heads):
+    if reads_local(config.heads, config.flora):
         with job.part("local features"):
             source.run_local(job, path.with_name(LOCAL), device)
     with job.part("features"):
@@ -247,7 +247,7 @@ def experiment_of(
     features may also be published with the features.
     """
     descriptors, local = (None if kept is None else _beside(kept.with_name(name)) for name in (DESCRIPTORS, LOCAL))
-    if config.features is not None and reads_local(config.heads):
+    if config.features is not None and reads_local(config.heads, config.flora):
         local = read_local_features(config.features)
     if config.low_shot is not None:
         features = low_shot(features, config.low_shot)

@@ -102,7 +102,7 @@ class SplitRun:
 
     def local(self, checkpoints: dict[str, Path], parts: Parts) -> Features | None:
         """Local features of the recordings that the split uses, kept likewise, if a head attends to them."""
-        if not reads_local(self.config.heads):
+        if not reads_local(self.config.heads, self.config.flora):
             return None
         path = self.folder.path / "local.npz"
         if path.is_file():

@@ -58,11 +58,12 @@ def test_an_estimate(study: Path, tmp_path: Path) -> None:
 
 def test_local_features_are_counted(study: Path, tmp_path: Path) -> None:
     """Each of 46 recordings keeps 3 stretches of 25 joints beside its 256 features."""
-    found = [
-        actions.perform(Job(), "estimate", {"config": config(study, heads=heads), "out": str(tmp_path)})
-        for heads in (["eszsl"], ["eszsl", "star"])
-    ]
-    assert found[1]["disk"] - found[0]["disk"] == 46 * 4 * 256 * 3 * 25
+    star = config(study, heads=["eszsl", "star"])
+    without, attending, not_attending = (
+        actions.perform(Job(), "estimate", {"config": one, "out": str(tmp_path)})["disk"]
+        for one in (config(study, heads=["eszsl"]), star, star | {"flora": star["flora"] | {"attention": False}})
+    )
+    assert attending - without == 46 * 4 * 256 * 3 * 25 and not_attending == without
 
 
 def test_an_estimate_of_measurements_alone(study: Path, tmp_path: Path) -> None:

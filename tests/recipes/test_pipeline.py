@@ -147,6 +147,17 @@ def test_heads_read_descriptors_and_local_features_of_a_pipeline(
     assert load_material(Job(), config(recordings, heads=["eszsl"])).descriptors is None
 
 
+def test_no_head_attends_to_joints_if_the_settings_say_so(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(star, "STEPS", 5)
+    given = config(recordings, heads=["star"])
+    given = given.model_copy(update={"flora": given.flora.model_copy(update={"attention": False})})
+    result = trained_in(Job(), given, tmp_path)
+    assert set(result["splits"]["a"]["heads"]) == {"star"}
+    assert not (Path(result["run"]) / "a" / "local.npz").exists()
+
+
 def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(recordings: Path, tmp_path: Path) -> None:
     """At so small a learning rate the encoder amplifies no rounding; test_resume shows that its state comes back."""
     calm = config(recordings)
