@@ -7,7 +7,7 @@ from pathlib import Path
 from flora_engine.datasets.importing import ImportOptions, import_folder
 from flora_engine.demo import VERSION, write_demo
 from flora_engine.jobs import Job
-from flora_engine.project import DATABASE, Project
+from flora_engine.project import open_or_create
 from flora_engine.resources import cache_folder
 
 _DONE = "classes.csv"  # the last file that write_demo writes
@@ -31,8 +31,7 @@ def demo_project(base: Path | None = None) -> Path:
     """The folder of a project of the demo recordings, made or completed first."""
     raw = demo_recordings(base)
     folder = raw.parent / "demo-project"
-    project = Project.open(folder) if (folder / DATABASE).is_file() else Project.create(folder)
-    with project:
+    with open_or_create(folder) as project:
         if project.writable and len(project.table) < sum(1 for _ in raw.glob("*.skeleton")):
             import_folder(Job(), project, [raw], ImportOptions(processes=1))
     return folder

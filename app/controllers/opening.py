@@ -25,7 +25,7 @@ from app.workers.tasks import Newest
 from flora_engine.datasets.labelled import parted_source
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
-from flora_engine.project import DATABASE, Project, open_or_create
+from flora_engine.project import Project, is_project, open_or_create
 from flora_engine.readers import Attempt, attempt_sequence
 from flora_engine.readers.arrays import published_data_set
 from flora_engine.readers.reading_recipes import ReadingRecipe
@@ -163,7 +163,7 @@ class Opening(QObject):
         if not paths:
             return
         self._feedback.notice.hide()
-        if len(paths) == 1 and (paths[0] / DATABASE).is_file():
+        if len(paths) == 1 and is_project(paths[0]):
             self.open_project(paths[0])
         elif self._session.project is not None and any(path.is_dir() for path in paths):
             self.import_wanted.emit(paths)

@@ -11,7 +11,7 @@ from app.dialogs.form import Field, FormDialog, file_choice, folder_choice
 from app.dialogs.prepare_form import TITLES, PrepareRequest, glance, unfinished, where
 from app.widgets import choice_box
 from flora_engine.processes import cpu_count
-from flora_engine.project import DATABASE
+from flora_engine.project import is_project
 
 _LISTS = "Lists (*.txt);;All files (*)"
 
@@ -69,7 +69,7 @@ class PrepareDialog(FormDialog):
 
     def check(self, request: Any) -> str:
         found = glance(request.dataset, request.source, request.missing)
-        again = request.project != Path() and (request.project / DATABASE).is_file()
+        again = request.project != Path() and is_project(request.project)
         return f"{found} Recordings that are already in the project are not read again." if again else found
 
     def _fields(self) -> tuple[Field, ...]:

@@ -28,13 +28,13 @@ def refuse_alone(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rank, and bring the rankings into the project if one is ranked; the status is 1 if a recording has a problem."""
-    from flora_engine.project import Project
+    from flora_engine.project import Project, is_project
     from flora_engine.recipes import batch
 
     for name in ("timeline", "json", "out", "why", "learn_from"):
         if getattr(arguments, name):
             raise FloraError(f"--batch does not go with --{name.replace('_', '-')}")
-    projects = [path for path in arguments.files if batch.is_project(path)]
+    projects = [path for path in arguments.files if is_project(path)]
     if projects and len(arguments.files) > 1:
         raise FloraError("a project is ranked by itself", path=projects[0], remedy="Name the project alone.")
     if arguments.filter and not projects:

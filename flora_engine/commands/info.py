@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from flora_engine.errors import FloraError
+from flora_engine.project import is_project
 from flora_engine.readers import read_sequence
 from flora_engine.readers.inspection import inspect
 from flora_engine.readers.reading_recipes import find_recipe
@@ -60,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = None if arguments.recipe is None else find_recipe(arguments.recipe)
     for path in arguments.files:
         try:
+            if is_project(path):
+                raise FloraError("is a project, not a recording", path=path, remedy=f"Open it: `flora gui {path}`.")
             facts = describe(read_sequence(path, recipe=recipe))
         except FloraError as error:
             failed += 1

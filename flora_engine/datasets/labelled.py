@@ -20,9 +20,8 @@ from flora_engine.datasets.motion_archive import SUFFIX, is_archive, open_archiv
 from flora_engine.datasets.settings import RecordingSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.project import Project
+from flora_engine.project import Project, is_project
 from flora_engine.project.columns import NAMES, whole_number
-from flora_engine.project.schema import DATABASE
 from flora_engine.readers import read_sequence
 from flora_engine.skeleton import SkeletonSequence
 
@@ -121,7 +120,7 @@ def _of_project(folder: Path | None) -> list[Item]:
 def parted_source(source: str) -> tuple[Path, int | None]:
     """What `Item.source` says: a file and None, or the folder of a project or an archive and the recording's number."""
     folder, mark, id = source.rpartition("#")
-    if mark and id.isdecimal() and (Path(folder) / DATABASE).is_file():
+    if mark and id.isdecimal() and is_project(Path(folder)):
         return Path(folder), int(id)
     return part_of(Path(source)) or (Path(source), None)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flora_engine.readers._archive import Archive, array_names
+from flora_engine.readers.arrays import MOTION_ARCHIVE
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
 
 ARRAYS = ("joints_mm", "first", "frames", "name", "label", "subject", "classes", "fps", "layout")
@@ -23,7 +24,7 @@ SUFFIX = ".npz"
 
 def is_archive(path: Path) -> bool:
     """Whether this is a motion archive, by the names of its arrays."""
-    return path.suffix.lower() == SUFFIX and path.is_file() and {"joints_mm", "first", "frames"} <= array_names(path)
+    return path.suffix.lower() == SUFFIX and path.is_file() and array_names(path) >= MOTION_ARCHIVE
 
 
 def recordings_in(path: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
 from flora_engine.labelling.ranking import LabelledFile
 from flora_engine.labelling.teaching import Ranker
+from flora_engine.project import is_project
 from flora_engine.readers import can_read, read_sequence
 from flora_engine.readers.reading_recipes import ReadingRecipe
 from flora_engine.semantics.class_texts import ClassText
@@ -21,9 +22,14 @@ _AT_ONCE = 16  # recordings scored together: the texts pass the network once for
 
 
 def recordings(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of folders every file that a reader takes, in name order. FloraError if there is none."""
+    """Files as they are; of folders every file that a reader takes, in name order. FloraError if there is none, and for
+    a project, whose recordings are no files.
+    """
     found: list[Path] = []
     for path in paths:
+        if is_project(path):
+            remedy = f"Rank its recordings by `flora label {path} --classes … --batch FILE`, or in the window."
+            raise FloraError("is a project", path=path, remedy=remedy)
         found += sorted(p for p in path.rglob("*") if p.is_file() and can_read(p)) if path.is_dir() else [path]
     if not found:
         raise FloraError("no recording here", path=paths[0], remedy="See docs/formats.md for what can be read.")

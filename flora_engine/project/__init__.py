@@ -7,7 +7,7 @@ schema.py; the table in memory: table.py, with filters and statistics.
 
 from flora_engine.project.history import Change, Edit
 from flora_engine.project.labels import Label, Span
-from flora_engine.project.opening import open_or_create
+from flora_engine.project.opening import is_project, open_or_create
 from flora_engine.project.project import Project
 from flora_engine.project.recordings import Incoming, content_hash
 from flora_engine.project.schema import DATABASE
@@ -30,5 +30,6 @@ __all__ = [
     "TimelineSaid",
     "TrainRule",
     "content_hash",
+    "is_project",
     "open_or_create",
 ]

@@ -1,4 +1,4 @@
-"""Open a project, or make one."""
+"""Tell a project, open it, or make one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from flora_engine.project.project import Project
 from flora_engine.project.schema import DATABASE
 
 
+def is_project(folder: Path) -> bool:
+    """Whether a project lies in this folder."""
+    return (folder / DATABASE).is_file()
+
+
 def open_or_create(folder: Path, mode: Literal["auto", "write"] = "auto") -> Project:
     """The project at `folder`, made if there is none; raises FloraError. mode: as for `Project.open`."""
-    return Project.open(folder, mode) if (folder / DATABASE).is_file() else Project.create(folder)
+    return Project.open(folder, mode) if is_project(folder) else Project.create(folder)

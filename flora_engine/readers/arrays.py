@@ -23,12 +23,15 @@ FEWEST_JOINTS, MAX_JOINTS, MAX_ARRAYS = 10, 500, 50
 COUNTS = {count for layout in LAYOUTS.values() for count in layout.counts}
 _RATES = ("fps", "frame_rate", "framerate", "mocap_framerate", "mocap_frame_rate", "rate")
 _SHAPES = "A recording needs numbers of shape (T, V, 3) or (T, M, V, 3): frames, persons, joints, coordinates."
-# What archives of other programs are, by an array that only they hold.
+MOTION_ARCHIVE = {"joints_mm", "first", "frames"}  # arrays that a motion archive has (docs/formats.md)
+# What archives that hold no single recording are, by arrays that only they hold.
 _OTHERS = (
     ({"x_train", "y_train"}, "holds the clips of a whole data set, as published for NTU RGB+D",
      "Use `flora prepare ntu60 --from FILE --project FOLDER` (or ntu120)."),
     ({"poses", "trans"}, "holds SMPL parameters (poses, trans), not joints",
      "Run a body model over them and save its joints as an array (T, 22, 3)."),
+    (MOTION_ARCHIVE, "is a motion archive: it holds all recordings of a data set",
+     "Import it into a project: `flora import FILE --project FOLDER`, or File, Import in the window."),
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from flora_engine.labelling.labeller import Labeller
 from flora_engine.labelling.learning import model_key, taught_by
 from flora_engine.labelling.teaching import Ranker, Taught, TaughtRanker
 from flora_engine.processes import cpu_count, in_order, on_cluster
-from flora_engine.project import DATABASE, Project, RankingSaid
+from flora_engine.project import Project, RankingSaid
 from flora_engine.project.filters import select
 from flora_engine.readers import read_sequence
 from flora_engine.recipes import request
@@ -214,8 +214,3 @@ def take_journal(project: Project, path: Path) -> int:
         if not line.problem and line.item.isdigit()
     ]
     return project.statements.add_rankings(said)
-
-
-def is_project(path: Path) -> bool:
-    """Whether a project lies in this folder."""
-    return (path / DATABASE).is_file()

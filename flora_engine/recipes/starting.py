@@ -25,7 +25,7 @@ from flora_engine.datasets.published_files import PREPARATIONS_OF
 from flora_engine.datasets.settings import DataSettings, RecordingSettings
 from flora_engine.errors import FloraError
 from flora_engine.jobs import Job
-from flora_engine.project.schema import DATABASE
+from flora_engine.project import is_project
 from flora_engine.recipes import request
 from flora_engine.recipes.request import UserPath
 from flora_engine.recipes.texts import SHIPPED
@@ -209,7 +209,7 @@ def prepared_for(dataset: str, encoder: Path, **given: object) -> tuple[DataSett
 
 def place_of(recordings: Path) -> dict[str, Path]:
     """The keys of data settings that name a project, or a raw folder."""
-    return {"project" if (recordings / DATABASE).is_file() else "raw": recordings}
+    return {"project" if is_project(recordings) else "raw": recordings}
 
 
 # The run's folder

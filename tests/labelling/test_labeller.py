@@ -22,6 +22,7 @@ from flora_engine.models.flora.direct import DirectMap, Projection, Ridge
 from flora_engine.models.flora.network import Flora, Scorer
 from flora_engine.models.shift_gcn.network import ShiftGCN
 from flora_engine.preprocessing import prepare
+from flora_engine.project import Project
 from flora_engine.readers import write_ntu
 from flora_engine.semantics.attunement import attune
 from flora_engine.semantics.class_texts import ClassText, class_states, class_vectors, parse_typed
@@ -124,6 +125,12 @@ def test_label_command_without_actions_or_recordings(
     (tmp_path / "empty").mkdir()
     assert main(["label", str(tmp_path / "empty"), "--classes", "wave", "--model", str(bundle[0])]) == 1
     assert "no recording here" in capsys.readouterr().err
+    with Project.create(tmp_path / "study"):
+        pass
+    assert main(["label", str(tmp_path / "study"), "--classes", "wave", "--model", str(bundle[0])]) == 1
+    assert "is a project. Rank its recordings by `flora label" in capsys.readouterr().err
+    assert main(["info", str(tmp_path / "study")]) == 1
+    assert "is a project, not a recording. Open it: `flora gui" in capsys.readouterr().err
 
 
 def test_labelling_needs_no_torch(bundle: Models, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def refusal(path: Path) -> str:
         ("keypoints.json", b'[{"image_id": "1.jpg", "keypoints": [[1, 2], [3, 4]]}]', "holds 2D joints"),
         ("smpl.npz", None, "holds SMPL parameters"),
         ("NTU60_CS.npz", None, "flora prepare"),
+        ("all.npz", None, "is a motion archive: it holds all recordings of a data set. Import it"),
         ("several.npz", None, "holds 2 arrays that may be joints: a, b"),
         ("flat.npy", None, "has the shape (5, 17, 2), which is not one of joints"),
     ],
@@ -94,6 +95,7 @@ def test_what_cannot_be_read_is_answered_with_what_to_do(
     arrays = {
         "smpl.npz": {"poses": np.zeros((5, 72)), "trans": np.zeros((5, 3))},
         "NTU60_CS.npz": {"x_train": np.zeros((2, 300, 150)), "y_train": np.zeros((2, 60)), "x_test": np.zeros(1)},
+        "all.npz": {"joints_mm": np.ones((5, 1, 20, 3)), "first": np.array([0, 2]), "frames": np.array([2, 3])},
         "several.npz": {"a": np.ones((5, 17, 3)), "b": np.ones((5, 22, 3))},
     }
     if content is not None:
