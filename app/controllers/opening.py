@@ -23,6 +23,7 @@ from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.workers.tasks import Newest
 from flora_engine.datasets.labelled import parted_source
+from flora_engine.datasets.motion_archive import is_archive
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.project import Project, is_project, open_or_create
@@ -75,10 +76,19 @@ class Published:
     dataset: str
 
 
-def open_recording(path: Path, recipe: ReadingRecipe | None = None) -> Opened | Attempt | Published:
+@dataclass(frozen=True)
+class Archive:
+    """A motion archive, which holds many recordings."""
+
+    path: Path
+
+
+def open_recording(path: Path, recipe: ReadingRecipe | None = None) -> Opened | Attempt | Published | Archive:
     """Read `path` and prepare its scene, or what came of it if it was refused. recipe: see `read_sequence`."""
     if (dataset := published_data_set(path)) is not None:
         return Published(path, dataset)
+    if is_archive(path):
+        return Archive(path)
     seen = attempt_sequence(path, recipe=recipe)
     return seen if seen.sequence is None else Opened(path, seen.sequence, Scene(seen.sequence), seen)
 
@@ -330,6 +340,10 @@ class Opening(QObject):
             self.shown.emit(None)
             self.prepare_wanted.emit(opened)
             return
+        if isinstance(opened, Archive):
+            self.shown.emit(None)
+            self._offer_import(opened.path)
+            return
         assert isinstance(opened, Opened)
         self._feedback.notice.forget(_RECORDING)
         self.shown.emit(opened)
@@ -343,6 +357,14 @@ class Opening(QObject):
             self._feedback.notice.say(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
         elif opened.again and (unsure := _not_sure(opened.sequence)):
             self._feedback.notice.say(f"{path.name}: {unsure}.", _ASK, self.ask_differently, about=_RECORDING)
+
+    def _offer_import(self, path: Path) -> None:
+        text = f"{path.name} holds all recordings of a data set."
+        if self._session.project is not None:
+            self._feedback.notice.say(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
+        else:
+            text = f"{text} Open or make a project to import it into."
+            self._feedback.notice.say(text, "New project…", self.ask_new_project, about=_RECORDING)
 
     def _on_read_failed(self, problem: str) -> None:
         self.seen = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from motion_archives import arrays_of
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
@@ -223,6 +224,26 @@ def test_a_published_split_file_becomes_a_project(window: MainWindow, qtbot: Any
     assert "2 recordings of the train part and 1 of the test part" in dialog.message.text()
     dialog.reject()
     assert published_data_set(tmp_path / "NTU60_CS.npz") is None, "a file that is not there"
+
+
+def test_a_motion_archive_offers_its_import(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, **arrays_of(["wave", "jump"], [0, 11]))
+    window.opening.open_paths([path])
+    qtbot.waitUntil(lambda: "recordings of a data set. Open or make a project" in window.notice.text())
+    assert window.player.sequence is None
+    with Project.create(tmp_path / "project"):
+        pass
+    window.opening.open_project(tmp_path / "project")
+    qtbot.waitUntil(lambda: window.session.project is not None)
+    wanted: list[list[Path]] = []
+    window.opening.import_wanted.connect(wanted.append)
+    window.opening.open_paths([path])
+    qtbot.waitUntil(lambda: window.notice.text().endswith("set.npz holds all recordings of a data set."))
+    window.notice.action().click()
+    assert wanted == [[path]]
+    (dialog,) = window.findChildren(ImportDialog)
+    dialog.reject()
 
 
 def test_an_import_reads_all_files_like_the_one_that_was_asked_about(qtbot: Any, tmp_path: Path) -> None:
