@@ -257,11 +257,12 @@ class Opening(QObject):
         if name := self._ask_folder("Open a project"):
             self.open_project(Path(name))
 
-    def ask_new_project(self) -> None:
+    def ask_new_project(self, then: Callable[[], object] | None = None) -> None:
+        """Ask for the folder of a new project; call `then` once it is on screen."""
         start = str(self._settings.start_folder() / "project")
         name, _ = QFileDialog.getSaveFileName(self._window, "Folder of the new project", start)
         if name:
-            self._open("Making the project…", lambda: Project.create(Path(name)))
+            self._open("Making the project…", lambda: Project.create(Path(name)), then)
 
     def ask_differently(self) -> None:
         """Ask how the file on screen, or the one that was refused, is to be read."""
@@ -359,12 +360,15 @@ class Opening(QObject):
             self._feedback.notice.say(f"{path.name}: {unsure}.", _ASK, self.ask_differently, about=_RECORDING)
 
     def _offer_import(self, path: Path) -> None:
+        def bring() -> None:
+            self.import_wanted.emit([path])
+
         text = f"{path.name} holds all recordings of a data set."
         if self._session.project is not None:
-            self._feedback.notice.say(text, "Import it…", lambda: self.import_wanted.emit([path]), about=_RECORDING)
+            self._feedback.notice.say(text, "Import it…", bring, about=_RECORDING)
         else:
             text = f"{text} Open or make a project to import it into."
-            self._feedback.notice.say(text, "New project…", self.ask_new_project, about=_RECORDING)
+            self._feedback.notice.say(text, "New project…", lambda: self.ask_new_project(bring), about=_RECORDING)
 
     def _on_read_failed(self, problem: str) -> None:
         self.seen = None

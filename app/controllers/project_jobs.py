@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,8 @@ class ProjectJobs(QObject):
     def ask_import(self) -> None:
         """The import dialog, or how to get a project to import into."""
         if self._session.project is None:
-            self._notice.say("Open or make a project to import into.", "New project…", self._opening.ask_new_project)
+            make = functools.partial(self._opening.ask_new_project, lambda: self.show_import([]))
+            self._notice.say("Open or make a project to import into.", "New project…", make)
         else:
             self.show_import([])
 

@@ -11,6 +11,7 @@ from motion_archives import arrays_of
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 
 from app.dialogs.import_dialog import ImportDialog
 from app.dialogs.import_form import UNREADABLE
@@ -226,24 +227,26 @@ def test_a_published_split_file_becomes_a_project(window: MainWindow, qtbot: Any
     assert published_data_set(tmp_path / "NTU60_CS.npz") is None, "a file that is not there"
 
 
-def test_a_motion_archive_offers_its_import(window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
+def test_a_motion_archive_offers_its_import(
+    window: MainWindow, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "set.npz"
     np.savez(path, **arrays_of(["wave", "jump"], [0, 11]))
     window.opening.open_paths([path])
     qtbot.waitUntil(lambda: "recordings of a data set. Open or make a project" in window.notice.text())
     assert window.player.sequence is None
-    with Project.create(tmp_path / "project"):
-        pass
-    window.opening.open_project(tmp_path / "project")
-    qtbot.waitUntil(lambda: window.session.project is not None)
     wanted: list[list[Path]] = []
     window.opening.import_wanted.connect(wanted.append)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "project"), ""))
+    window.notice.action().click()
+    qtbot.waitUntil(lambda: wanted == [[path]])
+    assert window.session.project is not None
+    (dialog,) = window.findChildren(ImportDialog)
+    dialog.reject()
     window.opening.open_paths([path])
     qtbot.waitUntil(lambda: window.notice.text().endswith("set.npz holds all recordings of a data set."))
     window.notice.action().click()
-    assert wanted == [[path]]
-    (dialog,) = window.findChildren(ImportDialog)
-    dialog.reject()
+    assert wanted == [[path], [path]]
 
 
 def test_an_import_reads_all_files_like_the_one_that_was_asked_about(qtbot: Any, tmp_path: Path) -> None:
