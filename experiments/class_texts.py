@@ -6,7 +6,7 @@
 The features are those of seeded_features.py. Held-out protocol; the folds choose for each way of texts by itself. The
 second text of a class is the entry of its name in the action lexicon; both were written in this project. Printed: the
 mean over the splits of the accuracy among unseen classes (ZSL) and of the harmonic mean (GZSL), with its error over the
-seeds. Texts that are kept side by side change Flora alone: the other heads read one vector per class.
+seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from flora_results import cell, picks_of, splits_of
+from flora_results import cell, picks_of, settle, splits_of
 from flora_tables import percent, values_of
 
 from flora_engine.datasets.catalogue import ClassText, Text
@@ -45,15 +45,14 @@ def of_lexicon(text: ClassText) -> ClassText:
     return text if one is None else replace(text, motion=one.motion, definition=one.definition)
 
 
-# name → (a class as it is told, how many texts of it are kept side by side)
-WAYS: dict[str, tuple[Callable[[ClassText], ClassText], int]] = {
-    "name": (lambda text: replace(text, motion=text.name, definition=text.name), 1),
-    "motion": (lambda text: replace(text, definition=text.motion), 1),
-    "definition": (lambda text: replace(text, motion=text.definition), 1),
-    "motion, definition": (lambda text: text, 1),
-    "the lexicon's": (of_lexicon, 1),
-    "both texts, averaged": (with_lexicon, 1),
-    "both texts, kept": (with_lexicon, 2),
+# name → a class as it is told
+WAYS: dict[str, Callable[[ClassText], ClassText]] = {
+    "name": lambda text: replace(text, motion=text.name, definition=text.name),
+    "motion": lambda text: replace(text, definition=text.motion),
+    "definition": lambda text: replace(text, motion=text.definition),
+    "motion, definition": lambda text: text,
+    "the lexicon's": of_lexicon,
+    "both texts, averaged": with_lexicon,
 }
 
 
@@ -61,10 +60,9 @@ def states_of(way: str, given: argparse.Namespace) -> str:
     """The class states of one way, made once."""
     path = given.out.with_name(f"{given.out.name}.{list(WAYS).index(way)}-{given.dataset}-{given.tokens}.npy")
     if not path.exists():
-        change, kept = WAYS[way]
-        texts = [change(text) for text in load_class_texts(given.dataset)]
+        texts = [WAYS[way](text) for text in load_class_texts(given.dataset)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, several_states(load_text_encoder(), texts, given.tokens, kept))
+        np.save(path, several_states(load_text_encoder(), texts, given.tokens))
     return str(path)
 
 
@@ -93,10 +91,8 @@ def main() -> None:
     for option, value in (("seeds", 5), ("folds", 3), ("validation", 5), ("hidden", 192), ("tokens", 32)):
         parser.add_argument(f"--{option}", type=int, default=value)
     given = parser.parse_args()
-    settings = {"tokens_per_step": 2, "evaluations": 4, "align": 800, "total": 1600, "learning_rate": 1e-4}
-    rest = {"published_training": "fast", "attunements": ["0:0", "2:0.4"], "device": "cpu", "selection_tokens": 8}
-    for option, one in {**settings, **rest, "no_local": True, "pool": None, "without_own_names": False}.items():
-        setattr(given, option, one)
+    settle(given)
+    given.attunements = ["0:0", "2:0.4"]
     print("| texts | head | ZSL | harmonic |\n|---|---|---|---|")
     for way in WAYS:
         for head in given.heads:

@@ -175,6 +175,14 @@ def plain_cell(experiment: Any, settings: FloraSettings) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------------------------- the cells
 
 
+def settle(given: argparse.Namespace) -> None:
+    """Give a smaller command the options that it does not offer, as docs/results.md has them for few recordings."""
+    settings = {"tokens_per_step": 2, "evaluations": 4, "align": 800, "total": 1600, "learning_rate": 1e-4}
+    settings |= {"published_training": "fast", "device": "cpu", "selection_tokens": 8}
+    for option, one in {**settings, "no_local": True, "pool": None, "without_own_names": False}.items():
+        setattr(given, option, one)
+
+
 def splits_of(given: argparse.Namespace) -> list[Task]:
     """Name, features, states and unseen classes of each split, and the settings that all cells share."""
     settings = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flora_results import experiment_of, splits_of
+from flora_results import experiment_of, settle, splits_of
 
 from flora_engine.config import FloraSettings
 from flora_engine.evaluation.metrics import accuracy
@@ -68,10 +68,8 @@ def main() -> None:
     for option, value in (("seeds", 1), ("folds", 3), ("validation", 5), ("hidden", 192), ("tokens", 32)):
         parser.add_argument(f"--{option}", type=int, default=value)
     given = parser.parse_args()
-    settings = {"tokens_per_step": 2, "evaluations": 4, "align": 800, "total": 1600, "learning_rate": 1e-4}
-    for option, one in {**settings, "published_training": "fast", "attunements": ["0:0"], "device": "cpu"}.items():
-        setattr(given, option, one)
-    given.without_own_names, given.pool, given.no_local = False, None, True
+    settle(given)
+    given.attunements = ["0:0"]
     print("|".join(["", "split, seed", *(f"{w.graphs:g} : {w.descriptors:g}" for w in GRID), "chosen", ""]))
     chosen = []
     for task in splits_of(given):

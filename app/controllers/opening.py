@@ -23,7 +23,7 @@ from app.viewer.player import Player
 from app.viewer.scene import Scene
 from app.workers.tasks import Newest
 from flora_engine.datasets.labelled import parted_source
-from flora_engine.datasets.motion_archive import is_archive
+from flora_engine.datasets.motion_archive import is_archive, open_archive, part_of
 from flora_engine.errors import FloraError
 from flora_engine.files import replacing
 from flora_engine.project import Project, is_project, open_or_create
@@ -42,7 +42,7 @@ _RECORDING = "recording"  # a notice about the recording on screen: the next rec
 class Opened:
     """A recording that is ready to draw. path: None if it comes from the project, where its number is `id`.
 
-    seen: how its file was read.
+    seen: how its file was read; None if it comes from the project or from a motion archive, which leave no choice.
     """
 
     path: Path | None
@@ -89,6 +89,10 @@ def open_recording(path: Path, recipe: ReadingRecipe | None = None) -> Opened | 
         return Published(path, dataset)
     if is_archive(path):
         return Archive(path)
+    if (part := part_of(path)) is not None and not path.exists():
+        sequence = open_archive(part[0]).read(part[1])
+        open_archive.cache_clear()  # it may be large, and another one may lie there next time
+        return Opened(path, sequence, Scene(sequence))
     seen = attempt_sequence(path, recipe=recipe)
     return seen if seen.sequence is None else Opened(path, seen.sequence, Scene(seen.sequence), seen)
 
@@ -194,15 +198,17 @@ class Opening(QObject):
             self._reading.submit(lambda: open_from(project, id))
 
     def open_source(self, source: str, name: str) -> None:
-        """Show a recording that a run was tested on. source: a file, or FOLDER#ID of a project, as the run keeps it."""
+        """Show a recording that a run was tested on. source: a file, FOLDER#ID of a project or ARCHIVE#ID, as the run
+        keeps it.
+        """
         place, id = parted_source(source)
-        if id is not None:
+        if id is not None and is_project(place):
             if self._session.is_open(place):
                 self.open_id(id)
             else:
                 self._open(f"Opening {place.name}…", lambda: Project.open(place), lambda: self.open_id(id))
         elif source and place.is_file():
-            self.open_recording(place)
+            self.open_recording(Path(source))
         elif source:
             self._feedback.problem(f"The recording “{name}” is no longer at {source}.")
         else:
@@ -350,7 +356,7 @@ class Opening(QObject):
         self.shown.emit(opened)
         self._feedback.say(describe(opened.sequence))
         path = opened.path
-        if path is None:
+        if path is None or opened.seen is None:
             return
         self._settings.add_recent(path)
         if self._session.project is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flora_engine.errors import FloraError
 from flora_engine.readers._archive import Archive, array_names
 from flora_engine.readers.arrays import MOTION_ARCHIVE
 from flora_engine.skeleton import LAYOUTS, SkeletonSequence
@@ -57,7 +58,9 @@ class MotionArchive:
         return len(self.names)
 
     def read(self, row: int) -> SkeletonSequence:
-        """One recording in metres; its metadata names its class and numbers its subject."""
+        """One recording in metres; its metadata names its class and numbers its subject. FloraError if it is missing."""
+        if not 0 <= row < len(self):
+            raise FloraError(f"has no recording {row}; it holds {len(self)}, numbered from 0", path=self.path)
         start = int(self.first[row])
         millimetres = self.joints[start : start + int(self.frames[row])].astype(np.float32)
         return SkeletonSequence(

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from motion_archives import arrays_of, write_archive
 from run_samples import keep_decisions, make_run, outcome, result
 
 from app.main_window import MainWindow
@@ -234,6 +235,20 @@ def test_recordings_of_a_run_play_in_the_main_window(
         id = int(project.table.ids[0])
     window.opening.open_source(f"{tmp_path / 'study'}#{id}", "one")
     qtbot.waitUntil(lambda: window.session.is_open(tmp_path / "study") and window.player.sequence is not None)
+
+
+def test_a_recording_of_a_motion_archive_plays_in_the_main_window(
+    window: MainWindow, qtbot: Any, tmp_path: Path
+) -> None:
+    archive = write_archive(tmp_path / "set.npz", arrays_of(["wave", "jump"], [0, 11]))
+    window.opening.open_source(f"{archive}#4", "one")
+    qtbot.waitUntil(lambda: window.player.sequence is not None and window.player.sequence.name == "r004")
+    assert not window.notice.text() and not window.opening.can_ask_differently
+    window.opening.open_source(f"{archive}#99", "gone")
+    qtbot.waitUntil(lambda: "set.npz: has no recording 99" in window.notice.text())
+    archive.unlink()
+    window.opening.open_source(f"{archive}#4", "one")
+    assert "no longer at" in window.notice.text()
 
 
 def test_a_run_that_is_damaged_or_gone(training: TrainingWindow, qtbot: Any, tmp_path: Path) -> None:

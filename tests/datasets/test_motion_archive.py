@@ -43,6 +43,8 @@ def test_a_recording_comes_back_in_metres_with_its_class_and_person(archive: Pat
     assert one.joints.shape[0] == made.frames and one.layout == "kinect_v2" and one.fps == 30
     np.testing.assert_allclose(one.joints[:, :1], made.joints[:, :1], atol=0.001)
     assert (one.name, dict(one.metadata)) == ("r004", {"class_name": "Sit Still", "subject": 1})
+    with pytest.raises(FloraError, match="has no recording 9; it holds 9"):  # it was another archive once
+        read_source(f"{archive}#9")
 
 
 def test_clips_and_descriptors_have_the_classes_of_the_data_set(archive: Path) -> None:
