@@ -58,7 +58,7 @@ class MotionArchive:
         return len(self.names)
 
     def read(self, row: int) -> SkeletonSequence:
-        """One recording in metres; its metadata names its class and numbers its subject. FloraError if it is missing."""
+        """One recording in metres, its metadata with class and subject. FloraError if there is none."""
         if not 0 <= row < len(self):
             raise FloraError(f"has no recording {row}; it holds {len(self)}, numbered from 0", path=self.path)
         start = int(self.first[row])
